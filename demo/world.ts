@@ -1,0 +1,82 @@
+/** The demo world: an identity provider, a small SaaS, and the levers that move them. */
+
+import { mkdirSync } from "node:fs";
+import { createIdentityProvider } from "./idp/index.ts";
+import { listen } from "./listener.ts";
+import { createSaas } from "./saas/server.ts";
+
+export { PEOPLE } from "./people.ts";
+
+/** `revoke:PERSON restore:PERSON contract:1 contract:2 api:down api:up idp:down idp:up` */
+export type Lever = string;
+
+export interface WorldOptions {
+  /** A folder, made if need be; both services keep their state in it between runs. */
+  data: string;
+  /** 0 picks a free port. Always on 127.0.0.1. */
+  issuer_port: number;
+  api_port: number;
+  /** Agent name -> URL of its MCP endpoint, which is the audience of its tokens. */
+  agents: Record<string, string>;
+  /** The confidential client that may exchange people's tokens. */
+  boundary: { client_id: string; client_secret: string };
+}
+
+export interface World {
+  issuer: string;
+  api: string;
+  /** A JWT access token as that person's public client would have got it. */
+  mintToken(person: string, agent: string, ttl_s: number): Promise<string>;
+  set(lever: Lever): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { data, agents, boundary } = options;
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  await using undo = new AsyncDisposableStack();
+
+  const idp_listener = await listen(options.issuer_port);
+  undo.defer(() => idp_listener.down());
+  const api_listener = await listen(options.api_port);
+  undo.defer(() => api_listener.down());
+  const issuer = idp_listener.origin;
+  const api = api_listener.origin;
+
+  const idp = await createIdentityProvider({ data, issuer, api, agents, boundary });
+  undo.defer(() => idp.close());
+  const saas = createSaas({ data, api, issuer, now: () => new Date() });
+  undo.defer(() => saas.close());
+  idp_listener.serve(idp.handler);
+  api_listener.serve(saas.handler);
+
+  // Last in, first out: no request outlives its database.
+  undo.defer(() => Promise.all([idp_listener.down(), api_listener.down()]).then(() => undefined));
+
+  const levers = new Map<string, () => Promise<void> | void>([
+    ["contract:1", () => saas.setContract(1)],
+    ["contract:2", () => saas.setContract(2)],
+    ["api:down", () => api_listener.down()],
+    ["api:up", () => api_listener.up()],
+    ["idp:down", () => idp_listener.down()],
+    ["idp:up", () => idp_listener.up()],
+  ]);
+  const stack = undo.move();
+  return {
+    issuer,
+    api,
+    mintToken: (person, agent, ttl_s) => idp.mintToken(person, agent, ttl_s),
+    async set(lever) {
+      const [verb, person = ""] = lever.split(":", 2);
+      if (verb === "revoke") return idp.revoke(person);
+      if (verb === "restore") return idp.restore(person);
+      const pull = levers.get(lever);
+      if (pull === undefined) {
+        const valid = ["revoke:PERSON", "restore:PERSON", ...levers.keys()].join(", ");
+        throw new Error(`No lever "${lever}". There are: ${valid}.`);
+      }
+      await pull();
+    },
+    stop: () => stack.disposeAsync(),
+  };
+}

@@ -1,0 +1,145 @@
+// From one tool file to one ToolDefinition, or to the mistakes in it.
+import { fingerprint } from "../kernel/ids.ts";
+import { projectionSchema } from "../contract/projection.ts";
+import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
+import type { Schema } from "../contract/schema.ts";
+import type { Connector, Input, Method, Target, ToolDefinition } from "./definition.ts";
+import type { FieldFile, ToolFile } from "./tool-file.ts";
+
+export type Complain = (pointer: string, message: string, mend: string) => void;
+
+/** The definition; `complain` hears of everything that does not fit together. */
+export function buildTool(
+  file: ToolFile,
+  connector: Connector,
+  complain: Complain,
+): ToolDefinition {
+  const [method = "GET", path = "/"] = file.operation.split(" ");
+  const inputs = new Map(
+    Object.entries(file.input).map(([name, input]) => [name, toInput(name, input)]),
+  );
+  const output = toProjection(file.output);
+  const tool: Omit<ToolDefinition, "hash"> = {
+    name: file.name,
+    title: file.title,
+    description: file.description.trim(),
+    connector,
+    method: method as Method,
+    path,
+    inputs,
+    input_schema: inputSchemaOf(file),
+    output,
+    output_schema: projectionSchema(output),
+    effects: Object.freeze(file.effects),
+    target: toTarget(file.target),
+    scopes: Object.freeze([...file.scopes].toSorted()),
+    timeout_ms: file.limits.timeout_ms,
+    response_bytes_max: file.limits.response_bytes_max,
+  };
+  checkFit(tool, complain);
+  return Object.freeze({ ...tool, hash: fingerprint({ file, connector }) });
+}
+
+function toInput(name: string, file: ToolFile["input"][string]): Input {
+  return Object.freeze({
+    in: file.in,
+    as: file.as ?? name,
+    optional: file.optional,
+    schema: file.schema,
+    ledger: file.ledger ?? markOf(file.schema),
+  });
+}
+
+/** Ids, enums, numbers, dates and booleans are readable in the ledger; other text is sealed. */
+function markOf(schema: Schema): LedgerMark {
+  if (schema.enum !== undefined || schema.const !== undefined) return "plain";
+  const types = typeof schema.type === "string" ? [schema.type] : schema.type;
+  const readable = types.every(
+    (type) =>
+      ["integer", "number", "boolean", "null"].includes(type) ||
+      (type === "string" && ["date", "date-time", "uuid"].includes(schema.format ?? "")),
+  );
+  return readable ? "plain" : "sealed";
+}
+
+function inputSchemaOf(file: ToolFile): Schema {
+  const properties: Record<string, Schema> = {};
+  for (const [name, input] of Object.entries(file.input)) {
+    const described = input.description === undefined ? {} : { description: input.description };
+    properties[name] = { ...input.schema, ...described };
+  }
+  const required = Object.keys(file.input).filter((name) => file.input[name]?.optional === false);
+  return Object.freeze({ type: "object", properties, required, additionalProperties: false });
+}
+
+function toProjection(fields: Readonly<Record<string, FieldFile>>): Projection {
+  return new Map(Object.entries(fields).map(([name, field]) => [name, toField(field)]));
+}
+
+function toField(file: FieldFile): Field {
+  const base = {
+    from: file.from,
+    optional: file.optional ?? false,
+    ...(file.description === undefined ? {} : { description: file.description }),
+  };
+  if (file.items !== undefined) return { ...base, kind: "list", items: toProjection(file.items) };
+  if (file.fields !== undefined) {
+    return { ...base, kind: "object", fields: toProjection(file.fields) };
+  }
+  const schema = file.schema ?? { type: "null" };
+  return { ...base, kind: "value", schema, ledger: file.ledger ?? markOf(schema) };
+}
+
+function toTarget(text: string): Target | undefined {
+  const match = /^([a-z][a-z0-9_]*):\{([a-z][a-z0-9_]*)\}$/.exec(text);
+  if (match === null) return undefined;
+  return Object.freeze({ kind: match[1] ?? "", argument: match[2] ?? "" });
+}
+
+function checkFit(tool: Omit<ToolDefinition, "hash">, complain: Complain): void {
+  const inPath = new Set([...tool.path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? ""));
+  if (/[{}]/.test(tool.path.replaceAll(/\{[A-Za-z0-9_]+\}/g, "")) || /[?#\\]/.test(tool.path)) {
+    complain("/operation", "the path is malformed", "only /segments and {names}, no query");
+  }
+  const given = new Set<string>();
+  for (const [name, input] of tool.inputs) {
+    if (input.in === "path") {
+      given.add(input.as);
+      if (!inPath.has(input.as)) {
+        complain(`/input/${name}`, `the path has no {${input.as}}`, "name it in the operation");
+      }
+      if (input.optional) {
+        complain(`/input/${name}/optional`, "a path argument cannot be optional", "remove it");
+      }
+    }
+    if (input.in === "body" && (tool.method === "GET" || tool.method === "DELETE")) {
+      complain(`/input/${name}/in`, `${tool.method} has no body`, "use query");
+    }
+    checkBounded(`/input/${name}/schema`, input.schema, complain);
+  }
+  for (const name of inPath) {
+    if (!given.has(name)) complain("/operation", `{${name}} has no input`, `add it with in: path`);
+  }
+  if (tool.target !== undefined && tool.inputs.get(tool.target.argument)?.optional !== false) {
+    complain("/target", `there is no required input ${tool.target.argument}`, "name one, or none");
+  }
+  if (tool.effects.readOnly && (tool.effects.destructive || tool.method === "DELETE")) {
+    complain("/effects", "read-only and destructive at once", "set readOnly to false");
+  }
+}
+
+// "A limit on everything": text and lists that a model fills in must say how long they may be.
+function checkBounded(pointer: string, schema: Schema, complain: Complain): void {
+  const types = typeof schema.type === "string" ? [schema.type] : schema.type;
+  const closed = schema.enum !== undefined || schema.const !== undefined;
+  if (types.includes("string") && schema.maxLength === undefined && !closed && !schema.format) {
+    complain(pointer, "text without a maxLength", "add maxLength, format or enum");
+  }
+  if (types.includes("array") && schema.maxItems === undefined) {
+    complain(pointer, "a list without maxItems", "add maxItems");
+  }
+  if (schema.items !== undefined) checkBounded(`${pointer}/items`, schema.items, complain);
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+    checkBounded(`${pointer}/properties/${name}`, inner, complain);
+  }
+}

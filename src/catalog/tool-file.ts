@@ -1,0 +1,92 @@
+// The files under tools/: connector.yaml and *.tool.yaml, read strictly (README, "your own API").
+import { z } from "zod";
+import { schemaSchema } from "../contract/schema-file.ts";
+
+const nameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "[a-z][a-z0-9_]*, at most 48");
+// RFC 9110 section 5.1: a field name is a token. Those that the broker sets itself are not yours.
+const headerSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, "an HTTP field name")
+  .refine(
+    (name) =>
+      !/^(?:authorization|cookie|host|content-.*|transfer-encoding|connection|expect|te|upgrade|proxy-.*|forwarded|x-forwarded-.*)$/i.test(
+        name,
+      ),
+    "this header belongs to the broker",
+  );
+const headerValue = z.string().regex(/^[\x20-\x7e]{0,256}$/, "printable ASCII");
+const pointer = z.string().regex(/^(?:\/[^/]+)+$/, "a JSON pointer such as /owner/name");
+const ledger = z.enum(["plain", "sealed", "drop"]);
+
+export const connectorFileSchema = z.strictObject({
+  connector: z.string(),
+  title: z.string().min(1).max(100),
+  request_id_header: headerSchema.default("X-Request-Id"),
+  idempotency_header: headerSchema.optional(),
+  headers: z.record(headerSchema, headerValue).default({}),
+});
+
+const inputSchema = z.strictObject({
+  in: z.enum(["path", "query", "header", "body"]),
+  as: z.string().min(1).max(100).optional(),
+  optional: z.boolean().default(false),
+  schema: schemaSchema,
+  description: z.string().max(1000).optional(),
+  ledger: ledger.optional(),
+});
+
+export interface FieldFile {
+  readonly from: string;
+  readonly optional?: boolean | undefined;
+  readonly description?: string | undefined;
+  readonly schema?: z.infer<typeof schemaSchema> | undefined;
+  readonly ledger?: z.infer<typeof ledger> | undefined;
+  readonly items?: Readonly<Record<string, FieldFile>> | undefined;
+  readonly fields?: Readonly<Record<string, FieldFile>> | undefined;
+}
+
+const fieldSchema: z.ZodType<FieldFile> = z.lazy(() =>
+  z
+    .strictObject({
+      from: pointer,
+      optional: z.boolean().optional(),
+      description: z.string().max(1000).optional(),
+      schema: schemaSchema.optional(),
+      ledger: ledger.optional(),
+      items: z.record(z.string(), fieldSchema).optional(),
+      fields: z.record(z.string(), fieldSchema).optional(),
+    })
+    .refine(
+      (f) => [f.schema, f.items, f.fields].filter((x) => x !== undefined).length === 1,
+      "give exactly one of schema, items, fields",
+    ),
+);
+
+export const toolFileSchema = z.strictObject({
+  name: nameSchema,
+  status: z.enum(["draft", "approved"]).default("approved"),
+  title: z.string().min(1).max(100),
+  description: z.string().min(1).max(2000),
+  operation: z.string().regex(/^(?:GET|POST|PUT|PATCH|DELETE) \/\S*$/, "METHOD /path"),
+  input: z.record(nameSchema, inputSchema),
+  output: z.record(z.string(), fieldSchema),
+  effects: z.strictObject({
+    readOnly: z.boolean(),
+    destructive: z.boolean(),
+    idempotent: z.boolean(),
+    openWorld: z.boolean(),
+  }),
+  target: z
+    .string()
+    .regex(/^(?:none|[a-z][a-z0-9_]*:\{[a-z][a-z0-9_]*\})$/, "kind:{argument}, or none"),
+  scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)).min(1),
+  limits: z
+    .strictObject({
+      timeout_ms: z.int().min(100).max(120_000).default(15_000),
+      response_bytes_max: z.int().min(1024).max(8_388_608).default(262_144),
+    })
+    .prefault({}),
+});
+
+export type ToolFile = z.infer<typeof toolFileSchema>;
+export type ConnectorFile = z.infer<typeof connectorFileSchema>;

@@ -1,0 +1,95 @@
+// Which doorless a verb means: --data DIR, or the data folder of --config FILE; and asking it.
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { loadCatalog } from "../catalog/load.ts";
+import { loadConfig } from "../config/load.ts";
+import { askLocal, LocalError, NotRunning, readLocal } from "../console/local.ts";
+import type { House } from "../console/questions.ts";
+import { compilePolicy } from "../policy/policy.ts";
+import { EXIT, Stop } from "./output.ts";
+import type { Given } from "./verb.ts";
+
+export const CORE_OPTIONS = { config: { type: "string" }, data: { type: "string" } } as const;
+export const CORE_HELP = [
+  "--config FILE   the configuration (default: ./mcp.config.json)",
+  "--data DIR      the data folder of the doorless that is meant",
+];
+
+/** The package's own folder: of the clone, or of the installed package. */
+export const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+export interface Place {
+  /** The data folder. */
+  readonly data: string;
+  /** The configuration, where there is one to be found. */
+  readonly config: string | undefined;
+}
+
+export function placeOf(given: Given): Place {
+  const data = given.text("data");
+  const named = given.text("config");
+  if (data !== undefined) {
+    const folder = resolve(data);
+    const running = readLocal(folder, "core")?.["config"];
+    const own = join(folder, "mcp.config.json");
+    const kept = typeof running === "string" ? running : existsSync(own) ? own : undefined;
+    return { data: folder, config: named ?? kept };
+  }
+  const config = named ?? defaultConfig();
+  return { data: loadConfigLeniently(config), config };
+}
+
+/** ./mcp.config.json; without one, the demo's own in the package. */
+export function defaultConfig(): string {
+  const here = resolve("mcp.config.json");
+  return existsSync(here) ? here : join(PACKAGE, "mcp.config.json");
+}
+
+// Only the data folder is wanted: secrets that this shell does not have must not matter here.
+function loadConfigLeniently(file: string): string {
+  return loadConfig(file, process.env, { secrets: false }).data_dir;
+}
+
+/** Asks the running doorless; exit code 4 where none runs. */
+export async function askCore(place: Place, path: string, question: object): Promise<unknown> {
+  try {
+    return await askLocal(place.data, "core", path, { os_user: osUser(), ...question });
+  } catch (error) {
+    if (error instanceof NotRunning) {
+      const mend = "start one with `doorless demo` or `doorless start`, or name its --data folder";
+      throw new Stop(EXIT.unreachable, `${error.message}; ${mend}`);
+    }
+    if (error instanceof LocalError) throw new Stop(EXIT.usage, error.message);
+    throw error;
+  }
+}
+
+function osUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
+/** Asks the running doorless, or, where none runs, answers from the files. */
+export async function askHouse<T>(
+  place: Place,
+  path: string,
+  question: object,
+  offline: (house: House) => T,
+): Promise<T> {
+  try {
+    return (await askCore(place, path, question)) as T;
+  } catch (error) {
+    if (!(error instanceof Stop) || error.code !== EXIT.unreachable) throw error;
+  }
+  if (place.config === undefined) {
+    throw new Stop(EXIT.unreachable, `no doorless runs in ${place.data}; name a --config FILE`);
+  }
+  const config = loadConfig(place.config, process.env, { secrets: false });
+  const catalog = loadCatalog(config.tools_dir);
+  return offline({ config, catalog, policy: compilePolicy(config, catalog) });
+}

@@ -1,0 +1,91 @@
+// The command: one verb per file, found here by its words.
+import { ConfigError } from "../config/problem.ts";
+import { BadQuestion } from "../console/people.ts";
+import { LedgerDamaged } from "../ledger/segments.ts";
+import { FolderInUse } from "../store/lock.ts";
+import { auditQuery, auditShow, auditVerify } from "./audit.ts";
+import { call } from "./call.ts";
+import { demo, demoSet, demoToken } from "./demo.ts";
+import { errors } from "./errors.ts";
+import { explain } from "./explain.ts";
+import { EXIT, note, print, Stop } from "./output.ts";
+import { prove } from "./prove.ts";
+import { schema } from "./schema.ts";
+import { start } from "./start.ts";
+import { stdio } from "./stdio.ts";
+import { surface } from "./surface.ts";
+import { parseGiven } from "./verb.ts";
+import type { Verb } from "./verb.ts";
+import { version } from "./version.ts";
+
+// Longer names first: `demo token` before `demo`.
+const VERBS: readonly Verb[] = [
+  demoToken,
+  demoSet,
+  demo,
+  start,
+  stdio,
+  surface,
+  explain,
+  call,
+  auditQuery,
+  auditShow,
+  auditVerify,
+  prove,
+  schema,
+  errors,
+  version,
+];
+
+async function main(args: readonly string[]): Promise<number> {
+  const verb = VERBS.find(({ name }) => name.split(" ").every((word, i) => args[i] === word));
+  if (verb === undefined) {
+    const asked = args[0] === undefined || ["help", "--help", "-h"].includes(args[0]);
+    if (asked) print(overview());
+    else note(`there is no verb ${JSON.stringify(args.slice(0, 2).join(" "))}\n\n${overview()}`);
+    return asked && args[0] !== undefined ? EXIT.ok : EXIT.usage;
+  }
+  const given = parseGiven(verb, args.slice(verb.name.split(" ").length));
+  if (given.flag("help")) {
+    const lines = (verb.help ?? []).map((line) => `  ${line}`);
+    print([`usage: doorless ${verb.usage}`, "", verb.summary, ...lines].join("\n"));
+    return EXIT.ok;
+  }
+  return verb.run(given);
+}
+
+function overview(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length));
+  const lines = VERBS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return ["usage: doorless VERB [--help]", "", ...lines.toSorted()].join("\n");
+}
+
+/** The exit code and the sentence for what a verb threw. */
+function explainFailure(error: unknown): { code: number; message: string } {
+  if (error instanceof Stop) return { code: error.code, message: error.message };
+  if (error instanceof ConfigError || error instanceof BadQuestion) {
+    return { code: EXIT.usage, message: error.message };
+  }
+  if (error instanceof FolderInUse || error instanceof LedgerDamaged) {
+    return { code: EXIT.usage, message: error.message };
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE" || code === "EACCES") {
+    return { code: EXIT.usage, message: `${(error as Error).message}; choose another port` };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : "unknown error";
+  return { code: EXIT.no, message };
+}
+
+// A reader that has seen enough (`| head`) is not an error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.no);
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const { code, message } = explainFailure(error);
+  note(message);
+  process.exitCode = code;
+}

@@ -1,0 +1,50 @@
+// `start`: serves HTTP from mcp.config.json.
+import { loadConfig } from "../config/load.ts";
+import { ConfigError } from "../config/problem.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { startCore } from "../main.ts";
+import { createLogger } from "../telemetry/log.ts";
+import { defaultConfig } from "./core.ts";
+import { EXIT, note } from "./output.ts";
+import { untilAsked } from "./signals.ts";
+import { wordsOf } from "./verb.ts";
+import type { Verb } from "./verb.ts";
+
+export const start: Verb = {
+  name: "start",
+  usage: "start [--config FILE]",
+  summary: "serve MCP over HTTP from mcp.config.json",
+  help: ["--config FILE   the configuration (default: ./mcp.config.json)"],
+  options: { config: { type: "string" } },
+  async run(given) {
+    wordsOf(start, given);
+    const config = loadConfig(given.text("config") ?? defaultConfig(), process.env);
+    for (const [name, issuer] of Object.entries(config.issuers)) {
+      if (issuer.demo !== true) continue;
+      const pointer = `/issuers/${name}/demo`;
+      const message = "this is the demo's provider, which signs anybody in as anybody";
+      const mend = "run `doorless demo`, or name your own identity provider";
+      throw new ConfigError([{ file: config.file, pointer, message, mend }]);
+    }
+    const log = createLogger(process.env["DOORLESS_LOG"] ?? "info");
+    let broken = false;
+    const fatal = Promise.withResolvers<string>();
+    const core = await startCore({
+      config,
+      clock: systemClock,
+      log,
+      allow_demo: false,
+      onFatal(error) {
+        broken = true;
+        log.fatal({ err: error }, "the audit log cannot be written: stopping");
+        fatal.resolve("audit log failure");
+      },
+    });
+    note(`doorless serves ${config.public_url} (port ${core.port})`);
+    for (const agent of Object.keys(config.agents)) note(`  ${config.public_url}/mcp/${agent}`);
+    const why = await Promise.race([untilAsked(), fatal.promise]);
+    note(`stopping: ${why}`);
+    await core.stop();
+    return broken ? EXIT.no : EXIT.ok;
+  },
+};

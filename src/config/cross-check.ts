@@ -1,0 +1,94 @@
+// What one field of the configuration cannot know of another: names that lead nowhere, and agents
+// that one token could fit twice. "A token must match exactly one agent" (DESIGN section 2).
+import type { AgentConfig, ConfigFile } from "./schema.ts";
+import type { Report } from "./problem.ts";
+
+export function unknownNames(data: ConfigFile, report: Report): void {
+  const known = (
+    where: string,
+    kind: string,
+    among: Readonly<Record<string, unknown>>,
+    name: string,
+  ): void => {
+    if (Object.hasOwn(among, name)) return;
+    const mend = `name one of: ${Object.keys(among).join(", ") || "(there are none yet)"}`;
+    report(where, `unknown ${kind} ${JSON.stringify(name)}`, mend);
+  };
+  for (const [name, role] of Object.entries(data.roles)) {
+    for (const [agent, tools] of Object.entries(role)) {
+      known(`/roles/${name}/${agent}`, "agent", data.agents, agent);
+      const has = data.agents[agent]?.tools;
+      if (tools === "all" || has === undefined) continue;
+      tools.forEach((tool, i) => known(`/roles/${name}/${agent}/${i}`, "tool", has, tool));
+    }
+  }
+  for (const [name, agent] of Object.entries(data.agents)) {
+    agent.issuers?.forEach((issuer, i) =>
+      known(`/agents/${name}/issuers/${i}`, "issuer", data.issuers, issuer),
+    );
+  }
+  for (const [name, person] of Object.entries(data.people)) {
+    known(`/people/${name}/issuer`, "issuer", data.issuers, person.issuer);
+    person.roles.forEach((role, i) =>
+      known(`/people/${name}/roles/${i}`, "role", data.roles, role),
+    );
+  }
+  for (const [name, issuer] of Object.entries(data.issuers)) {
+    for (const [theirs, role] of Object.entries(issuer.roles ?? {})) {
+      known(`/issuers/${name}/roles/${theirs}`, "role", data.roles, role);
+    }
+  }
+  duplicateIssuers(data, report);
+}
+
+function duplicateIssuers(data: ConfigFile, report: Report): void {
+  const seen = new Map<string, string>();
+  for (const [name, { issuer }] of Object.entries(data.issuers)) {
+    const other = seen.get(issuer);
+    if (other !== undefined) {
+      report(`/issuers/${name}/issuer`, `is the same as /issuers/${other}`, "keep one of the two");
+    }
+    seen.set(issuer, name);
+  }
+}
+
+/** Reports each pair of agents which one token could match both of. */
+export function overlaps(data: ConfigFile, report: Report): void {
+  const agents = Object.entries(data.agents);
+  agents.forEach(([name, agent], i) => {
+    for (const [other, its] of agents.slice(0, i)) {
+      const why = shared(audienceOf(data, name, agent), agent, audienceOf(data, other, its), its);
+      if (why === undefined) continue;
+      report(
+        `/agents/${name}/tokens`,
+        `one token could match this agent and ${JSON.stringify(other)}: ${why}`,
+        "give each agent an audience of its own, or a scope or clients that no other agent has",
+      );
+    }
+  });
+}
+
+/** The audience of an agent's tokens: its own URL, or the shared one it names. */
+export function audienceOf(data: ConfigFile, name: string, agent: AgentConfig): string {
+  const { audience } = agent.tokens;
+  return audience === "own" ? `${data.public_url}/mcp/${name}` : audience;
+}
+
+function shared(
+  audienceA: string,
+  a: AgentConfig,
+  audienceB: string,
+  b: AgentConfig,
+): string | undefined {
+  if (audienceA !== audienceB) return undefined;
+  if ("scope" in a.tokens && "scope" in b.tokens) {
+    // A token that carries both scopes matches both and is refused when it comes.
+    return a.tokens.scope === b.tokens.scope ? `both want the scope ${a.tokens.scope}` : undefined;
+  }
+  if ("clients" in a.tokens && "clients" in b.tokens) {
+    const theirs = new Set(b.tokens.clients);
+    const both = a.tokens.clients.filter((client) => theirs.has(client));
+    return both.length > 0 ? `both list the client ${both.join(", ")}` : undefined;
+  }
+  return `both accept the audience ${audienceA}, told apart in different ways`;
+}

@@ -1,0 +1,193 @@
+// Reads mcp.config.json and the environment once, or stops the process (DESIGN section 3).
+import { readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { z } from "zod";
+import { JsonError, parseJsonDocument, pointerTo, decodeUtf8 } from "../kernel/json.ts";
+import type { JsonDocument } from "../kernel/json.ts";
+import { isLoopback } from "../kernel/address.ts";
+import { fingerprint } from "../kernel/ids.ts";
+import { Secret } from "../kernel/secret.ts";
+import { ConfigError } from "./problem.ts";
+import type { Problem, Report } from "./problem.ts";
+import { configSchema } from "./schema.ts";
+import type { ConfigFile } from "./schema.ts";
+import { overlaps, unknownNames } from "./cross-check.ts";
+
+const FILE_LIMITS = { depth_max: 64, keys_max: 200_000 };
+
+/** The configuration, frozen, with its secrets read and its places known. */
+export interface Config extends ConfigFile {
+  /** Absolute path of the file. */
+  readonly file: string;
+  readonly data_dir: string;
+  readonly tools_dir: string;
+  readonly hash: string;
+  /** The client secret of doorless at each issuer, by the issuer's configured name. */
+  readonly client_secrets: ReadonlyMap<string, Secret>;
+  /** `file:line` of the value at a JSON pointer, for explanations. */
+  place(pointer: string): string;
+}
+
+export interface Environment {
+  readonly [name: string]: string | undefined;
+}
+
+export interface LoadOptions {
+  /** False where only questions are answered: secrets that this shell lacks do not matter then. */
+  readonly secrets: boolean;
+}
+
+/** Throws `ConfigError` with every problem that the file has. */
+export function loadConfig(
+  path: string,
+  environment: Environment,
+  options: LoadOptions = { secrets: true },
+): Config {
+  const file = resolve(path);
+  const document = read(file);
+  const parsed = configSchema.safeParse(document.value);
+  if (!parsed.success)
+    throw new ConfigError(parsed.error.issues.flatMap(toProblem(file, document)));
+  const secretsFrom = options.secrets ? environment : undefined;
+  return build(file, document, parsed.data, secretsFrom);
+}
+
+function read(file: string): JsonDocument {
+  try {
+    return parseJsonDocument(decodeUtf8(readFileSync(file)), FILE_LIMITS);
+  } catch (error) {
+    const line = error instanceof JsonError ? { line: error.position.line } : {};
+    const mend =
+      error instanceof JsonError
+        ? "the file must be strict JSON (RFC 8259): no comments, no trailing commas, no key twice"
+        : "name an existing file with --config, or write one with the README's example";
+    throw new ConfigError([
+      { file, pointer: "", ...line, message: (error as Error).message, mend },
+    ]);
+  }
+}
+
+function build(
+  file: string,
+  document: JsonDocument,
+  data: ConfigFile,
+  environment: Environment | undefined,
+): Config {
+  const problems: Problem[] = [];
+  const report = (pointer: string, message: string, mend: string): void => {
+    problems.push({ file, pointer, line: document.at(pointer).line, message, mend });
+  };
+  checkAddresses(data, report);
+  unknownNames(data, report);
+  overlaps(data, report);
+  const client_secrets =
+    environment === undefined
+      ? new Map<string, Secret>()
+      : readSecrets(data, file, environment, report);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze({
+    ...deepFreeze(data),
+    file,
+    data_dir: resolve(dirname(file), data.data),
+    tools_dir: resolve(dirname(file), data.tools),
+    hash: fingerprint(data),
+    client_secrets,
+    place: (pointer: string) => `${basename(file)}:${document.at(pointer).line}`,
+  });
+}
+
+function toProblem(file: string, document: JsonDocument) {
+  return (issue: z.core.$ZodIssue): Problem[] => {
+    const parent = issue.path.map(String).reduce(pointerTo, "");
+    const at = (pointer: string, message: string, mend: string): Problem => ({
+      file,
+      pointer,
+      line: document.at(pointer).line,
+      message,
+      mend,
+    });
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) =>
+        at(pointerTo(parent, key), "unknown key", "remove it, or see `doorless schema`"),
+      );
+    }
+    if (issue.code === "invalid_key") {
+      const why = issue.issues[0]?.message ?? issue.message;
+      return [at(parent, `bad name: ${why}`, "rename it")];
+    }
+    if (issue.code === "invalid_union" && issue.errors.length > 0) {
+      const ways = issue.errors.map((way) => way.map((i) => describeIssue(i)).join(", "));
+      return [at(parent, "fits none of the allowed forms", `one of: ${ways.join(" | or ")}`)];
+    }
+    return [at(parent, issue.message, `see ${parent || "/"} in \`doorless schema\``)];
+  };
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  return `${issue.path.join(".") || "value"}: ${issue.message}`;
+}
+
+function checkAddresses(data: ConfigFile, report: Report): void {
+  const https = (pointer: string, value: string): void => {
+    const { protocol, hostname } = new URL(value);
+    if (protocol !== "https:" && !isLoopback(hostname)) {
+      report(pointer, `${value} is not https`, "use https; plain http is for loopback only");
+    }
+  };
+  https("/public_url", data.public_url);
+  for (const [name, issuer] of Object.entries(data.issuers)) {
+    https(`/issuers/${name}/issuer`, issuer.issuer);
+    const url = new URL(issuer.issuer);
+    if (url.search !== "" || url.hash !== "") {
+      report(
+        `/issuers/${name}/issuer`,
+        "has a query or fragment",
+        "RFC 8414 section 2 allows none",
+      );
+    }
+  }
+  for (const [name, connector] of Object.entries(data.connectors)) {
+    https(`/connectors/${name}/origin`, connector.origin);
+  }
+  if (!isLoopback(data.listen.host) && data.public_url.startsWith("http:")) {
+    report("/listen/host", "listens beyond loopback with an http public_url", "use https there");
+  }
+}
+
+function readSecrets(
+  data: ConfigFile,
+  file: string,
+  environment: Environment,
+  report: Report,
+): ReadonlyMap<string, Secret> {
+  const secrets = new Map<string, Secret>();
+  for (const [name, issuer] of Object.entries(data.issuers)) {
+    if (issuer.client === undefined) continue;
+    const pointer = `/issuers/${name}/client/client_secret`;
+    const value = readSecret(issuer.client.client_secret, file, environment);
+    if (value === undefined || value === "") {
+      const mend = `set it: ${issuer.client.client_secret}`;
+      report(pointer, "the secret cannot be read, or is empty", mend);
+      continue;
+    }
+    secrets.set(name, new Secret(value));
+  }
+  return secrets;
+}
+
+function readSecret(ref: string, file: string, environment: Environment): string | undefined {
+  if (ref.startsWith("env:")) return environment[ref.slice(4)];
+  try {
+    return readFileSync(resolve(dirname(file), ref.slice(5)), "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === "object") {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,165 @@
+// The one schema of mcp.config.json. Unknown keys are errors; nothing here can hold a shared
+// downstream credential, because no field for one exists (DESIGN section 1, identity).
+import { z } from "zod";
+import { httpLimitsSchema, limitsSchema } from "./limits.ts";
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,47}$/, "lower-case letters, digits, _ and -, at most 48");
+const toolName = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "a tool name: [a-z][a-z0-9_]*");
+const pointer = z
+  .string()
+  .regex(/^(?:\/[^/]*)+$/, "a JSON pointer into the token's claims, such as /realm_access/roles");
+const origin = z.string().refine(isOrigin, "an origin: scheme, host and port, no path");
+const url = z.url({ protocol: /^https?$/ });
+const secretRef = z
+  .string()
+  .regex(/^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, "env:NAME or file:PATH, never the secret");
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text);
+}
+
+const claimsSchema = z.strictObject({
+  tenant: pointer.optional().describe("Where the token names the tenant"),
+  roles: pointer.describe("Where the token lists the roles: an array of strings, or one string"),
+  name: pointer.default("/name").describe("A readable name, for the ledger's readers"),
+  family: pointer.default("/sid").describe("What ties the tokens of one sign-in together"),
+});
+
+const issuerSchema = z.strictObject({
+  issuer: url.describe("Exactly as in the token's iss claim"),
+  demo: z.literal(true).optional().describe("The demo's provider: `start` refuses it"),
+  algorithms: z
+    .array(z.enum(["ES256", "ES384", "ES512", "PS256", "PS384", "RS256", "RS384", "EdDSA"]))
+    .min(1)
+    .default(["ES256", "PS256", "RS256", "EdDSA"]),
+  token_type: z
+    .enum(["at+jwt", "JWT"])
+    .default("at+jwt")
+    .describe("The typ header. RFC 9068 says at+jwt; name JWT only for a provider that deviates"),
+  token_lifetime_s_max: z.int().min(30).max(86_400).default(3600),
+  claims: claimsSchema,
+  tenants: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe("The tenants this issuer may speak for; a token of another is refused"),
+  roles: z
+    .record(z.string(), name)
+    .optional()
+    .describe("The provider's names for our roles; without it they are the same"),
+  client: z
+    .strictObject({ client_id: z.string().min(1), client_secret: secretRef })
+    .optional()
+    .describe("doorless as a confidential client of this provider, for token exchange"),
+  allow_private_addresses: z.boolean().default(false),
+});
+
+const tokensSchema = z.union([
+  z.strictObject({ audience: z.literal("own") }).describe("The audience is this agent's URL"),
+  z
+    .strictObject({
+      audience: z.string().min(1),
+      scope: z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/),
+    })
+    .describe("A shared audience, and the one scope that names this agent"),
+  z
+    .strictObject({ audience: z.string().min(1), clients: z.array(z.string().min(1)).min(1) })
+    .describe("A shared audience, and the pre-registered clients of this agent"),
+]);
+
+const grantSchema = z.strictObject({
+  approve: z.literal("human").optional().describe("Each call needs a human's yes"),
+});
+
+const agentSchema = z.strictObject({
+  title: z.string().min(1).max(100),
+  purpose: z.string().min(1).max(300).describe("What it is for; shown to clients"),
+  issuers: z.array(name).min(1).optional().describe("Whose users may come; without it, all"),
+  tokens: tokensSchema.default({ audience: "own" }),
+  tools: z.record(toolName, grantSchema).describe("The tools of this agent; the rest do not exist"),
+});
+
+const roleSchema = z
+  .record(name, z.union([z.literal("all"), z.array(toolName)]))
+  .describe("Per agent, which of its tools this role has");
+
+const connectorSchema = z.strictObject({
+  origin: origin.describe("The only origin this connector dials"),
+  allow_private_addresses: z
+    .boolean()
+    .default(false)
+    .describe("Loopback and private networks; the cloud's metadata address never"),
+  delegation: z.discriminatedUnion("kind", [
+    z
+      .strictObject({
+        kind: z.literal("exchange"),
+        resource: url.optional().describe("RFC 8707 resource to ask for"),
+        audience: z.string().min(1).optional().describe("RFC 8693 audience, where it is that"),
+        issued_audience: z.string().min(1).optional().describe("The aud to expect, if another"),
+      })
+      .refine((d) => (d.resource === undefined) !== (d.audience === undefined), {
+        error: "name either resource or audience",
+      }),
+    z.strictObject({ kind: z.literal("connection") }),
+  ]),
+});
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  public_url: origin.describe("The origin that clients reach; the agents' audiences start with it"),
+  listen: z.strictObject({
+    host: z.string().min(1).default("127.0.0.1"),
+    port: z.int().min(0).max(65_535),
+  }),
+  data: z.string().min(1).default(".doorless").describe("State: the ledger, the socket, keys"),
+  tools: z.string().min(1).default("tools").describe("The catalogue's folder"),
+  issuers: z.record(name, issuerSchema).refine((x) => Object.keys(x).length > 0, "name one issuer"),
+  agents: z.record(name, agentSchema).refine((x) => Object.keys(x).length > 0, "name one agent"),
+  roles: z.record(name, roleSchema),
+  connectors: z.record(name, connectorSchema),
+  people: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        issuer: name,
+        tenant: z.string().min(1).optional(),
+        roles: z.array(name),
+      }),
+    )
+    .default({})
+    .describe("People by subject, for `surface`, `explain` and `plan`; gives nobody anything"),
+  allowed_origins: z
+    .array(origin)
+    .default([])
+    .describe("Web pages that may call /mcp, besides public_url"),
+  http: httpLimitsSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  delegation: z
+    .strictObject({ reuse_ms_max: z.int().min(0).max(10_000).default(2000) })
+    .prefault({})
+    .describe("How long an exchanged token may be used again: the revocation bound"),
+  ledger: z
+    .strictObject({
+      segment_bytes_max: z.int().min(65_536).max(1_073_741_824).default(67_108_864),
+      disk_free_bytes_min: z.int().min(0).max(1_099_511_627_776).default(268_435_456),
+    })
+    .prefault({}),
+  isolation: z
+    .strictObject({ code_tools: z.literal("none").default("none") })
+    .prefault({})
+    .describe("Code tools are not loaded; declarative tools are data"),
+});
+
+/** The file as written, with defaults filled in. Secrets are still references. */
+export type ConfigFile = z.infer<typeof configSchema>;
+export type IssuerConfig = ConfigFile["issuers"][string];
+export type AgentConfig = ConfigFile["agents"][string];
+export type ConnectorConfig = ConfigFile["connectors"][string];
+export type HttpConfig = ConfigFile["http"];
+
+/** The JSON Schema that editors use and `doorless schema` prints. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { title: "doorless mcp.config.json", ...z.toJSONSchema(configSchema, { io: "input" }) };
+}

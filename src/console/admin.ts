@@ -1,0 +1,132 @@
+// The admin API behind the local socket: what verbs ask of a running doorless. Each question is
+// recorded with the operating-system user, marked as not verified by the identity provider.
+import { z } from "zod";
+import type { Gate } from "../gate/gate.ts";
+import { Secret } from "../kernel/secret.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { NO_NARROWING } from "../policy/surface.ts";
+import type { Answer } from "./local.ts";
+import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
+import { askExplain, askSurface, askWho } from "./questions.ts";
+import type { House } from "./questions.ts";
+
+export const OUTCOMES = [
+  "ok",
+  "tool_error",
+  "refused",
+  "rate_limited",
+  "auth_failed",
+  "downstream_error",
+  "timeout",
+  "cancelled",
+  "drift",
+  "revoked",
+  "unknown",
+] as const;
+
+export const auditFilterSchema = z.strictObject({
+  user: z.string().min(1).optional(),
+  tool: z.string().min(1).optional(),
+  outcome: z.enum(OUTCOMES).optional(),
+  record: z.string().min(1).optional(),
+  from_ms: z.int().optional(),
+  to_ms: z.int().optional(),
+  session: z.string().min(1).optional(),
+  call_id: z.string().min(1).optional(),
+  agent: z.string().min(1).optional(),
+  limit: z.int().min(1).max(1000),
+  cursor: z.string().min(1).optional(),
+});
+
+const whoSchema = z.union([
+  z.strictObject({ as: z.string().min(1) }),
+  z.strictObject({ claims: z.unknown() }),
+]);
+const asked = { os_user: z.string().max(100) };
+const questions = {
+  "/surface": z.strictObject({ ...asked, agent: z.string(), who: whoSchema }),
+  "/explain": z.strictObject({
+    ...asked,
+    agent: z.string(),
+    who: whoSchema,
+    tool: z.string().optional(),
+    args: z.unknown().optional(),
+  }),
+  "/who": z.strictObject({ ...asked, tool: z.string() }),
+  "/audit": z.strictObject({ ...asked, filter: auditFilterSchema }),
+  "/dry-run": z.strictObject({
+    ...asked,
+    agent: z.string(),
+    token: z.string(),
+    tool: z.string(),
+    args: z.record(z.string(), z.unknown()),
+  }),
+} as const;
+
+export interface AdminOptions extends House {
+  readonly gate: Gate;
+  readonly ledger: Ledger;
+}
+
+/** Answers the questions of the local socket. */
+export function createAdmin(options: AdminOptions): Answer {
+  return async (path, body) => {
+    if (!Object.hasOwn(questions, path)) throw new BadQuestion(`no such question: ${path}`);
+    switch (path as keyof typeof questions) {
+      case "/surface": {
+        const { agent, who, os_user } = questions["/surface"].parse(body);
+        await note(options, "surface", os_user, { agent, who });
+        return askSurface(options, agent, someone(options, who));
+      }
+      case "/explain": {
+        const { agent, who, tool, args, os_user } = questions["/explain"].parse(body);
+        await note(options, "explain", os_user, { agent, who, tool });
+        return askExplain(options, agent, someone(options, who), tool, args);
+      }
+      case "/who": {
+        const { tool, os_user } = questions["/who"].parse(body);
+        await note(options, "explain", os_user, { tool });
+        return askWho(options, tool);
+      }
+      case "/audit": {
+        const { filter, os_user } = questions["/audit"].parse(body);
+        // Reading the log is itself an event, written before the answer.
+        await note(options, "audit query", os_user, { filter });
+        return options.ledger.query(filter);
+      }
+      case "/dry-run": {
+        const question = questions["/dry-run"].parse(body);
+        await note(options, "call --dry-run", question.os_user, { tool: question.tool });
+        return dryRun(options, question);
+      }
+    }
+  };
+}
+
+function someone(options: AdminOptions, who: z.infer<typeof whoSchema>) {
+  return "as" in who
+    ? personNamed(options.config, who.as)
+    : personWithClaims(options.config, who.claims);
+}
+
+async function note(
+  { ledger }: AdminOptions,
+  verb: string,
+  os_user: string,
+  detail: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await ledger.event("operator", { verb, os_user, verified_by_issuer: false, ...detail });
+}
+
+async function dryRun(
+  { gate, config }: AdminOptions,
+  question: z.infer<(typeof questions)["/dry-run"]>,
+): Promise<unknown> {
+  const { agent, token, tool, args } = question;
+  if (!Object.hasOwn(config.agents, agent)) throw new BadQuestion(`there is no agent ${agent}`);
+  const entered = await gate.enter(new Secret(token), agent, NO_NARROWING);
+  if (!entered.ok) return { not_entered: entered.refusal.code, reason: entered.refusal.reason };
+  const signal = new AbortController().signal;
+  const rest = { traceparent: undefined, idempotency_key: undefined, signal };
+  return gate.dryRun(entered.value, { tool, args, ...rest });
+}

@@ -1,0 +1,95 @@
+// What an operator asks of a policy: surface and explain. Pure; the same with and without a server.
+import type { Config } from "../config/load.ts";
+import type { Catalog } from "../catalog/definition.ts";
+import { mismatches } from "../contract/schema.ts";
+import type { Explanation, Policy } from "../policy/policy.ts";
+import type { ListedTool } from "../policy/surface.ts";
+import { BadQuestion } from "./people.ts";
+import type { Someone } from "./people.ts";
+
+export interface House {
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly policy: Policy;
+}
+
+export interface SurfaceAnswer {
+  readonly agent: string;
+  readonly person: string;
+  readonly tools: readonly ListedTool[];
+}
+
+/** The tools that this session would have, and nothing else. */
+export function askSurface(house: House, agent: string, person: Someone): SurfaceAnswer {
+  mustBeAgent(house, agent);
+  const { list } = house.policy.surface(person.roles, agent);
+  return { agent, person: person.label, tools: list };
+}
+
+export interface ExplainAnswer {
+  readonly agent: string;
+  readonly person: string;
+  readonly tools: readonly Explanation[];
+}
+
+/** Why each tool is there or not; with `args`, whether such a call would pass its rules. */
+export function askExplain(
+  house: House,
+  agent: string,
+  person: Someone,
+  tool?: string,
+  args?: unknown,
+): ExplainAnswer {
+  mustBeAgent(house, agent);
+  const all = house.policy.explain(person.roles, agent);
+  const chosen = tool === undefined ? all : all.filter((one) => one.tool === tool);
+  if (tool !== undefined && chosen.length === 0) mustBeTool(house, tool);
+  const tools = args === undefined ? chosen : chosen.map((one) => withArguments(house, one, args));
+  return { agent, person: person.label, tools };
+}
+
+function withArguments(house: House, explained: Explanation, args: unknown): Explanation {
+  const schema = house.catalog.tools.get(explained.tool)?.input_schema;
+  if (!explained.allowed || schema === undefined) return explained;
+  const wrong = mismatches(schema, args);
+  if (wrong.length === 0) return explained;
+  const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
+  return { ...explained, allowed: false, why: `its input schema: ${said.join("; ")}` };
+}
+
+export interface WhoAnswer {
+  readonly tool: string;
+  readonly callers: readonly {
+    readonly agent: string;
+    readonly role: string;
+    readonly rule: string;
+    readonly people: readonly string[];
+  }[];
+}
+
+/** Who can call this tool: per agent and role, with the people that the configuration lists. */
+export function askWho(house: House, tool: string): WhoAnswer {
+  mustBeTool(house, tool);
+  const { config, policy } = house;
+  const callers = Object.keys(config.agents).flatMap((agent) =>
+    Object.keys(config.roles).flatMap((role) => {
+      const explained = policy.explain([role], agent).find((one) => one.tool === tool);
+      if (explained?.allowed !== true) return [];
+      const people = Object.entries(config.people).filter(([, p]) => p.roles.includes(role));
+      return [{ agent, role, rule: explained.rule, people: people.map(([name]) => name) }];
+    }),
+  );
+  return { tool, callers };
+}
+
+function mustBeAgent(house: House, agent: string): void {
+  if (Object.hasOwn(house.config.agents, agent)) return;
+  const known = Object.keys(house.config.agents).join(", ");
+  throw new BadQuestion(`there is no agent ${JSON.stringify(agent)}; there are: ${known}`);
+}
+
+function mustBeTool(house: House, tool: string): void {
+  if (house.catalog.tools.has(tool)) return;
+  const state = house.catalog.drafts.includes(tool) ? "only a draft" : "not in the catalogue";
+  throw new BadQuestion(`the tool ${JSON.stringify(tool)} is ${state}`);
+}

@@ -1,0 +1,111 @@
+// A projection: the fields of an API's answer that a tool returns. It is the output schema, it is
+// what drift is judged on, and everything else in the answer is dropped (research, section 0.6).
+import { pointerTo, valueAt } from "../kernel/json.ts";
+import { mismatches } from "./schema.ts";
+import type { Mismatch, Schema } from "./schema.ts";
+
+/** How a value is kept in the ledger: readable, as a keyed digest, or not at all. */
+export type LedgerMark = "plain" | "sealed" | "drop";
+
+interface FieldBase {
+  /** JSON pointer into the answer, from the enclosing object or item. */
+  readonly from: string;
+  readonly optional: boolean;
+  readonly description?: string;
+}
+
+export interface ScalarField extends FieldBase {
+  readonly kind: "value";
+  readonly schema: Schema;
+  readonly ledger: LedgerMark;
+}
+
+export interface ListField extends FieldBase {
+  readonly kind: "list";
+  readonly items: Projection;
+}
+
+export interface ObjectField extends FieldBase {
+  readonly kind: "object";
+  readonly fields: Projection;
+}
+
+export type Field = ScalarField | ListField | ObjectField;
+export type Projection = ReadonlyMap<string, Field>;
+
+export interface Projected {
+  readonly value: Record<string, unknown>;
+  /** Where the answer does not have the pinned shape; pointers into the answer. */
+  readonly drift: readonly Mismatch[];
+}
+
+const LIST_ITEMS_MAX = 1000;
+
+/** Takes the projected fields out of an answer and says where it breaks the contract. */
+export function project(projection: Projection, answer: unknown): Projected {
+  const drift: Mismatch[] = [];
+  return { value: projectObject(projection, answer, "", drift), drift };
+}
+
+function projectObject(
+  projection: Projection,
+  answer: unknown,
+  path: string,
+  drift: Mismatch[],
+): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const [name, field] of projection) {
+    const at = path + field.from;
+    const value = valueAt(answer, field.from);
+    if (value === undefined) {
+      if (!field.optional) drift.push({ path: at, expected: "to be there", got: "nothing" });
+      continue;
+    }
+    out[name] = projectField(field, value, at, drift);
+  }
+  return out;
+}
+
+function projectField(field: Field, value: unknown, at: string, drift: Mismatch[]): unknown {
+  switch (field.kind) {
+    case "value":
+      drift.push(...mismatches(field.schema, value, at));
+      return value;
+    case "object":
+      if (value === null || typeof value !== "object" || Array.isArray(value)) {
+        drift.push({ path: at, expected: "object", got: "another type" });
+        return undefined;
+      }
+      return projectObject(field.fields, value, at, drift);
+    case "list":
+      if (!Array.isArray(value) || value.length > LIST_ITEMS_MAX) {
+        drift.push({ path: at, expected: `a list of at most ${LIST_ITEMS_MAX}`, got: "other" });
+        return undefined;
+      }
+      return value.map((item: unknown, i) =>
+        projectObject(field.items, item, pointerTo(at, String(i)), drift),
+      );
+  }
+}
+
+/** The output schema that clients see; what `project` returns without drift always fits it. */
+export function projectionSchema(projection: Projection): Schema {
+  const properties: Record<string, Schema> = {};
+  for (const [name, field] of projection) {
+    const described = field.description === undefined ? {} : { description: field.description };
+    properties[name] = { ...fieldSchema(field), ...described };
+  }
+  const required = [...projection].filter(([, f]) => !f.optional).map(([name]) => name);
+  return { type: "object", properties, required, additionalProperties: false };
+}
+
+function fieldSchema(field: Field): Schema {
+  switch (field.kind) {
+    case "value":
+      return field.schema;
+    case "object":
+      return projectionSchema(field.fields);
+    case "list":
+      return { type: "array", items: projectionSchema(field.items), maxItems: LIST_ITEMS_MAX };
+  }
+}

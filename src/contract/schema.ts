@@ -1,0 +1,212 @@
+// The part of JSON Schema 2020-12 that tools may use, interpreted: no code is generated from a
+// schema on the call's way, and every check is linear in its input (DESIGN section 1, process).
+// @see https://json-schema.org/draft/2020-12/json-schema-validation
+
+export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "array" | "object";
+
+export interface Schema {
+  readonly type: JsonType | readonly JsonType[];
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly format?: string;
+  readonly items?: Schema;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean;
+}
+
+/** One way in which a value does not fit: where, what was expected, what kind came. */
+export interface Mismatch {
+  /** JSON pointer into the value. */
+  readonly path: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+const MISMATCHES_MAX = 10;
+
+/** Empty where the value fits. Never echoes a value, only its kind. Stops at ten. */
+export function mismatches(schema: Schema, value: unknown, path = ""): Mismatch[] {
+  const found: Mismatch[] = [];
+  check(schema, value, path, found);
+  return found;
+}
+
+function check(schema: Schema, value: unknown, path: string, found: Mismatch[]): void {
+  if (found.length >= MISMATCHES_MAX) return;
+  const wrong = (expected: string): void => {
+    found.push({ path, expected, got: kindOf(value) });
+  };
+  const types = typeof schema.type === "string" ? [schema.type] : schema.type;
+  if (!types.some((type) => isType(type, value))) return wrong(types.join(" or "));
+  if (schema.const !== undefined && !same(schema.const, value)) {
+    return wrong(`exactly ${JSON.stringify(schema.const)}`);
+  }
+  if (schema.enum !== undefined && !schema.enum.some((allowed) => same(allowed, value))) {
+    return wrong(`one of ${schema.enum.map((v) => JSON.stringify(v)).join(", ")}`);
+  }
+  if (typeof value === "number") checkNumber(schema, value, wrong);
+  if (typeof value === "string") checkString(schema, value, wrong);
+  if (Array.isArray(value)) checkArray(schema, value, path, found, wrong);
+  else if (value !== null && typeof value === "object") {
+    checkObject(schema, value as Record<string, unknown>, path, found);
+  }
+}
+
+type Wrong = (expected: string) => void;
+
+function checkNumber(schema: Schema, value: number, wrong: Wrong): void {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  if (minimum !== undefined && value < minimum) wrong(`at least ${minimum}`);
+  if (maximum !== undefined && value > maximum) wrong(`at most ${maximum}`);
+  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) {
+    wrong(`more than ${exclusiveMinimum}`);
+  }
+  if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) {
+    wrong(`less than ${exclusiveMaximum}`);
+  }
+  if (multipleOf !== undefined && !isMultiple(value, multipleOf))
+    wrong(`a multiple of ${multipleOf}`);
+}
+
+// 0.3 is a multiple of 0.1 for people, though not for doubles.
+function isMultiple(value: number, of: number): boolean {
+  const ratio = value / of;
+  return Math.abs(ratio - Math.round(ratio)) < 1e-9 * Math.max(1, Math.abs(ratio));
+}
+
+function checkString(schema: Schema, value: string, wrong: Wrong): void {
+  // Section 6.3: the length is counted in Unicode characters, not in UTF-16 code units.
+  const length =
+    schema.minLength === undefined && schema.maxLength === undefined ? 0 : chars(value);
+  if (schema.minLength !== undefined && length < schema.minLength) {
+    wrong(`at least ${schema.minLength} characters`);
+  }
+  if (schema.maxLength !== undefined && length > schema.maxLength) {
+    wrong(`at most ${schema.maxLength} characters`);
+  }
+  const format = schema.format === undefined ? undefined : FORMATS.get(schema.format);
+  if (format !== undefined && !format(value)) wrong(`a string of format ${schema.format}`);
+}
+
+function chars(text: string): number {
+  let n = 0;
+  for (const _ of text) n++;
+  return n;
+}
+
+function checkArray(
+  schema: Schema,
+  value: readonly unknown[],
+  path: string,
+  found: Mismatch[],
+  wrong: Wrong,
+): void {
+  if (schema.minItems !== undefined && value.length < schema.minItems) {
+    wrong(`at least ${schema.minItems} items`);
+  }
+  if (schema.maxItems !== undefined && value.length > schema.maxItems) {
+    return wrong(`at most ${schema.maxItems} items`);
+  }
+  const { items } = schema;
+  if (items !== undefined) value.forEach((item, i) => check(items, item, `${path}/${i}`, found));
+}
+
+function checkObject(
+  schema: Schema,
+  value: Readonly<Record<string, unknown>>,
+  path: string,
+  found: Mismatch[],
+): void {
+  for (const name of schema.required ?? []) {
+    if (Object.hasOwn(value, name)) continue;
+    found.push({ path: `${path}/${name}`, expected: "to be given", got: "nothing" });
+  }
+  const properties = schema.properties ?? {};
+  for (const [name, inner] of Object.entries(value)) {
+    const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (known !== undefined) check(known, inner, `${path}/${name}`, found);
+    else if (schema.additionalProperties === false && found.length < MISMATCHES_MAX) {
+      const at = `${path}/${name.slice(0, 64)}`;
+      found.push({ path: at, expected: "no such argument", got: kindOf(inner) });
+    }
+  }
+}
+
+function isType(type: JsonType, value: unknown): boolean {
+  switch (type) {
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return value !== null && typeof value === "object" && !Array.isArray(value);
+    case "integer":
+      return Number.isSafeInteger(value);
+    case "number":
+    case "string":
+    case "boolean":
+      return typeof value === type;
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "string") return `string of ${chars(value)} characters`;
+  return typeof value;
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const TIME = /^\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
+
+// Each is a few fixed-width tests or one pass; none can be made to backtrack.
+const FORMATS: ReadonlyMap<string, (text: string) => boolean> = new Map([
+  ["date", isDate],
+  ["date-time", (t: string) => t[10] === "T" && isDate(t.slice(0, 10)) && isTime(t.slice(11))],
+  ["email", isEmail],
+  ["uri", (t: string) => /^[a-z][a-z0-9+.-]{0,30}:/i.test(t) && URL.canParse(t)],
+  ["uuid", (t: string) => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(t)],
+]);
+
+function isDate(text: string): boolean {
+  if (!DATE.test(text)) return false;
+  const date = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
+}
+
+function isTime(text: string): boolean {
+  return TIME.test(text) && !Number.isNaN(Date.parse(`2000-01-01T${text}`));
+}
+
+// RFC 5321's dot-string form: what mail systems accept in practice, and no quoting games.
+function isEmail(text: string): boolean {
+  const at = text.lastIndexOf("@");
+  if (at < 1 || at > 64 || text.length > 254) return false;
+  const local = text.slice(0, at).split(".");
+  const domain = text.slice(at + 1).split(".");
+  return (
+    local.every((atom) => /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+$/.test(atom)) &&
+    domain.length > 1 &&
+    domain.every((label) => /^[A-Za-z0-9-]{1,63}$/.test(label) && !/^-|-$/.test(label))
+  );
+}
+
+export const FORMAT_NAMES = [...FORMATS.keys()];

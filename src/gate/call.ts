@@ -1,0 +1,80 @@
+// A call on its way through the gate: what is fixed, and what each step adds.
+import type { ToolDefinition } from "../catalog/definition.ts";
+import type { DownstreamToken } from "../delegation/exchange.ts";
+import type { Refusal, ToolError } from "../kernel/errors.ts";
+import type { Credential } from "../kernel/principal.ts";
+import type { Door, Surface } from "../policy/surface.ts";
+import type { Attempt, BrokerAnswer } from "../sandbox/broker.ts";
+import type { BrokerRequest } from "../sandbox/request.ts";
+import type { Session } from "../session/session.ts";
+import type { CallSpan } from "../telemetry/trace.ts";
+
+/** A request that came in: known user, known agent, and the surface that it reads and calls. */
+export interface Entry {
+  readonly credential: Credential;
+  readonly session: Session;
+  readonly surface: Surface;
+  /** Why nothing may run just now, although we know who asks. */
+  readonly stopped: Refusal | undefined;
+  readonly who_ms: number;
+}
+
+/** What a client asked for, as it came; read once. */
+export interface CallRequest {
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly traceparent: unknown;
+  readonly idempotency_key: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Frozen before the first step; no step looks at anything else of the request. */
+export interface CallContext extends CallRequest {
+  readonly call_id: string;
+  readonly entry: Entry;
+  readonly span: CallSpan;
+  readonly started_ms: number;
+}
+
+/** What the steps have found so far. Only the step that is named writes a field. */
+export interface Progress {
+  /** door */
+  door?: Door;
+  /** arguments */
+  request?: BrokerRequest;
+  /** limits */
+  leave?: () => void;
+  /** intent */
+  intended?: boolean;
+  /** as_whom */
+  token?: DownstreamToken;
+  /** run */
+  answer?: BrokerAnswer;
+  readonly attempts: Attempt[];
+  /** contract */
+  result?: Record<string, unknown>;
+  readonly steps: Record<string, number>;
+}
+
+export type CallAnswer =
+  | {
+      readonly kind: "result";
+      readonly call_id: string;
+      readonly tool: ToolDefinition;
+      readonly result: Record<string, unknown>;
+    }
+  | { readonly kind: "error"; readonly call_id: string; readonly error: ToolError }
+  /** Says nothing but the name that was asked for: hidden and nonexistent look alike. */
+  | { readonly kind: "unknown_tool"; readonly tool: string };
+
+/** What a dry run shows: the decision, and the request as the broker would send it. */
+export interface DryRun {
+  readonly allowed: boolean;
+  readonly tool: string;
+  readonly rule?: string;
+  readonly connector?: string;
+  readonly origin?: string;
+  readonly request?: BrokerRequest;
+  readonly scopes?: readonly string[];
+  readonly error?: ToolError;
+}

@@ -1,0 +1,204 @@
+// The gate: the only composer. enter, list, call; one loop, and one exit where the ledger is written.
+import type { Logger } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { parseTraceparent, startCallSpan } from "../telemetry/trace.ts";
+import type { Verifier } from "../identity/verifier.ts";
+import { errorTable, refusal, refusalToError } from "../kernel/errors.ts";
+import type { Effect, Refusal } from "../kernel/errors.ts";
+import { uuidv7 } from "../kernel/ids.ts";
+import { no, ok } from "../kernel/result.ts";
+import type { Result } from "../kernel/result.ts";
+import type { Secret } from "../kernel/secret.ts";
+import { narrow } from "../policy/surface.ts";
+import type { ListedTool, Narrowing } from "../policy/surface.ts";
+import type { Policy } from "../policy/policy.ts";
+import { sessionOf, userKey } from "../session/session.ts";
+import type { CallAnswer, CallContext, CallRequest, DryRun, Entry, Progress } from "./call.ts";
+import { outcomeOf, refusalOf, rounded } from "./records.ts";
+import { DECIDE, PATH, rateLimited } from "./steps.ts";
+import type { Rooms, Step } from "./steps.ts";
+
+export interface GateOptions extends Rooms {
+  readonly verifier: Verifier;
+  readonly policy: Policy;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+export class Gate {
+  private readonly rooms: GateOptions;
+
+  constructor(rooms: GateOptions) {
+    this.rooms = rooms;
+  }
+
+  /**
+   * Steps 1 and 2, for every MCP request: who is this, and may anything happen just now?
+   * Refuses with `invalid_token` or `identity_unavailable`; a known user who is limited or stopped
+   * still enters, with `stopped`, so that the answer is a result and the record names him.
+   */
+  async enter(token: Secret, agent: string, narrowing: Narrowing): Promise<Result<Entry>> {
+    const { verifier, policy, clock } = this.rooms;
+    const started_ms = clock.monotonic();
+    const verified = await verifier.verify(token, agent);
+    if (!verified.ok) return no(verified.refusal);
+    const credential = verified.value;
+    const surface = narrow(policy.surface(credential.principal.roles, agent), narrowing);
+    return ok(
+      Object.freeze({
+        credential,
+        session: sessionOf(credential, agent),
+        surface,
+        stopped: this.requestLimit(credential.principal.issuer, credential.principal.subject),
+        who_ms: clock.monotonic() - started_ms,
+      }),
+    );
+  }
+
+  private requestLimit(issuer: string, subject: string): Refusal | undefined {
+    const { limiter, clock, config } = this.rooms;
+    const key = `r|${userKey(issuer, subject)}`;
+    const rate = config.limits.requests_per_user;
+    const taken = limiter.take([{ key, scope: "user", rate }], clock.monotonic());
+    return taken.taken ? undefined : rateLimited(taken);
+  }
+
+  /** What this session has: the same frozen objects that `call` goes through. */
+  list(entry: Entry): Result<readonly ListedTool[]> {
+    return entry.stopped === undefined ? ok(entry.surface.list) : no(entry.stopped);
+  }
+
+  /** One call, from its first step to its recorded end. Never throws. */
+  async call(entry: Entry, request: CallRequest): Promise<CallAnswer> {
+    const call = this.begin(entry, request);
+    const progress: Progress = { attempts: [], steps: {} };
+    let refused: Refusal | undefined;
+    let at: Step | undefined;
+    try {
+      for (at of PATH) {
+        refused = await this.step(at, call, progress);
+        if (refused !== undefined) break;
+      }
+    } catch (error) {
+      this.rooms.log.error({ err: error, call_id: call.call_id, step: at?.name }, "a step failed");
+      refused = refusal("internal", { effect: effectAt(at, progress) });
+    }
+    return this.exit(call, progress, refused);
+  }
+
+  /** Steps 2 to 5 alone: nothing is taken, written, obtained or sent. */
+  async dryRun(entry: Entry, request: CallRequest): Promise<DryRun> {
+    const call = this.begin(entry, request);
+    const progress: Progress = { attempts: [], steps: {} };
+    for (const step of DECIDE) {
+      const refused = await this.step(step, call, progress);
+      if (refused === undefined) continue;
+      const { door } = progress;
+      const error = refusalToError(refused);
+      return { allowed: false, tool: request.tool, error, ...(door ? { rule: door.rule } : {}) };
+    }
+    const { door } = progress;
+    if (door === undefined || progress.request === undefined) throw new Error("no door");
+    const connector = door.tool.connector.name;
+    return {
+      allowed: true,
+      tool: request.tool,
+      rule: door.rule,
+      connector,
+      origin: this.rooms.config.connectors[connector]?.origin ?? "",
+      request: progress.request,
+      scopes: door.tool.scopes,
+    };
+  }
+
+  private begin(entry: Entry, request: CallRequest): CallContext {
+    const { clock } = this.rooms;
+    return Object.freeze({
+      ...request,
+      call_id: uuidv7(clock.now()),
+      entry,
+      span: startCallSpan(
+        entry.surface.get(request.tool)?.tool.name ?? "(unknown)",
+        parseTraceparent(request.traceparent),
+      ),
+      started_ms: clock.monotonic(),
+    });
+  }
+
+  private async step(step: Step, call: CallContext, progress: Progress) {
+    const { clock } = this.rooms;
+    const started_ms = clock.monotonic();
+    const refused = await step.run(this.rooms, call, progress);
+    progress.steps[step.name] = rounded(clock.monotonic() - started_ms);
+    return refused;
+  }
+
+  // The one door out. A call that was intended gets its outcome, whoever hung up meanwhile.
+  private async exit(
+    call: CallContext,
+    progress: Progress,
+    refused: Refusal | undefined,
+  ): Promise<CallAnswer> {
+    const recorded = await this.record(call, progress, refused);
+    progress.leave?.();
+    const final = recorded ? refused : unrecorded(progress);
+    this.observe(call, progress, final);
+    if (final?.code === "unknown_tool") return { kind: "unknown_tool", tool: call.tool };
+    if (final !== undefined) {
+      return { kind: "error", call_id: call.call_id, error: refusalToError(final, call.call_id) };
+    }
+    if (progress.door === undefined || progress.result === undefined) throw new Error("no result");
+    const { tool } = progress.door;
+    return { kind: "result", call_id: call.call_id, tool, result: progress.result };
+  }
+
+  private async record(
+    call: CallContext,
+    progress: Progress,
+    refused: Refusal | undefined,
+  ): Promise<boolean> {
+    const { ledger, log } = this.rooms;
+    try {
+      if (progress.intended === true) {
+        await ledger.outcome(outcomeOf(this.rooms, call, progress, refused));
+      } else if (refused !== undefined) {
+        await ledger.refusal(refusalOf(this.rooms, call, progress, refused));
+      }
+      return true;
+    } catch (error) {
+      log.error({ err: error, call_id: call.call_id }, "the end of a call could not be recorded");
+      return progress.intended !== true;
+    }
+  }
+
+  private observe(call: CallContext, progress: Progress, refused: Refusal | undefined): void {
+    const { metrics, clock, log } = this.rooms;
+    const outcome = refused === undefined ? "ok" : errorTable[refused.code].outcome;
+    // A name that a stranger made up must not become a label.
+    const tool = progress.door?.tool.name ?? "(unknown)";
+    metrics.calls.add({ tool, outcome });
+    metrics.call_seconds.observe({ tool }, (clock.monotonic() - call.started_ms) / 1000);
+    for (const [step, ms] of Object.entries(progress.steps)) {
+      metrics.step_seconds.observe({ step }, ms / 1000);
+    }
+    call.span.end(outcome, refused?.code);
+    if (refused?.cause !== undefined) {
+      const { code, cause } = refused;
+      log.warn({ call_id: call.call_id, error_code: code, cause }, "a call was refused or failed");
+    }
+  }
+}
+
+// By the step where it broke: up to as_whom nothing ran; after run, it is done (DESIGN section 4).
+function effectAt(step: Step | undefined, progress: Progress): Effect {
+  if (progress.door?.tool.effects.readOnly !== false) return "none";
+  if (step?.name === "run") return progress.attempts.length === 0 ? "none" : "unknown";
+  return step?.name === "contract" ? "done" : "none";
+}
+
+function unrecorded(progress: Progress): Refusal {
+  const readOnly = progress.door?.tool.effects.readOnly !== false;
+  const sent = progress.attempts.length > 0;
+  const effect = readOnly || !sent ? "none" : progress.answer === undefined ? "unknown" : "done";
+  return refusal("outcome_unrecorded", { effect });
+}

@@ -1,0 +1,100 @@
+// From a call on its way to the records of the ledger.
+import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
+import { errorTable } from "../kernel/errors.ts";
+import type { Refusal } from "../kernel/errors.ts";
+import type { CallContext, Progress } from "./call.ts";
+import type { Rooms } from "./steps.ts";
+
+const TOOL_CHARS_MAX = 128;
+
+function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts {
+  const { credential, session } = call.entry;
+  const { principal, client_id } = credential;
+  const tenant = principal.tenant ?? null;
+  const tool = progress.door?.tool;
+  return {
+    call_id: call.call_id,
+    parent: null,
+    user: principal.name,
+    subject: principal.subject,
+    issuer: principal.issuer,
+    tenant,
+    roles: principal.roles,
+    actor_chain: principal.actor_chain,
+    agent: session.agent,
+    client_id,
+    session: session.id,
+    // A name that nobody has may be anything: it is cut, and made printable.
+    tool: tool?.name ?? printable(call.tool),
+    target: targetOf(call, progress),
+    args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, tenant),
+    effects: tool === undefined ? null : { ...tool.effects },
+    rule: progress.door?.rule ?? null,
+    approved_by: null,
+    trace_id: call.span.context.trace_id,
+    isolation: "declarative",
+    policy: rooms.config.hash,
+    tool_hash: tool?.hash ?? null,
+  };
+}
+
+function printable(name: string): string {
+  return name.slice(0, TOOL_CHARS_MAX).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}");
+}
+
+function targetOf(call: CallContext, progress: Progress): string | null {
+  const target = progress.door?.tool.target;
+  // Only arguments that passed their schema name a record.
+  if (target === undefined || progress.request === undefined) return null;
+  return `${target.kind}:${String(call.args[target.argument])}`;
+}
+
+export function intentOf(rooms: Rooms, call: CallContext, progress: Progress): Intent {
+  return { kind: "intent", ...factsOf(rooms, call, progress) };
+}
+
+function endOf(
+  rooms: Rooms,
+  call: CallContext,
+  progress: Progress,
+  refused: Refusal | undefined,
+): CallEnd {
+  const tenant = call.entry.credential.principal.tenant ?? null;
+  const tool = progress.door?.tool;
+  const { result } = progress;
+  return {
+    outcome: refused === undefined ? "ok" : errorTable[refused.code].outcome,
+    effect: refused?.effect ?? (refused !== undefined || tool?.effects.readOnly ? "none" : "done"),
+    error_code: refused?.code ?? null,
+    duration_ms: rounded(rooms.clock.monotonic() - call.started_ms),
+    steps: { who: rounded(call.entry.who_ms), ...progress.steps },
+    downstream: [...progress.attempts],
+    result:
+      result === undefined || tool === undefined
+        ? null
+        : rooms.sealer.result(tool.output, result, tenant),
+  };
+}
+
+export function outcomeOf(
+  rooms: Rooms,
+  call: CallContext,
+  progress: Progress,
+  refused: Refusal | undefined,
+): OutcomeRecord {
+  return { kind: "outcome", call_id: call.call_id, ...endOf(rooms, call, progress, refused) };
+}
+
+export function refusalOf(
+  rooms: Rooms,
+  call: CallContext,
+  progress: Progress,
+  refused: Refusal,
+): RefusalRecord {
+  const facts = factsOf(rooms, call, progress);
+  return { kind: "refusal", ...facts, ...endOf(rooms, call, progress, refused), count: 1 };
+}
+
+export function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

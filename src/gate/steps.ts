@@ -1,0 +1,205 @@
+// The path of a call, step by step (DESIGN section 4). Each step says no with a refusal, or nothing.
+// The order is the order of this list; a step cannot skip or repeat another.
+import type { Config } from "../config/load.ts";
+import { mismatches } from "../contract/schema.ts";
+import { project } from "../contract/projection.ts";
+import type { Delegation } from "../delegation/delegation.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { refusal } from "../kernel/errors.ts";
+import type { Effect, Refusal } from "../kernel/errors.ts";
+import { digestOf } from "../kernel/ids.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Sealer } from "../ledger/mark.ts";
+import type { Limiter, Running } from "../limits/limiter.ts";
+import type { Broker } from "../sandbox/broker.ts";
+import { buildRequest } from "../sandbox/request.ts";
+import { userKey } from "../session/session.ts";
+import { formatTraceparent } from "../telemetry/trace.ts";
+import type { CallContext, Progress } from "./call.ts";
+import { intentOf } from "./records.ts";
+
+export interface Rooms {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly limiter: Limiter;
+  readonly running: Running;
+  readonly ledger: Ledger;
+  readonly sealer: Sealer;
+  readonly delegation: Delegation;
+  readonly broker: Broker;
+}
+
+type No = Refusal | undefined;
+export type StepName =
+  | "alive"
+  | "door"
+  | "arguments"
+  | "approval"
+  | "limits"
+  | "intent"
+  | "as_whom"
+  | "run"
+  | "contract";
+
+export interface Step {
+  readonly name: StepName;
+  readonly run: (rooms: Rooms, call: CallContext, progress: Progress) => Promise<No> | No;
+}
+
+/** Steps 2 to 6: everything that is decided before anything is written or sent. */
+export const DECIDE: readonly Step[] = [
+  { name: "alive", run: alive },
+  { name: "door", run: door },
+  { name: "arguments", run: checkArguments },
+  { name: "approval", run: approval },
+];
+
+export const PATH: readonly Step[] = [
+  ...DECIDE,
+  { name: "limits", run: limits },
+  { name: "intent", run: intent },
+  { name: "as_whom", run: asWhom },
+  { name: "run", run: dispatch },
+  { name: "contract", run: contract },
+];
+
+/** The rooms' answer to "which door?": a step after `door` has one, or the path is broken. */
+function found(progress: Progress) {
+  if (progress.door === undefined) throw new Error("a step before the door");
+  return progress.door;
+}
+
+function alive(_rooms: Rooms, { entry }: CallContext): No {
+  return entry.stopped;
+}
+
+function door(_rooms: Rooms, { entry, tool }: CallContext, progress: Progress): No {
+  const open = entry.surface.get(tool);
+  if (open === undefined) return refusal("unknown_tool");
+  progress.door = open;
+  return undefined;
+}
+
+function checkArguments(_rooms: Rooms, { args }: CallContext, progress: Progress): No {
+  const { tool } = found(progress);
+  const wrong = mismatches(tool.input_schema, args);
+  if (wrong.length > 0) {
+    const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
+    return refusal("invalid_arguments", {
+      reason: `${said.join("; ")}.`,
+      details: { arguments: wrong },
+    });
+  }
+  const request = buildRequest(tool, args);
+  if (!request.ok) return request.refusal;
+  progress.request = request.value;
+  return undefined;
+}
+
+function approval(_rooms: Rooms, _call: CallContext, progress: Progress): No {
+  if (found(progress).approve === undefined) return undefined;
+  const reason = "This deployment has no page to approve it on yet, so it cannot run.";
+  return refusal("confirmation_required", { reason });
+}
+
+function limits(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): No {
+  const { issuer, subject } = entry.credential.principal;
+  const user = userKey(issuer, subject);
+  const { calls_per_user, calls_per_session, calls_per_user_and_tool } = rooms.config.limits;
+  const taken = rooms.limiter.take(
+    [
+      { key: `u|${user}`, scope: "user", rate: calls_per_user },
+      { key: `s|${entry.session.id}`, scope: "session", rate: calls_per_session },
+      { key: `t|${user}|${tool}`, scope: "user and tool", rate: calls_per_user_and_tool },
+    ],
+    rooms.clock.monotonic(),
+  );
+  if (!taken.taken) return rateLimited(taken);
+  const leave = rooms.running.enter(user);
+  if (leave === undefined) {
+    const reason = "Too many calls run at once.";
+    return refusal("capacity", { reason, retry_after_ms: 250 });
+  }
+  progress.leave = leave;
+  return undefined;
+}
+
+export function rateLimited(taken: { scope: string; retry_after_ms: number }): Refusal {
+  const { scope, retry_after_ms } = taken;
+  return refusal("rate_limited", {
+    reason: `The limit per ${scope} is reached.`,
+    retry_after_ms,
+    details: { scope },
+  });
+}
+
+// "written durably before the effect": the next step may not begin until this one resolves.
+async function intent(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
+  try {
+    await rooms.ledger.intent(intentOf(rooms, call, progress));
+    progress.intended = true;
+    return undefined;
+  } catch (error) {
+    return refusal("audit_unavailable", { retry_after_ms: 1000, cause: String(error) });
+  }
+}
+
+async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
+  const { tool } = found(progress);
+  const { credential } = call.entry;
+  const token = await rooms.delegation.token(credential, tool.connector.name, tool.scopes);
+  if (!token.ok) return token.refusal;
+  progress.token = token.value;
+  return call.signal.aborted ? refusal("cancelled", { effect: "none" }) : undefined;
+}
+
+async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
+  const { tool } = found(progress);
+  const { token, request } = progress;
+  if (token === undefined || request === undefined) throw new Error("run before as_whom");
+  const answer = await rooms.broker.dispatch(
+    {
+      connector: tool.connector,
+      request,
+      token: token.token,
+      call_id: call.call_id,
+      traceparent: formatTraceparent(call.span.context),
+      idempotency_key: idempotencyKey(call, progress),
+      timeout_ms: tool.timeout_ms,
+      response_bytes_max: tool.response_bytes_max,
+      effect_if_sent: tool.effects.readOnly ? "none" : "unknown",
+      // A write that was sent runs to its deadline: hanging up does not unsend it.
+      signal: tool.effects.readOnly ? call.signal : NEVER,
+    },
+    (attempt) => {
+      progress.attempts[0] = attempt;
+    },
+  );
+  if (!answer.ok) return answer.refusal;
+  progress.answer = answer.value;
+  return undefined;
+}
+
+const NEVER = new AbortController().signal;
+
+// Two users' keys never meet at the API, and neither do one user's keys for two tools.
+function idempotencyKey(call: CallContext, progress: Progress): string | undefined {
+  if (call.idempotency_key === undefined || found(progress).tool.effects.readOnly) return undefined;
+  const { issuer, subject } = call.entry.credential.principal;
+  return digestOf("idempotency-v1", issuer, subject, call.tool, call.idempotency_key);
+}
+
+function contract(_rooms: Rooms, _call: CallContext, progress: Progress): No {
+  const { tool } = found(progress);
+  const { value, drift } = project(tool.output, progress.answer?.body);
+  if (drift.length > 0) {
+    const effect: Effect = tool.effects.readOnly ? "none" : "done";
+    const reason = effect === "done" ? "The change itself was made: do not repeat it." : "";
+    const details = {
+      answer: drift.slice(0, 10).map(({ path, expected }) => ({ path, expected })),
+    };
+    return refusal("contract_drift", { effect, details, ...(reason === "" ? {} : { reason }) });
+  }
+  progress.result = value;
+  return undefined;
+}

@@ -1,0 +1,115 @@
+// From verified claims to a Principal, or to the reason why there is no human in them.
+import type { JWTPayload } from "jose";
+import type { IssuerConfig } from "../config/schema.ts";
+import { valueAt } from "../kernel/json.ts";
+import type { Principal } from "../kernel/principal.ts";
+
+const ROLES_MAX = 200;
+const ACTORS_MAX = 4;
+const NAME_CHARS_MAX = 100;
+
+/** The client that holds the token: RFC 9068 says client_id, older providers azp. */
+export function clientOf(claims: JWTPayload): string | undefined {
+  const client = claims["client_id"] ?? claims["azp"];
+  return typeof client === "string" && client !== "" ? client : undefined;
+}
+
+/** RFC 6749 section 3.3: scopes are a space-separated string; some providers send a list. */
+export function scopesOf(claims: JWTPayload): readonly string[] {
+  const scope = claims["scope"] ?? claims["scp"];
+  if (typeof scope === "string") return scope.split(" ").filter((s) => s !== "");
+  return strings(scope);
+}
+
+export function audiencesOf(claims: JWTPayload): readonly string[] {
+  return typeof claims.aud === "string" ? [claims.aud] : (claims.aud ?? []);
+}
+
+/**
+ * Why these claims speak for a machine and not for a human; nothing where they do not.
+ * RFC 9068 section 2.2: with no resource owner, sub identifies the client. There is no
+ * service-account mode, so such a token is refused however well it is signed.
+ */
+export function serviceAccountSign(claims: JWTPayload): string | undefined {
+  const { sub } = claims;
+  if (sub === claims["client_id"] || sub === claims["azp"]) return "its sub is the client itself";
+  const grant = claims["gty"] ?? claims["grant_type"];
+  if (typeof grant === "string" && /client.?credentials/.test(grant)) {
+    return "it was issued to a client, not to a person";
+  }
+  if (claims["idtyp"] === "app") return "it was issued to an application, not to a person";
+  return undefined;
+}
+
+export type Mapped =
+  | { readonly ok: true; readonly principal: Principal; readonly family: string | undefined }
+  | { readonly ok: false; readonly why: string };
+
+/** Maps the claims by the issuer's configured JSON pointers. */
+export function principalOf(claims: JWTPayload, issuer: IssuerConfig): Mapped {
+  const no = (why: string): Mapped => ({ ok: false, why });
+  const subject = claims.sub;
+  if (typeof subject !== "string" || subject === "" || subject.length > 255) return no("no sub");
+  const machine = serviceAccountSign(claims);
+  if (machine !== undefined) return no(machine);
+  const tenant = tenantOf(claims, issuer);
+  if (tenant === false) return no("its tenant is not one that this issuer speaks for");
+  const actor_chain = actorsOf(claims["act"]);
+  if (actor_chain === undefined) return no("its actor chain is malformed or too long");
+  const name = text(valueAt(claims, issuer.claims.name)) ?? subject;
+  return {
+    ok: true,
+    family: text(valueAt(claims, issuer.claims.family)),
+    principal: Object.freeze({
+      issuer: issuer.issuer,
+      subject,
+      name: readable(name),
+      tenant,
+      roles: Object.freeze(rolesOf(claims, issuer)),
+      actor_chain: Object.freeze(actor_chain),
+    }),
+  };
+}
+
+function tenantOf(claims: JWTPayload, issuer: IssuerConfig): string | undefined | false {
+  if (issuer.claims.tenant === undefined) return undefined;
+  const tenant = valueAt(claims, issuer.claims.tenant);
+  if (tenant === undefined) return undefined;
+  const named = text(tenant);
+  if (named === undefined) return false;
+  return issuer.tenants === undefined || issuer.tenants.includes(named) ? named : false;
+}
+
+function rolesOf(claims: JWTPayload, issuer: IssuerConfig): string[] {
+  const value = valueAt(claims, issuer.claims.roles);
+  const theirs = typeof value === "string" ? [value] : strings(value).slice(0, ROLES_MAX);
+  const map = issuer.roles;
+  if (map === undefined) return [...new Set(theirs)].toSorted();
+  const ours = theirs.flatMap((role) => (Object.hasOwn(map, role) ? [map[role] ?? ""] : []));
+  return [...new Set(ours)].toSorted();
+}
+
+// RFC 8693 section 4.1: nested act claims, the current actor outermost.
+function actorsOf(act: unknown): string[] | undefined {
+  const chain: string[] = [];
+  for (let here = act; here !== undefined; here = (here as Record<string, unknown>)["act"]) {
+    if (here === null || typeof here !== "object" || chain.length >= ACTORS_MAX) return undefined;
+    const actor = text((here as Record<string, unknown>)["sub"]);
+    if (actor === undefined) return undefined;
+    chain.push(actor);
+  }
+  return chain;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" && value.length <= 512 ? value : undefined;
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : [];
+}
+
+// A display name is shown to people and terminals: no control or direction-changing characters.
+function readable(name: string): string {
+  return name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").slice(0, NAME_CHARS_MAX);
+}

@@ -1,0 +1,141 @@
+// Verifies an access token: is it genuine, is it for exactly this agent, and which human is it?
+// Everything that a JWT can be wrong in is asked for explicitly; a library's default is no control.
+// @see [RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068.html#section-4)
+import { decodeJwt, errors, jwtVerify } from "jose";
+import type { JWTPayload } from "jose";
+import type { Config } from "../config/load.ts";
+import { audienceOf } from "../config/cross-check.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { refusal } from "../kernel/errors.ts";
+import type { Credential } from "../kernel/principal.ts";
+import { no, ok } from "../kernel/result.ts";
+import type { Result } from "../kernel/result.ts";
+import type { Secret } from "../kernel/secret.ts";
+import { audiencesOf, clientOf, principalOf, scopesOf } from "./claims.ts";
+import { describe, ProviderUnavailable } from "./provider.ts";
+import type { Provider } from "./provider.ts";
+
+const CLOCK_TOLERANCE_S = 5;
+
+/** access token -> Credential, or `invalid_token` | `identity_unavailable`. */
+export interface Verifier {
+  verify(token: Secret, agent: string): Promise<Result<Credential>>;
+}
+
+export function createVerifier(
+  config: Config,
+  providers: ReadonlyMap<string, Provider>,
+  clock: Clock,
+): Verifier {
+  const byIssuer = new Map([...providers.values()].map((p) => [p.config.issuer, p]));
+  return {
+    async verify(token, agent) {
+      const text = token.reveal();
+      if (Buffer.byteLength(text) > config.http.token_bytes_max) return invalid("it is too long");
+      const provider = byIssuer.get(issuerNamedIn(text) ?? "");
+      if (provider === undefined) return invalid("its issuer is not trusted here");
+      const verified = await verifySignature(text, provider, clock);
+      if (!verified.ok) return verified;
+      return judge(config, provider, agent, verified.value, token);
+    },
+  };
+}
+
+function invalid(why: string, cause?: string): Result<never> {
+  return no(refusal("invalid_token", { reason: `Refused: ${why}.`, ...(cause ? { cause } : {}) }));
+}
+
+// Unverified: it only picks whose keys to verify with.
+function issuerNamedIn(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}
+
+async function verifySignature(
+  token: string,
+  provider: Provider,
+  clock: Clock,
+): Promise<Result<JWTPayload>> {
+  const { config } = provider;
+  try {
+    const { payload } = await jwtVerify(token, await provider.keys(), {
+      issuer: config.issuer,
+      algorithms: [...config.algorithms],
+      typ: config.token_type,
+      requiredClaims: ["sub", "aud", "exp", "iat"],
+      // jose checks iat against the future only when an age is given.
+      maxTokenAge: config.token_lifetime_s_max,
+      clockTolerance: CLOCK_TOLERANCE_S,
+      currentDate: new Date(clock.now()),
+    });
+    return ok(payload);
+  } catch (error) {
+    if (isProviderFault(error)) {
+      return no(refusal("identity_unavailable", { retry_after_ms: 1000, cause: describe(error) }));
+    }
+    const why = error instanceof errors.JWTExpired ? "it has expired" : "it does not verify";
+    return invalid(why, describe(error));
+  }
+}
+
+// Whatever is not the token's own fault is the provider's: never an accusation of the user.
+function isProviderFault(error: unknown): boolean {
+  if (error instanceof ProviderUnavailable) return true;
+  if (!(error instanceof errors.JOSEError)) return true;
+  return [
+    errors.JWKSTimeout.code,
+    errors.JWKSInvalid.code,
+    errors.JOSEError.code, // "Expected 200 OK from the JSON Web Key Set HTTP response"
+  ].includes(error.code);
+}
+
+function judge(
+  config: Config,
+  provider: Provider,
+  agent: string,
+  claims: JWTPayload,
+  proof: Secret,
+): Result<Credential> {
+  const { exp = 0, iat = 0 } = claims;
+  if (exp - iat > provider.config.token_lifetime_s_max) return invalid("it lives too long");
+  const client_id = clientOf(claims);
+  if (client_id === undefined) return invalid("it names no client");
+  const scopes = scopesOf(claims);
+  const matched = agentsOf(config, provider.name, audiencesOf(claims), scopes, client_id);
+  if (matched.length > 1) return invalid("it fits more than one agent");
+  if (matched[0] !== agent) return invalid("it was not issued for this agent");
+  const mapped = principalOf(claims, provider.config);
+  if (!mapped.ok) return invalid(mapped.why);
+  return ok(
+    Object.freeze({
+      principal: mapped.principal,
+      issuer_name: provider.name,
+      client_id,
+      scopes: Object.freeze([...scopes]),
+      family: mapped.family,
+      expires_at_ms: exp * 1000,
+      proof,
+    }),
+  );
+}
+
+/** Every agent that a token with these marks fits; anything but exactly one is a refusal. */
+export function agentsOf(
+  config: Config,
+  issuer: string,
+  audiences: readonly string[],
+  scopes: readonly string[],
+  client_id: string,
+): readonly string[] {
+  return Object.entries(config.agents).flatMap(([name, agent]) => {
+    if (agent.issuers !== undefined && !agent.issuers.includes(issuer)) return [];
+    if (!audiences.includes(audienceOf(config, name, agent))) return [];
+    const { tokens } = agent;
+    if ("scope" in tokens && !scopes.includes(tokens.scope)) return [];
+    if ("clients" in tokens && !tokens.clients.includes(client_id)) return [];
+    return [name];
+  });
+}

@@ -1,0 +1,293 @@
+// The error table: every way a call can end badly, once (DESIGN section 6).
+// It drives the types, docs/errors.md, the ledger's `outcome` and test/pins.
+
+export type Retry = "never" | "after" | "after_user_action";
+export type Fixer = "agent" | "user" | "operator";
+/** What happened to the world: nothing, nobody can say, or it is done. */
+export type Effect = "none" | "unknown" | "done";
+export type Outcome =
+  | "ok"
+  | "tool_error"
+  | "refused"
+  | "rate_limited"
+  | "auth_failed"
+  | "downstream_error"
+  | "timeout"
+  | "cancelled"
+  | "drift"
+  | "revoked"
+  | "unknown";
+
+interface ErrorRow {
+  readonly retry: Retry;
+  readonly who_can_fix: Fixer;
+  readonly effects: readonly Effect[];
+  readonly outcome: Outcome;
+  /** How it reaches the client: a tool result, a JSON-RPC error, or an HTTP status. */
+  readonly wire: "result" | "protocol" | 400 | 401 | 403 | 404 | 413 | 503;
+  /** For the human and the agent alike; never holds data from the call. */
+  readonly message: string;
+}
+
+const row = (
+  wire: ErrorRow["wire"],
+  retry: Retry,
+  who_can_fix: Fixer,
+  effects: readonly Effect[],
+  outcome: Outcome,
+  message: string,
+): ErrorRow => Object.freeze({ wire, retry, who_can_fix, effects, outcome, message });
+
+const NONE: readonly Effect[] = ["none"];
+const SENT: readonly Effect[] = ["none", "unknown"];
+const RAN: readonly Effect[] = ["none", "done"];
+const ANY: readonly Effect[] = ["none", "unknown", "done"];
+
+// oxfmt-ignore: one row, one line or two; a table reads better than a tree.
+export const errorTable = Object.freeze({
+  // before the gate
+  parse_error: row(
+    400,
+    "never",
+    "agent",
+    NONE,
+    "refused",
+    "The request is not strict JSON: malformed, too deep, too many keys, or a key given twice.",
+  ),
+  request_too_large: row(
+    413,
+    "never",
+    "agent",
+    NONE,
+    "refused",
+    "The request body is larger than this server accepts.",
+  ),
+  forbidden_origin: row(
+    403,
+    "never",
+    "operator",
+    NONE,
+    "refused",
+    "The Host or Origin header names a site that this server does not serve.",
+  ),
+  // 1 who
+  invalid_token: row(
+    401,
+    "after_user_action",
+    "user",
+    NONE,
+    "auth_failed",
+    "The access token is missing, expired, revoked, or not meant for this agent. Sign in again.",
+  ),
+  identity_unavailable: row(
+    503,
+    "after",
+    "operator",
+    NONE,
+    "auth_failed",
+    "The identity provider cannot be asked who this is. Nothing ran; try again shortly.",
+  ),
+  // 2 alive
+  session_not_found: row(
+    404,
+    "after_user_action",
+    "agent",
+    NONE,
+    "refused",
+    "There is no such transport session for this user. Initialize a new one.",
+  ),
+  capacity: row(
+    "result",
+    "after",
+    "operator",
+    NONE,
+    "rate_limited",
+    "The server holds as many sessions or calls as it is allowed to. Try again shortly.",
+  ),
+  // 3 door
+  unknown_tool: row("protocol", "never", "agent", NONE, "refused", "Unknown tool."),
+  // 4 arguments
+  invalid_arguments: row(
+    "result",
+    "never",
+    "agent",
+    NONE,
+    "refused",
+    "The arguments do not fit the tool's input schema. Correct the named fields.",
+  ),
+  // 5 approval
+  confirmation_required: row(
+    "result",
+    "after_user_action",
+    "user",
+    NONE,
+    "refused",
+    "A human must approve this call before it can run.",
+  ),
+  // 6 limits
+  rate_limited: row(
+    "result",
+    "after",
+    "agent",
+    NONE,
+    "rate_limited",
+    "Too many calls. Wait for retry_after_ms, then try again.",
+  ),
+  // 7 intent
+  audit_unavailable: row(
+    "result",
+    "after",
+    "operator",
+    NONE,
+    "refused",
+    "The audit log cannot be written, so nothing ran.",
+  ),
+  // 8 as whom
+  connection_required: row(
+    "result",
+    "after_user_action",
+    "user",
+    NONE,
+    "auth_failed",
+    "The user has not connected an account at this API yet.",
+  ),
+  reauth_required: row(
+    "result",
+    "after_user_action",
+    "user",
+    NONE,
+    "auth_failed",
+    "The identity provider no longer vouches for this user's session. The user must sign in again.",
+  ),
+  delegation_refused: row(
+    "result",
+    "never",
+    "operator",
+    NONE,
+    "auth_failed",
+    "The identity provider refused a token for this user at this API.",
+  ),
+  delegation_unavailable: row(
+    "result",
+    "after",
+    "operator",
+    NONE,
+    "auth_failed",
+    "The identity provider could not be reached for this user's downstream token. Nothing ran.",
+  ),
+  identity_mismatch: row(
+    "result",
+    "never",
+    "operator",
+    NONE,
+    "auth_failed",
+    "The identity provider issued a token for another user, API or scope than asked. Not used.",
+  ),
+  // 9 run
+  timeout: row("result", "after", "operator", SENT, "timeout", "The API did not answer in time."),
+  cancelled: row("result", "after", "agent", SENT, "cancelled", "The client cancelled the call."),
+  downstream_error: row(
+    "result",
+    "never",
+    "agent",
+    SENT,
+    "downstream_error",
+    "The API refused or failed the request.",
+  ),
+  downstream_unavailable: row(
+    "result",
+    "after",
+    "operator",
+    SENT,
+    "downstream_error",
+    "The API cannot be reached, or broke off.",
+  ),
+  egress_refused: row(
+    "result",
+    "never",
+    "operator",
+    NONE,
+    "downstream_error",
+    "The API's address is not one that this connector may dial.",
+  ),
+  credential_exposed: row(
+    "result",
+    "never",
+    "operator",
+    SENT,
+    "downstream_error",
+    "The API's answer contained the user's token. The answer is withheld.",
+  ),
+  // 10 contract
+  contract_drift: row(
+    "result",
+    "never",
+    "operator",
+    RAN,
+    "drift",
+    "The API's answer does not have the agreed shape. The answer is withheld.",
+  ),
+  // 11 outcome
+  outcome_unrecorded: row(
+    "result",
+    "never",
+    "operator",
+    ANY,
+    "unknown",
+    "The call ran but its outcome could not be recorded. The answer is withheld.",
+  ),
+  internal: row(
+    "result",
+    "after",
+    "operator",
+    ANY,
+    "unknown",
+    "doorless failed. The details are in its log, under this call id.",
+  ),
+} as const);
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** Why a step said no. Rich inside; `refusalToError` decides what leaves. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  /** Said to the agent after the table's message; never data from the API, never a secret. */
+  readonly reason?: string;
+  readonly effect?: Effect;
+  readonly retry_after_ms?: number;
+  /** Structured and safe to show: field paths, limits, a status code. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** For the operator's log only. */
+  readonly cause?: string;
+}
+
+export function refusal(code: ErrorCode, rest: Omit<Refusal, "code"> = {}): Refusal {
+  return Object.freeze({ code, ...rest });
+}
+
+/** The error object that an agent receives (`structuredContent.error`). */
+export interface ToolError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retry: Retry;
+  readonly retry_after_ms?: number;
+  readonly who_can_fix: Fixer;
+  readonly effect: Effect;
+  readonly call_id?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The one place where an inside reason becomes an outside error. */
+export function refusalToError(inside: Refusal, call_id?: string): ToolError {
+  const { retry, who_can_fix, message } = errorTable[inside.code];
+  return Object.freeze({
+    code: inside.code,
+    message: inside.reason === undefined ? message : `${message} ${inside.reason}`,
+    retry,
+    ...(inside.retry_after_ms === undefined ? {} : { retry_after_ms: inside.retry_after_ms }),
+    who_can_fix,
+    effect: inside.effect ?? "none",
+    ...(call_id === undefined ? {} : { call_id }),
+    ...(inside.details === undefined ? {} : { details: inside.details }),
+  });
+}

@@ -1,0 +1,48 @@
+// Ids: what names a call, a session and a hash everywhere (DESIGN section 2).
+import { createHash, randomBytes } from "node:crypto";
+
+/**
+ * A UUID version 7: sortable by time, 74 random bits.
+ * @see [RFC 9562 section 5.7](https://www.rfc-editor.org/rfc/rfc9562.html#section-5.7)
+ */
+export function uuidv7(now_ms: number, random: (size: number) => Buffer = randomBytes): string {
+  const bytes = random(16);
+  bytes.writeUIntBE(now_ms, 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join("-");
+}
+
+/** SHA-256 over length-prefixed parts, so that ("ab","c") and ("a","bc") differ. base64url. */
+export function digestOf(...parts: string[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) {
+    const bytes = Buffer.from(part, "utf8");
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    hash.update(length).update(bytes);
+  }
+  return hash.digest("base64url");
+}
+
+/** `sha256:` and hex, over JSON with sorted keys: equal values have equal fingerprints. */
+export function fingerprint(value: unknown): string {
+  return `sha256:${createHash("sha256").update(canonicalJson(value)).digest("hex")}`;
+}
+
+/** JSON text with object keys in code-unit order. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (inner === null || typeof inner !== "object" || Array.isArray(inner)) return inner;
+    return Object.fromEntries(
+      Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+    );
+  });
+}

@@ -1,0 +1,28 @@
+// Principal and Credential: who is calling, and the proof that only delegation/ opens (DESIGN 2).
+import type { Secret } from "./secret.ts";
+
+/** The verified human. Absent is `undefined`, never an empty object. Holds no token. */
+export interface Principal {
+  readonly issuer: string;
+  readonly subject: string;
+  /** Readable name, for people who read the ledger; never used to decide anything. */
+  readonly name: string;
+  readonly tenant: string | undefined;
+  readonly roles: readonly string[];
+  /** RFC 8693 section 4.1, outermost actor first. */
+  readonly actor_chain: readonly string[];
+}
+
+/** What identity/ proved about one credential. */
+export interface Credential {
+  readonly principal: Principal;
+  /** The configured name of the issuer. */
+  readonly issuer_name: string;
+  readonly client_id: string;
+  readonly scopes: readonly string[];
+  /** Token family (`sid` or grant) where the provider names one. */
+  readonly family: string | undefined;
+  readonly expires_at_ms: number;
+  /** The token itself. Only delegation/ reveals it. */
+  readonly proof: Secret;
+}

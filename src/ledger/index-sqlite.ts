@@ -1,0 +1,230 @@
+// The ledger's index on SQLite: columns to filter by, and both halves of each call as JSON.
+import { chmodSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { AuditRecord, Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
+import { AmbiguousUser, BadCursor } from "./query.ts";
+import type { AuditFilter, AuditPage, LedgerIndex } from "./query.ts";
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS state (last INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS calls (
+    call_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+    issuer TEXT NOT NULL, subject TEXT NOT NULL, user TEXT NOT NULL COLLATE NOCASE,
+    agent TEXT NOT NULL, session TEXT NOT NULL, tool TEXT NOT NULL, target TEXT,
+    outcome TEXT, facts TEXT NOT NULL, ending TEXT
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS by_seq ON calls (seq);
+  CREATE INDEX IF NOT EXISTS by_subject ON calls (subject, issuer, seq);
+  CREATE INDEX IF NOT EXISTS by_tool ON calls (tool, seq);
+  CREATE INDEX IF NOT EXISTS by_outcome ON calls (outcome, seq);
+  CREATE INDEX IF NOT EXISTS by_target ON calls (target, seq) WHERE target IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS by_session ON calls (session, seq);
+  CREATE INDEX IF NOT EXISTS by_agent ON calls (agent, seq);
+  CREATE INDEX IF NOT EXISTS by_user ON calls (user, issuer, subject);
+  CREATE INDEX IF NOT EXISTS orphans ON calls (call_id) WHERE outcome IS NULL;
+`;
+
+/** Opens or makes the index at `path`; ":memory:" for one that nobody keeps. */
+export function openSqliteIndex(path: string): LedgerIndex {
+  const db = new DatabaseSync(path);
+  if (path !== ":memory:") chmodSync(path, 0o600);
+  // Derived data: after a crash it is caught up from the log, so speed may win here.
+  db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+  const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
+  if (version !== SCHEMA_VERSION) {
+    db.exec("DROP TABLE IF EXISTS calls; DROP TABLE IF EXISTS state");
+    db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
+  }
+  db.exec(SCHEMA);
+  return new SqliteIndex(db);
+}
+
+class SqliteIndex implements LedgerIndex {
+  private readonly db: DatabaseSync;
+  private readonly insert: StatementSync;
+  private readonly end: StatementSync;
+  private readonly remember: StatementSync;
+  last: number;
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+    this.insert = db.prepare(`INSERT OR REPLACE INTO calls
+      (call_id, seq, time_ms, issuer, subject, user, agent, session, tool, target, outcome,
+       facts, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.end = db.prepare("UPDATE calls SET outcome = ?, ending = ? WHERE call_id = ?");
+    this.remember = db.prepare("UPDATE state SET last = ?");
+    const state = db.prepare("SELECT last FROM state").get();
+    if (state === undefined) db.exec("INSERT INTO state (last) VALUES (0)");
+    this.last = Number(state?.["last"] ?? 0);
+  }
+
+  ingest(lines: readonly Line[]): void {
+    const fresh = lines.filter((line) => line.seq > this.last);
+    const newest = fresh.at(-1)?.seq;
+    if (newest === undefined) return;
+    this.db.exec("BEGIN");
+    try {
+      for (const line of fresh) this.ingestLine(line);
+      this.remember.run(newest);
+      this.db.exec("COMMIT");
+    } catch (error) {
+      this.db.exec("ROLLBACK");
+      throw error;
+    }
+    this.last = newest;
+  }
+
+  private ingestLine(line: Line): void {
+    switch (line.kind) {
+      case "intent":
+        return this.put(line, null, null);
+      case "refusal":
+        return this.put(line, line.outcome, JSON.stringify(endingOf(line)));
+      case "outcome":
+        this.end.run(line.outcome, JSON.stringify(endingOf(line)), line.call_id);
+        return;
+      case "event":
+    }
+  }
+
+  private put(line: Line & (Intent | RefusalRecord), outcome: string | null, end: string | null) {
+    const { call_id, seq, issuer, subject, user, agent, session, tool, target } = line;
+    const time_ms = Date.parse(line.time);
+    const who = [issuer, subject, user, agent, session, tool, target];
+    this.insert.run(call_id, seq, time_ms, ...who, outcome, JSON.stringify(factsOf(line)), end);
+  }
+
+  query(filter: AuditFilter): AuditPage {
+    const where: string[] = [];
+    const values: SQLInputValue[] = [];
+    const add = (clause: string, ...given: SQLInputValue[]): void => {
+      where.push(clause);
+      values.push(...given);
+    };
+    if (filter.user !== undefined) {
+      const person = this.person(filter.user);
+      if (person === undefined) return { records: [], complete_to: this.last };
+      add("subject = ? AND issuer = ?", person.subject, person.issuer);
+    }
+    if (filter.tool !== undefined) add("tool = ?", filter.tool);
+    if (filter.outcome === "unknown") add("(outcome = 'unknown' OR outcome IS NULL)");
+    else if (filter.outcome !== undefined) add("outcome = ?", filter.outcome);
+    if (filter.record !== undefined) add("target = ?", filter.record);
+    if (filter.session !== undefined) add("session = ?", filter.session);
+    if (filter.agent !== undefined) add("agent = ?", filter.agent);
+    if (filter.call_id !== undefined) add("call_id = ?", filter.call_id);
+    if (filter.from_ms !== undefined) add("time_ms >= ?", filter.from_ms);
+    if (filter.to_ms !== undefined) add("time_ms < ?", filter.to_ms);
+    if (filter.cursor !== undefined) add("seq < ?", seqOf(filter.cursor));
+    const clause = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
+    const sql = `SELECT seq, time_ms, facts, ending FROM calls ${clause} ORDER BY seq DESC LIMIT ?`;
+    const rows = this.db.prepare(sql).all(...values, filter.limit + 1);
+    const page = rows.slice(0, filter.limit);
+    const next = rows.length > filter.limit ? page.at(-1)?.["seq"] : undefined;
+    return {
+      records: page.map(toRecord),
+      ...(next === undefined ? {} : { cursor: `s${String(next)}` }),
+      complete_to: this.last,
+    };
+  }
+
+  // The subject first, then the readable name, whole or any word of it.
+  private person(user: string): { issuer: string; subject: string } | undefined {
+    const hash = user.lastIndexOf("#");
+    if (hash > 0) return { issuer: user.slice(0, hash), subject: user.slice(hash + 1) };
+    const people = "SELECT DISTINCT issuer, subject, user FROM calls WHERE";
+    let rows = this.db.prepare(`${people} subject = ?`).all(user);
+    if (rows.length === 0) rows = this.db.prepare(`${people} user = ?`).all(user);
+    if (rows.length === 0) {
+      const word = "instr(' ' || lower(user) || ' ', ' ' || lower(?) || ' ') > 0";
+      rows = this.db.prepare(`${people} ${word}`).all(user);
+    }
+    const found = new Map(
+      rows.map((row) => [`${String(row["issuer"])}#${String(row["subject"])}`, row]),
+    );
+    if (found.size > 1) throw new AmbiguousUser(user, [...found.keys()]);
+    const [row] = found.values();
+    if (row === undefined) return undefined;
+    return { issuer: String(row["issuer"]), subject: String(row["subject"]) };
+  }
+
+  orphans(): readonly string[] {
+    const rows = this.db.prepare("SELECT call_id FROM calls WHERE outcome IS NULL").all();
+    return rows.map((row) => String(row["call_id"]));
+  }
+
+  clear(): void {
+    this.db.exec("DELETE FROM calls; UPDATE state SET last = 0");
+    this.last = 0;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}
+
+function seqOf(cursor: string): number {
+  const match = /^s(\d{1,15})$/.exec(cursor);
+  if (match === null) throw new BadCursor(`${JSON.stringify(cursor)} is not a cursor of ours`);
+  return Number(match[1]);
+}
+
+function factsOf(line: Line & (Intent | RefusalRecord)): Omit<AuditRecord, keyof Ending> {
+  const { call_id, parent, user, subject, issuer, tenant, roles, actor_chain } = line;
+  const { agent, client_id, session, tool, target, args, effects, rule, approved_by } = line;
+  const { time, trace_id, isolation, policy, tool_hash } = line;
+  const who = { call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain };
+  const what = { agent, client_id, session, tool, target, args, effects, rule, approved_by };
+  return { ...who, ...what, trace_id, isolation, policy, tool_hash };
+}
+
+interface Ending {
+  outcome: unknown;
+  effect: unknown;
+  error_code: unknown;
+  duration_ms: unknown;
+  steps: unknown;
+  downstream: unknown;
+  result: unknown;
+  count: unknown;
+}
+
+function endingOf(line: OutcomeRecord | RefusalRecord): Partial<AuditRecord> {
+  const { outcome, effect, error_code, duration_ms, steps, downstream, result } = line;
+  const ending = { outcome, effect, error_code, duration_ms, steps, downstream, result };
+  return line.kind === "refusal" && line.count > 1 ? { ...ending, count: line.count } : ending;
+}
+
+// A call that still runs, or whose server died: nobody can say yet.
+const RUNNING = {
+  outcome: "unknown",
+  effect: "unknown",
+  error_code: null,
+  duration_ms: 0,
+  steps: {},
+  downstream: [],
+  result: null,
+} as const;
+
+function toRecord(row: Record<string, unknown>): AuditRecord {
+  const facts = JSON.parse(String(row["facts"])) as Omit<AuditRecord, keyof Ending>;
+  const ending = row["ending"] === null ? RUNNING : (JSON.parse(String(row["ending"])) as Ending);
+  return inOrder({ ...facts, ...ending } as AuditRecord);
+}
+
+// The order of INTERFACE, so that two readers see the same line.
+function inOrder(r: AuditRecord): AuditRecord {
+  const { call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain } = r;
+  const { agent, client_id, session, tool, target, args, result, effects, rule } = r;
+  const { approved_by, outcome, effect, error_code, duration_ms, steps, downstream } = r;
+  const { trace_id, isolation, policy, tool_hash, count } = r;
+  return {
+    ...{ call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain },
+    ...{ agent, client_id, session, tool, target, args, result, effects, rule },
+    ...{ approved_by, outcome, effect, error_code, duration_ms, steps, downstream },
+    ...{ trace_id, isolation, policy, tool_hash },
+    ...(count === undefined ? {} : { count }),
+  };
+}

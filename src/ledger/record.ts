@@ -1,0 +1,94 @@
+// The records of the ledger: what is written, and the one record a reader sees per call.
+import type { Effect, ErrorCode, Outcome } from "../kernel/errors.ts";
+
+export interface DownstreamRequest {
+  readonly method: string;
+  /** The URL as sent, without its query. */
+  readonly url: string;
+  /** Absent where no answer came. */
+  readonly status?: number;
+  /** The API's own id of the request, where it gave one; else the one we sent. */
+  readonly request_id: string;
+}
+
+/** Who, what, through what: fixed before anything happens. */
+export interface CallFacts {
+  readonly call_id: string;
+  readonly parent: string | null;
+  readonly user: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly tenant: string | null;
+  readonly roles: readonly string[];
+  readonly actor_chain: readonly string[];
+  readonly agent: string;
+  readonly client_id: string;
+  readonly session: string;
+  /** As asked for, cut to 128 characters; it need not exist. */
+  readonly tool: string;
+  readonly target: string | null;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly effects: Readonly<Record<string, boolean>> | null;
+  readonly rule: string | null;
+  readonly approved_by: string | null;
+  readonly trace_id: string;
+  readonly isolation: string;
+  readonly policy: string;
+  readonly tool_hash: string | null;
+}
+
+/** How it ended. */
+export interface CallEnd {
+  readonly outcome: Outcome;
+  readonly effect: Effect;
+  readonly error_code: ErrorCode | null;
+  readonly duration_ms: number;
+  /** Milliseconds spent in each step of the gate. */
+  readonly steps: Readonly<Record<string, number>>;
+  readonly downstream: readonly DownstreamRequest[];
+  readonly result: Readonly<Record<string, unknown>> | null;
+}
+
+export interface Intent extends CallFacts {
+  readonly kind: "intent";
+}
+
+export interface OutcomeRecord extends CallEnd {
+  readonly kind: "outcome";
+  readonly call_id: string;
+}
+
+/** A call that we refused: one record, since nothing ran. `count` identical ones in all. */
+export interface RefusalRecord extends CallFacts, CallEnd {
+  readonly kind: "refusal";
+  readonly count: number;
+}
+
+/** Everything that is not a call: starts, stops, recoveries, sessions, what operators do. */
+export interface LedgerEvent {
+  readonly kind: "event";
+  readonly event: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export type LedgerRecord = Intent | OutcomeRecord | RefusalRecord | LedgerEvent;
+
+/** What stands before each record on its line. */
+export interface LineHead {
+  readonly v: 1;
+  /** Gap-free from 1. */
+  readonly seq: number;
+  /** Hex SHA-256 of the bytes of the line before, without its newline; zeros for the first. */
+  readonly prev: string;
+  readonly time: string;
+}
+
+export type Line = LineHead & LedgerRecord;
+
+/** One call with both its halves, in the order that people read it (INTERFACE, audit record). */
+export interface AuditRecord extends CallFacts, CallEnd {
+  readonly time: string;
+  readonly count?: number;
+}
+
+export const FIRST_PREV = "0".repeat(64);

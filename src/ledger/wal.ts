@@ -1,0 +1,181 @@
+// The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
+// Deepened by the ledger's own issue (preallocation, checkpoints) behind this same face.
+import { createHash } from "node:crypto";
+import { open, statfs } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../kernel/clock.ts";
+import type { LedgerRecord, Line } from "./record.ts";
+import { segmentName } from "./segments.ts";
+import type { Tail } from "./segments.ts";
+
+/** One open segment. `sync` resolves only when what was appended survives a power loss. */
+export interface SegmentFile {
+  append(bytes: Buffer): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WalOptions {
+  readonly folder: string;
+  readonly tail: Tail;
+  readonly clock: Clock;
+  readonly segment_bytes_max: number;
+  readonly disk_free_bytes_min: number;
+  readonly openSegment?: (path: string) => Promise<SegmentFile>;
+  /** Told once of each batch, after it is durable. Throwing poisons the log. */
+  readonly onDurable: (lines: readonly Line[]) => void;
+  /** A write or sync failed: the log is poisoned, is never retried, and the server must stop. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+interface Waiting {
+  readonly line: Line;
+  readonly bytes: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+const DISK_ASKED_EVERY_MS = 1000;
+
+export class Wal {
+  private readonly options: WalOptions;
+  private readonly openSegment: (path: string) => Promise<SegmentFile>;
+  private file: SegmentFile | undefined;
+  private size: number;
+  private path: string | undefined;
+  private seq: number;
+  private prev: string;
+  private queue: Waiting[] = [];
+  private writing: Promise<void> | undefined;
+  private failed: Error | undefined;
+  private room = { asked_at_ms: Number.NEGATIVE_INFINITY, enough: true };
+
+  constructor(options: WalOptions) {
+    this.options = options;
+    this.openSegment = options.openSegment ?? openSegmentFile;
+    this.seq = options.tail.seq;
+    this.prev = options.tail.hash;
+    this.path = options.tail.path;
+    this.size = options.tail.size;
+  }
+
+  get healthy(): boolean {
+    return this.failed === undefined;
+  }
+
+  /** The last sequence number that was given out; it may still be on its way to the disk. */
+  get last(): number {
+    return this.seq;
+  }
+
+  /** False while the disk has less room than is kept for the outcomes of running calls. */
+  async hasRoom(): Promise<boolean> {
+    const now = this.options.clock.monotonic();
+    if (now - this.room.asked_at_ms >= DISK_ASKED_EVERY_MS) {
+      const { bavail, bsize } = await statfs(this.options.folder);
+      this.room = {
+        asked_at_ms: now,
+        enough: bavail * bsize >= this.options.disk_free_bytes_min,
+      };
+    }
+    return this.room.enough;
+  }
+
+  /** Resolves only when the record is durable; rejects when it may not be. */
+  append(record: LedgerRecord): Promise<void> {
+    if (this.failed !== undefined) return Promise.reject(this.failed);
+    const time = new Date(this.options.clock.now()).toISOString();
+    const line: Line = { v: 1, seq: this.seq + 1, prev: this.prev, time, ...record };
+    const text = JSON.stringify(line);
+    this.seq++;
+    this.prev = createHash("sha256").update(text).digest("hex");
+    return new Promise((resolve, reject) => {
+      this.queue.push({ line, bytes: Buffer.from(`${text}\n`), resolve, reject });
+      this.writing ??= this.write();
+    });
+  }
+
+  /** Waits for everything appended so far, then closes the segment. */
+  async close(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
+    this.failed ??= new Error("the ledger is closed");
+    await this.file?.close();
+  }
+
+  private async write(): Promise<void> {
+    // One turn later: calls that arrive together share one sync.
+    await Promise.resolve();
+    while (this.queue.length > 0 && this.failed === undefined) {
+      const batch = this.queue;
+      this.queue = [];
+      await this.commit(batch);
+    }
+    this.writing = undefined;
+  }
+
+  private async commit(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const bytes = Buffer.concat(batch.map((waiting) => waiting.bytes));
+      const file = await this.segmentFor(batch[0]?.line.seq ?? 0);
+      await file.append(bytes);
+      await file.sync();
+      this.size += bytes.length;
+    } catch (error) {
+      return this.fail(error, batch);
+    }
+    for (const waiting of batch) waiting.resolve();
+    try {
+      this.options.onDurable(batch.map((waiting) => waiting.line));
+    } catch (error) {
+      this.fail(error, []);
+    }
+  }
+
+  // After a failed sync nobody knows what is on the disk, and asking again would be told "fine".
+  private fail(error: unknown, batch: readonly Waiting[]): void {
+    this.failed = new Error("the ledger cannot be written", { cause: error });
+    for (const waiting of [...batch, ...this.queue]) waiting.reject(this.failed);
+    this.queue = [];
+    this.options.onFatal(error);
+  }
+
+  private async segmentFor(first_seq: number): Promise<SegmentFile> {
+    if (this.file !== undefined && this.size < this.options.segment_bytes_max) return this.file;
+    const full = this.size >= this.options.segment_bytes_max;
+    await this.file?.close();
+    if (this.path === undefined || full) {
+      this.path = join(this.options.folder, segmentName(first_seq));
+      this.size = 0;
+    }
+    this.file = await this.openSegment(this.path);
+    return this.file;
+  }
+}
+
+async function openSegmentFile(path: string): Promise<SegmentFile> {
+  const handle = await open(path, "a", 0o600);
+  await syncFolder(join(path, ".."));
+  return {
+    append: (bytes) => writeAll(handle, bytes),
+    sync: () => handle.datasync(),
+    close: () => handle.close(),
+  };
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done);
+    done += bytesWritten;
+  }
+}
+
+// A new file's name is durable only when its folder is.
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

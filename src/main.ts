@@ -1,0 +1,141 @@
+// The composition root: the only file that knows everything. It wires the rooms, once.
+import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { loadCatalog } from "./catalog/load.ts";
+import type { Config } from "./config/load.ts";
+import { createAdmin } from "./console/admin.ts";
+import { serveLocal } from "./console/local.ts";
+import { createDelegation } from "./delegation/delegation.ts";
+import { Gate } from "./gate/gate.ts";
+import { createProvider } from "./identity/provider.ts";
+import type { Provider } from "./identity/provider.ts";
+import { createVerifier } from "./identity/verifier.ts";
+import type { Clock } from "./kernel/clock.ts";
+import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
+import { Sealer } from "./ledger/mark.ts";
+import { Limiter, Running } from "./limits/limiter.ts";
+import { createMcpEndpoint } from "./mcp/endpoint.ts";
+import { compilePolicy } from "./policy/policy.ts";
+import { createBroker } from "./sandbox/broker.ts";
+import { openFolders, openKey } from "./store/folders.ts";
+import { lockFolder } from "./store/lock.ts";
+import type { Logger } from "./telemetry/log.ts";
+import { Metrics } from "./telemetry/metrics.ts";
+import { createWeb } from "./web/server.ts";
+
+export interface CoreOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Only the demo may trust the demo's provider. */
+  readonly allow_demo: boolean;
+  /** The audit log failed: nothing may run any more, and the process must end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** One running doorless: the owner of its data folder. */
+export interface Core {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+// SIGTERM ends everything within 5 s: what still runs by then is cut off, and recorded as unknown.
+const DRAIN_MS_MAX = 3000;
+
+export const VERSION = (
+  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  }
+).version;
+
+/** Starts everything, or throws and leaves nothing behind. */
+export async function startCore(options: CoreOptions): Promise<Core> {
+  const { config } = options;
+  const catalog = loadCatalog(config.tools_dir);
+  const policy = compilePolicy(config, catalog);
+  const folders = openFolders(config.data_dir);
+  const undo: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  try {
+    const lock = lockFolder(folders.data);
+    undo.push(() => lock.release());
+    const opened = await openLedger({
+      ...config.ledger,
+      folder: folders.ledger,
+      index_file: ledgerIndexFile(folders.data),
+      clock: options.clock,
+      onFatal: options.onFatal,
+    });
+    const { ledger, recovery } = opened;
+    let started = false;
+    undo.push(async () => {
+      if (started) await ledger.event("stopped", {}).catch(() => undefined);
+      await ledger.close();
+    });
+    if (recovery.orphans > 0 || recovery.cut_bytes > 0) {
+      options.log.warn(recovery, "the last run ended abruptly; the ledger was recovered");
+    }
+    const rooms = openRooms(options);
+    undo.push(rooms.close);
+    const sealer = new Sealer(openKey(join(folders.keys, "ledger-digest.key")));
+    const metrics = new Metrics();
+    const gate = new Gate({ ...options, ...rooms, policy, metrics, ledger, sealer });
+    const mcp = createMcpEndpoint({ ...options, gate, version: VERSION });
+    undo.push(() => mcp.close());
+    const ready = (): boolean => ledger.healthy;
+    describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
+    const web = createWeb({ ...options, gate, mcp, metrics, ready });
+    undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
+    const port = await web.listen();
+    const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
+    const admin = createAdmin({ config, catalog, policy, gate, ledger });
+    const local = await serveLocal(folders.data, "core", info, admin);
+    undo.push(() => local.close());
+    await ledger.event("started", { version: VERSION, policy: policy.hash, port });
+    started = true;
+    return { port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function openRooms({ config, clock, allow_demo }: CoreOptions) {
+  const providers = new Map<string, Provider>();
+  for (const [name, issuer] of Object.entries(config.issuers)) {
+    providers.set(name, createProvider(name, issuer, { clock, allow_demo }));
+  }
+  const broker = createBroker(config);
+  const { keys_max, running_calls_max, running_calls_per_user_max } = config.limits;
+  return {
+    verifier: createVerifier(config, providers, clock),
+    delegation: createDelegation(config, providers, clock),
+    limiter: new Limiter(keys_max),
+    running: new Running(running_calls_max, running_calls_per_user_max),
+    broker,
+    async close(): Promise<void> {
+      await broker.close();
+      await Promise.all([...providers.values()].map((provider) => provider.close()));
+    },
+  };
+}
+
+function describeMetrics(
+  metrics: Metrics,
+  running: Running,
+  transport_sessions: () => number,
+  ready: () => boolean,
+): void {
+  metrics.gauge("doorless_running_calls", "Tool calls under way", () => running.count);
+  metrics.gauge("doorless_transport_sessions", "MCP sessions of 2025 eras", transport_sessions);
+  metrics.gauge("doorless_ready", "1 while calls are accepted", () => (ready() ? 1 : 0));
+}
+
+// Where the bridge on this machine connects: a wildcard address is not one to dial.
+function localHost({ listen }: Config): string {
+  if (listen.host === "0.0.0.0") return "127.0.0.1";
+  if (listen.host === "::") return "[::1]";
+  return listen.host.includes(":") ? `[${listen.host}]` : listen.host;
+}

@@ -1,0 +1,57 @@
+// One endpoint, every era: 2026-07-28 is served per request, the older revisions per session.
+// Both legs build their servers from one factory, so that they cannot drift apart.
+import { createMcpHandler, isLegacyRequest } from "@modelcontextprotocol/server";
+import type { McpServer } from "@modelcontextprotocol/server";
+import type { Config } from "../config/load.ts";
+import type { Entry } from "../gate/call.ts";
+import type { Gate } from "../gate/gate.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { LegacySessions } from "./legacy.ts";
+import { authInfoOf, createMcpServer } from "./server.ts";
+
+export interface McpEndpointOptions {
+  readonly config: Config;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+export interface McpEndpoint {
+  /** Answers one HTTP request of a user who has entered; the body, if any, is parsed already. */
+  handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response>;
+  readonly transport_sessions: number;
+  close(): Promise<void>;
+}
+
+export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
+  const { config, gate, clock, log, version } = options;
+  const serverFor = (entry: Entry): McpServer => {
+    const agent = config.agents[entry.session.agent];
+    if (agent === undefined) throw new RangeError(`no agent ${entry.session.agent}`);
+    return createMcpServer(gate, agent, version);
+  };
+  const modern = createMcpHandler(
+    ({ authInfo }) => serverFor(authInfo?.extra?.["entry"] as Entry),
+    {
+      legacy: "reject",
+      onerror: (error) => log.debug({ err: error }, "an MCP request was rejected"),
+    },
+  );
+  const legacy = new LegacySessions(config.http, clock, serverFor);
+  return {
+    async handle(request, entry, parsedBody) {
+      if (await isLegacyRequest(request, parsedBody)) {
+        return legacy.handle(request, entry, parsedBody);
+      }
+      return modern.fetch(request, { authInfo: authInfoOf(entry), parsedBody });
+    },
+    get transport_sessions() {
+      return legacy.count;
+    },
+    async close() {
+      await Promise.all([modern.close(), legacy.closeAll()]);
+    },
+  };
+}

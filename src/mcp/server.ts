@@ -1,0 +1,92 @@
+// The MCP server of one request or one session: raw handlers over the gate, the same in every era.
+// `registerTool` is not used: its `disable()` answers "disabled", which is a closed door.
+import { McpServer, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import type { AuthInfo, CallToolResult, ServerContext } from "@modelcontextprotocol/server";
+import type { AgentConfig } from "../config/schema.ts";
+import type { CallAnswer, Entry } from "../gate/call.ts";
+import type { Gate } from "../gate/gate.ts";
+import { refusalToError } from "../kernel/errors.ts";
+
+/** Ours, outside -32768…-32000 which JSON-RPC and MCP reserve: a refused list. */
+const REFUSED = 1001;
+const IDEMPOTENCY_KEY_CHARS_MAX = 256;
+
+/** Carries an entry through the SDK, which knows only AuthInfo. The token stays behind. */
+export function authInfoOf(entry: Entry): AuthInfo {
+  const { credential } = entry;
+  return {
+    token: "[withheld]",
+    clientId: credential.client_id,
+    scopes: [...credential.scopes],
+    expiresAt: Math.floor(credential.expires_at_ms / 1000),
+    extra: { entry },
+  };
+}
+
+function entryOf(context: ServerContext): Entry {
+  const entry = context.http?.authInfo?.extra?.["entry"];
+  if (entry === undefined) throw new Error("a request without an entry reached a handler");
+  return entry as Entry;
+}
+
+/** A server for one agent. Which tools there are is asked of the gate, each time anew. */
+export function createMcpServer(gate: Gate, agent: AgentConfig, version: string): McpServer {
+  const mcp = new McpServer(
+    { name: "doorless", title: agent.title, version },
+    { capabilities: { tools: { listChanged: true } }, instructions: agent.purpose },
+  );
+  mcp.server.setRequestHandler("tools/list", (_request, context) => {
+    const listed = gate.list(entryOf(context));
+    if (!listed.ok) {
+      const error = refusalToError(listed.refusal);
+      throw new ProtocolError(REFUSED, error.message, { error });
+    }
+    // A client that cached this would not notice a revocation (MCP 2026-07-28, caching).
+    const fresh = { ttlMs: 0, cacheScope: "private" as const };
+    return { tools: listed.value.map((tool) => ({ ...tool })) as never, ...fresh };
+  });
+  mcp.server.setRequestHandler("tools/call", async (request, context) => {
+    const { name, arguments: args = {} } = request.params;
+    const meta = context.mcpReq._meta;
+    const answer = await gate.call(entryOf(context), {
+      tool: name,
+      args,
+      traceparent: meta?.["traceparent"],
+      idempotency_key: idempotencyKeyOf(meta),
+      signal: context.mcpReq.signal,
+    });
+    return toResult(answer);
+  });
+  return mcp;
+}
+
+function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined) {
+  const key = meta?.["doorless/idempotency_key"];
+  if (typeof key !== "string" || key === "") return undefined;
+  if (key.length <= IDEMPOTENCY_KEY_CHARS_MAX) return key;
+  const message = `doorless/idempotency_key is longer than ${IDEMPOTENCY_KEY_CHARS_MAX} characters`;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+}
+
+function toResult(answer: CallAnswer): CallToolResult {
+  switch (answer.kind) {
+    case "result":
+      return {
+        content: [{ type: "text", text: JSON.stringify(answer.result) }],
+        structuredContent: answer.result,
+        _meta: { "doorless/call_id": answer.call_id },
+      };
+    case "error": {
+      const { error } = answer;
+      return {
+        isError: true,
+        content: [{ type: "text", text: `${error.code}: ${error.message}` }],
+        structuredContent: { error },
+        _meta: { "doorless/call_id": answer.call_id },
+      };
+    }
+    case "unknown_tool":
+      // Nothing here may depend on why: hidden, draft and never existed are one answer.
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${answer.tool}`);
+  }
+}

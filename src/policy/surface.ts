@@ -1,0 +1,80 @@
+// Surface: the frozen set of tools that one session has. `tools/list` shows it, `tools/call` goes
+// through it, and there is no other way to a handler (DESIGN section 1, a missing door).
+import type { ToolDefinition } from "../catalog/definition.ts";
+import { fingerprint } from "../kernel/ids.ts";
+
+/** A tool that this session has, with what the policy asks of its calls. */
+export interface Door {
+  readonly tool: ToolDefinition;
+  readonly approve: "human" | undefined;
+  /** The rules that opened it, as `file:line` places. */
+  readonly rule: string;
+}
+
+/** A tool as `tools/list` shows it (MCP 2026-07-28, server/tools). */
+export interface ListedTool {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: Readonly<Record<string, unknown>>;
+  readonly outputSchema: Readonly<Record<string, unknown>>;
+  readonly annotations: Readonly<Record<string, unknown>>;
+}
+
+export interface Surface {
+  /** The door of this name, or nothing: hidden, unknown and draft are all the same nothing. */
+  get(name: string): Door | undefined;
+  /** Sorted by name, the same objects each time. */
+  readonly list: readonly ListedTool[];
+  readonly fingerprint: string;
+}
+
+export function createSurface(doors: readonly Door[]): Surface {
+  const sorted = doors.toSorted((a, b) => (a.tool.name < b.tool.name ? -1 : 1));
+  const byName = new Map(sorted.map((door) => [door.tool.name, Object.freeze(door)]));
+  const list = Object.freeze(sorted.map((door) => listed(door.tool)));
+  return Object.freeze({
+    get: (name: string) => byName.get(name),
+    list,
+    fingerprint: fingerprint(sorted.map(({ tool, approve }) => [tool.hash, approve ?? null])),
+  });
+}
+
+function listed(tool: ToolDefinition): ListedTool {
+  return Object.freeze({
+    name: tool.name,
+    title: tool.title,
+    description: tool.description,
+    inputSchema: { ...tool.input_schema },
+    outputSchema: { ...tool.output_schema },
+    annotations: Object.freeze({
+      title: tool.title,
+      readOnlyHint: tool.effects.readOnly,
+      destructiveHint: tool.effects.destructive,
+      idempotentHint: tool.effects.idempotent,
+      openWorldHint: tool.effects.openWorld,
+    }),
+  });
+}
+
+/** What a client asked to see less of, by `Doorless-Tools` and `Doorless-Read-Only`. */
+export interface Narrowing {
+  readonly tools: ReadonlySet<string> | undefined;
+  readonly read_only: boolean;
+}
+
+export const NO_NARROWING: Narrowing = Object.freeze({ tools: undefined, read_only: false });
+
+/** Can only shrink: names that the surface does not have stay unknown. Read-only beats names. */
+export function narrow(surface: Surface, by: Narrowing): Surface {
+  if (by.tools === undefined && !by.read_only) return surface;
+  const doors: Door[] = [];
+  for (const { name } of surface.list) {
+    const door = surface.get(name);
+    if (door === undefined) continue;
+    if (by.tools !== undefined && !by.tools.has(name)) continue;
+    if (by.read_only && !door.tool.effects.readOnly) continue;
+    doors.push(door);
+  }
+  return createSurface(doors);
+}

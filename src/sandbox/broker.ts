@@ -1,0 +1,233 @@
+// The egress broker: the only thing that dials downstream APIs (DESIGN section 5).
+// It dials one origin per connector, at an address it checked, follows nothing, bounds everything,
+// attaches the token itself, and withholds an answer that gives the token back.
+import { Agent, errors, request as send } from "undici";
+import type { Dispatcher } from "undici";
+import type { Config } from "../config/load.ts";
+import type { Connector } from "../catalog/definition.ts";
+import { AddressRefused, assertHost, guardedLookup } from "../kernel/address.ts";
+import { refusal } from "../kernel/errors.ts";
+import type { Effect, Refusal } from "../kernel/errors.ts";
+import { no, ok } from "../kernel/result.ts";
+import type { Result } from "../kernel/result.ts";
+import type { Secret } from "../kernel/secret.ts";
+import type { BrokerRequest } from "./request.ts";
+
+const CONNECT_TIMEOUT_MS = 5000;
+const CONNECTIONS_PER_ORIGIN_MAX = 64;
+
+export interface Dispatch {
+  readonly connector: Connector;
+  readonly request: BrokerRequest;
+  readonly token: Secret;
+  readonly call_id: string;
+  readonly traceparent: string;
+  readonly idempotency_key: string | undefined;
+  readonly timeout_ms: number;
+  readonly response_bytes_max: number;
+  /** What an error means once bytes may have left: `none` for reads, else `unknown`. */
+  readonly effect_if_sent: Effect;
+  readonly signal: AbortSignal;
+}
+
+export interface BrokerAnswer {
+  readonly status: number;
+  readonly request_id: string;
+  readonly body: unknown;
+}
+
+/** What the broker did, whether or not it went well: the record's `downstream`. */
+export interface Attempt {
+  readonly method: string;
+  readonly url: string;
+  readonly status?: number;
+  readonly request_id: string;
+}
+
+export interface Broker {
+  /** One request; `attempted` hears of it as soon as bytes may have left. */
+  dispatch(
+    dispatch: Dispatch,
+    attempted: (attempt: Attempt) => void,
+  ): Promise<Result<BrokerAnswer>>;
+  close(): Promise<void>;
+}
+
+export function createBroker(config: Config): Broker {
+  const agents = new Map<string, Agent>();
+  for (const [name, connector] of Object.entries(config.connectors)) {
+    const lookup = guardedLookup(connector.allow_private_addresses);
+    agents.set(
+      name,
+      new Agent({
+        connect: { lookup, timeout: CONNECT_TIMEOUT_MS },
+        connections: CONNECTIONS_PER_ORIGIN_MAX,
+        pipelining: 1,
+      }),
+    );
+  }
+  return {
+    async dispatch(dispatch, attempted) {
+      const connector = config.connectors[dispatch.connector.name];
+      const dispatcher = agents.get(dispatch.connector.name);
+      if (connector === undefined || dispatcher === undefined) {
+        throw new RangeError(`no connector ${dispatch.connector.name}`);
+      }
+      const { hostname } = new URL(connector.origin);
+      try {
+        assertHost(hostname, connector.allow_private_addresses);
+      } catch (error) {
+        return no(refusal("egress_refused", { cause: (error as Error).message }));
+      }
+      return exchange(connector.origin, dispatcher, dispatch, attempted);
+    },
+    async close() {
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+    },
+  };
+}
+
+async function exchange(
+  origin: string,
+  dispatcher: Dispatcher,
+  dispatch: Dispatch,
+  attempted: (attempt: Attempt) => void,
+): Promise<Result<BrokerAnswer>> {
+  const { request, call_id } = dispatch;
+  const url = origin + request.path;
+  const [bare = url] = url.split("?");
+  const effect = dispatch.effect_if_sent;
+  const note = (status?: number, request_id = call_id): void =>
+    attempted({
+      method: request.method,
+      url: bare,
+      ...(status === undefined ? {} : { status }),
+      request_id,
+    });
+  note();
+  const timeout = AbortSignal.timeout(dispatch.timeout_ms);
+  try {
+    const response = await send(url, {
+      dispatcher,
+      method: request.method as Dispatcher.HttpMethod,
+      headers: headersOf(dispatch),
+      body: request.body ?? null,
+      signal: AbortSignal.any([dispatch.signal, timeout]),
+      headersTimeout: dispatch.timeout_ms,
+      bodyTimeout: dispatch.timeout_ms,
+    });
+    const request_id = requestIdOf(response, dispatch);
+    note(response.statusCode, request_id);
+    const text = await readBody(response, dispatch.response_bytes_max);
+    if (text === undefined) {
+      const reason = `The answer is larger than ${dispatch.response_bytes_max} bytes.`;
+      return no(refusal("downstream_error", { reason, effect }));
+    }
+    if (holdsToken(response, text, dispatch.token))
+      return no(refusal("credential_exposed", { effect }));
+    return judge(response, text, request_id, effect);
+  } catch (error) {
+    return no(failure(error, dispatch.signal, timeout, effect));
+  }
+}
+
+function headersOf(dispatch: Dispatch): Record<string, string> {
+  const { connector, request, idempotency_key } = dispatch;
+  const header = connector.idempotency_header?.toLowerCase();
+  return {
+    ...request.headers,
+    ...(header === undefined || idempotency_key === undefined ? {} : { [header]: idempotency_key }),
+    [connector.request_id_header.toLowerCase()]: dispatch.call_id,
+    traceparent: dispatch.traceparent,
+    "user-agent": "doorless",
+    authorization: `Bearer ${dispatch.token.reveal()}`,
+  };
+}
+
+function requestIdOf(response: Dispatcher.ResponseData, dispatch: Dispatch): string {
+  const given = response.headers[dispatch.connector.request_id_header.toLowerCase()];
+  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : dispatch.call_id;
+}
+
+// Counted while reading: a Content-Length is a claim, and an endless body has none.
+async function readBody(
+  response: Dispatcher.ResponseData,
+  bytes_max: number,
+): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bytes_max) {
+      response.body.destroy();
+      return undefined;
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function holdsToken(response: Dispatcher.ResponseData, text: string, token: Secret): boolean {
+  const value = token.reveal();
+  return text.includes(value) || JSON.stringify(response.headers).includes(value);
+}
+
+function judge(
+  response: Dispatcher.ResponseData,
+  text: string,
+  request_id: string,
+  effect: Effect,
+): Result<BrokerAnswer> {
+  const status = response.statusCode;
+  if (status < 200 || status > 299) return no(refused(status, effect));
+  if (status === 204 || text === "") return ok({ status, request_id, body: {} });
+  try {
+    return ok({ status, request_id, body: JSON.parse(text) as unknown });
+  } catch {
+    // It said yes, in a language that nobody agreed on.
+    const reason = "The answer is not JSON.";
+    return no(refusal("contract_drift", { reason, effect: effect === "none" ? "none" : "done" }));
+  }
+}
+
+function refused(status: number, effect: Effect): Refusal {
+  const details = { status };
+  if (status >= 300 && status < 400) {
+    const reason = "The API answered with a redirect, which is never followed.";
+    return refusal("downstream_error", { reason, effect, details });
+  }
+  const known = STATUS_REASONS.get(status) ?? "";
+  const reason = `The API answered with status ${status}.${known}`;
+  return refusal("downstream_error", { reason, effect, details });
+}
+
+const STATUS_REASONS: ReadonlyMap<number, string> = new Map([
+  [401, " It does not accept this user's token."],
+  [403, " This user may not do that there."],
+  [404, " There is no such record, or this user may not see it."],
+  [409, " The record is in a state that does not allow it."],
+  [422, " It found the values invalid."],
+  [429, " It limits this user's rate; wait before the next call."],
+]);
+
+function failure(
+  error: unknown,
+  asked: AbortSignal,
+  timeout: AbortSignal,
+  effect: Effect,
+): Refusal {
+  if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
+  if (asked.aborted) return refusal("cancelled", { effect });
+  const cause = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+  const late =
+    timeout.aborted ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError;
+  if (late) return refusal("timeout", { effect, retry_after_ms: 1000, cause });
+  // The connection never stood: nothing was sent, and that can be proved.
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const unsent = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"];
+  const proved = code !== undefined && unsent.includes(code);
+  const happened = proved ? "none" : effect;
+  return refusal("downstream_unavailable", { effect: happened, retry_after_ms: 1000, cause });
+}

@@ -1,0 +1,116 @@
+// Metrics in the Prometheus text format: base units, bounded labels, never a user or a session.
+// @see https://prometheus.io/docs/instrumenting/exposition_formats/
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+type Labels = Readonly<Record<string, string>>;
+
+class Counter {
+  readonly name: string;
+  readonly help: string;
+  private readonly values = new Map<string, number>();
+  constructor(name: string, help: string) {
+    this.name = name;
+    this.help = help;
+  }
+  add(labels: Labels, by = 1): void {
+    const key = labelText(labels);
+    this.values.set(key, (this.values.get(key) ?? 0) + by);
+  }
+  *lines(): Iterable<string> {
+    yield* head(this.name, this.help, "counter");
+    for (const [labels, value] of this.values) yield `${this.name}${labels} ${value}`;
+  }
+}
+
+class Histogram {
+  readonly name: string;
+  readonly help: string;
+  private readonly series = new Map<
+    string,
+    { labels: Labels; buckets: number[]; sum: number; count: number }
+  >();
+  constructor(name: string, help: string) {
+    this.name = name;
+    this.help = help;
+  }
+  observe(labels: Labels, seconds: number): void {
+    const key = labelText(labels);
+    let series = this.series.get(key);
+    if (series === undefined) {
+      series = { labels, buckets: SECONDS.map(() => 0), sum: 0, count: 0 };
+      this.series.set(key, series);
+    }
+    series.sum += seconds;
+    series.count++;
+    SECONDS.forEach((bound, i) => {
+      if (seconds <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + 1;
+    });
+  }
+  *lines(): Iterable<string> {
+    yield* head(this.name, this.help, "histogram");
+    for (const { labels, buckets, sum, count } of this.series.values()) {
+      const bucket = (le: string, n: number): string =>
+        `${this.name}_bucket${labelText({ ...labels, le })} ${n}`;
+      for (const [i, bound] of SECONDS.entries()) yield bucket(String(bound), buckets[i] ?? 0);
+      yield bucket("+Inf", count);
+      yield `${this.name}_sum${labelText(labels)} ${sum}`;
+      yield `${this.name}_count${labelText(labels)} ${count}`;
+    }
+  }
+}
+
+class Gauge {
+  readonly name: string;
+  readonly help: string;
+  private readonly read: () => number;
+  constructor(name: string, help: string, read: () => number) {
+    this.name = name;
+    this.help = help;
+    this.read = read;
+  }
+  *lines(): Iterable<string> {
+    yield* head(this.name, this.help, "gauge");
+    yield `${this.name} ${this.read()}`;
+  }
+}
+
+function* head(name: string, help: string, type: string): Iterable<string> {
+  yield `# HELP ${name} ${help}`;
+  yield `# TYPE ${name} ${type}`;
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    const escaped = value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+    return `${name}="${escaped}"`;
+  });
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+/** Every metric that doorless has, by name; `text()` is the body of `/metrics`. */
+export class Metrics {
+  readonly calls = new Counter("doorless_calls_total", "Tool calls by tool and outcome");
+  readonly call_seconds = new Histogram("doorless_call_duration_seconds", "Whole tool calls");
+  readonly step_seconds = new Histogram("doorless_step_duration_seconds", "Steps of the gate");
+  readonly requests_refused = new Counter(
+    "doorless_requests_refused_total",
+    "Requests refused before the gate knew who asked, by error code",
+  );
+  private readonly gauges: Gauge[] = [];
+
+  gauge(name: string, help: string, read: () => number): void {
+    this.gauges.push(new Gauge(name, help, read));
+  }
+
+  text(): string {
+    const all = [
+      this.calls,
+      this.call_seconds,
+      this.step_seconds,
+      this.requests_refused,
+      ...this.gauges,
+    ];
+    return `${all.flatMap((metric) => [...metric.lines()]).join("\n")}\n`;
+  }
+}

@@ -1,0 +1,70 @@
+// Guards before anything is parsed: which Host, which Origin, how many bytes (DESIGN section 5).
+import type { IncomingMessage } from "node:http";
+import type { Config } from "../config/load.ts";
+import { isLoopback } from "../kernel/address.ts";
+import { decodeUtf8, JsonError, parseJson } from "../kernel/json.ts";
+import { refusal } from "../kernel/errors.ts";
+import { no, ok } from "../kernel/result.ts";
+import type { Result } from "../kernel/result.ts";
+
+export interface Guards {
+  /** DNS rebinding: a Host that is not ours, or a page that is not ours (MCP transports, Origin). */
+  site(request: IncomingMessage): Result<{ origin: string | undefined }>;
+}
+
+export function createGuards(config: Config, port: number): Guards {
+  const hosts = new Set([new URL(config.public_url).host]);
+  if (isLoopback(config.listen.host)) {
+    for (const name of ["127.0.0.1", "localhost", "[::1]"]) hosts.add(`${name}:${port}`);
+  }
+  const origins = new Set<string>([config.public_url, ...config.allowed_origins]);
+  return {
+    site(request) {
+      const { host, origin } = request.headers;
+      if (host === undefined || !hosts.has(host.toLowerCase())) {
+        return no(refusal("forbidden_origin", { cause: "Host" }));
+      }
+      if (origin !== undefined && !origins.has(origin)) {
+        return no(refusal("forbidden_origin", { cause: "Origin" }));
+      }
+      return ok({ origin });
+    },
+  };
+}
+
+/** Reads a body of at most `bytes_max` bytes, counted while it comes. */
+export async function readBody(
+  request: IncomingMessage,
+  bytes_max: number,
+): Promise<Result<Buffer>> {
+  const claimed = Number(request.headers["content-length"] ?? 0);
+  if (claimed > bytes_max) return no(refusal("request_too_large"));
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bytes_max) return no(refusal("request_too_large"));
+    chunks.push(chunk);
+  }
+  return ok(Buffer.concat(chunks));
+}
+
+/** Strict JSON within the configured depth and keys. */
+export function parseBody(bytes: Buffer, config: Config): Result<unknown> {
+  const { depth_max, keys_max } = config.http;
+  try {
+    return ok(parseJson(decodeUtf8(bytes), { depth_max, keys_max }));
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    return no(refusal("parse_error", { reason: `${error.message}.` }));
+  }
+}
+
+/** Asked from this machine itself, not through a proxy that stands on it. */
+export function isLocal(request: IncomingMessage): boolean {
+  const { headers, socket } = request;
+  const address = (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+  const proxied = "forwarded" in headers || "x-forwarded-for" in headers || "via" in headers;
+  const host = (headers.host ?? "").replace(/:\d+$/, "");
+  return !proxied && isLoopback(address) && isLoopback(host);
+}

@@ -1,0 +1,42 @@
+// What the tiers of tests share. A tier differs in its files and its patience, in nothing else.
+import { existsSync } from "node:fs";
+import type { ViteUserConfig } from "vitest/config";
+
+const FOLDERS = [
+  "unit",
+  "contract",
+  "interop",
+  "escape",
+  "crash",
+  "property",
+  "threats",
+  "browser",
+  "pins",
+];
+
+interface Tier {
+  readonly include: string;
+  readonly exclude?: string;
+  readonly timeout_ms?: number;
+}
+
+export function configure(tier: Tier): ViteUserConfig {
+  const timeout_ms = tier.timeout_ms ?? 30_000;
+  const projects = FOLDERS.filter((name) => existsSync(`test/${name}`)).map((name) => ({
+    test: {
+      name,
+      include: [`test/${name}/**/${tier.include}`],
+      exclude: tier.exclude === undefined ? [] : [`test/${name}/**/${tier.exclude}`],
+      setupFiles: ["test/setup/loopback-only.ts"],
+      // A process per file: tests start servers, change working folders and send signals.
+      pool: "forks" as const,
+      execArgv: ["--conditions=doorless-source"],
+      testTimeout: timeout_ms,
+      hookTimeout: timeout_ms,
+    },
+    // What tools/ imports, `doorless/tool`, is the source in this repository.
+    ssr: { resolve: { conditions: ["doorless-source", "node", "import", "default"] } },
+  }));
+  // Nothing to run in a tier is fine; a filter that matches nothing is a mistake, and vitest says so.
+  return { test: { projects, passWithNoTests: true } };
+}
