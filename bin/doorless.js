@@ -74,8 +74,7 @@ function refuse(why) {
 function findDebuggerFlag() {
   const option = /(?:^|[\s"'])(--(?:inspect|debug)[\w-]*)/;
   const texts = [...process.execArgv, process.env["NODE_OPTIONS"] || ""];
-  // Node takes underscores for dashes in its own options.
-  const found = texts.map((text) => option.exec(text.replace(/_/g, "-"))).find(Boolean);
+  const found = texts.map((text) => option.exec(text)).find(Boolean);
   return found ? found[1] : undefined;
 }
 

@@ -145,8 +145,7 @@ function consoleUses(source: Source): Finding[] {
   walk(source.parsed.program, (node, parent) => {
     if (node.type !== "Identifier" || node["name"] !== "console") return;
     // Of `a.console` only `globalThis.console` matters, and a key named console is only a name.
-    if (parent?.type === "Property" && parent["key"] === node && parent["shorthand"] !== true)
-      return;
+    if (parent?.["key"] === node && parent["shorthand"] !== true) return;
     const line = source.lineAt(node.start);
     const mend = "stdout belongs to results and to MCP over stdio: log through telemetry/.";
     findings.push({ file: source.file, line, what: "uses console", rule: "no-console", mend });

@@ -55,7 +55,8 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
   // Identity needs its guarded discovery; delegation exchanges tokens.
   "openid-client": ["identity", "delegation"],
   "quickjs-emscripten": ["sandbox"],
-  undici: ["sandbox"],
+  // Two guarded ways out: to the identity providers, and to the downstream APIs.
+  undici: ["identity", "sandbox"],
   "@modelcontextprotocol/*": ["mcp"],
   // `call` is an MCP client as any other.
   "@modelcontextprotocol/client": ["mcp", "cli"],

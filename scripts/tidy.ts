@@ -17,7 +17,7 @@ const BANNED_IN_DEMO = /^(helpers?|utils?|utilit(y|ies)|misc|common|fallbacks?)$
 const BANNED_PHRASE = /service[ _-]?accounts?/i;
 
 /** Where somebody's machine shows through. The look-behind leaves URLs and longer paths alone. */
-const MACHINE_PATH = /(?<![\w.~}$/-]|[^:/]\/)(?:file:\/\/)?\/(?:work|root|home)\//;
+const MACHINE_PATH = /(?<![\w.~}$/-])(?:file:\/\/)?\/(?:work|root|home)\//;
 const REGISTRY_HOST =
   /registry\.(?:npmjs|yarnpkg|npmmirror)\.|npm\.pkg\.github\.|"resolved": "http/;
 /** The patterns above would find themselves. */

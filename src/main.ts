@@ -78,7 +78,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       options.log.warn(recovery, "the last run ended abruptly; the ledger was recovered");
     }
     const rooms = openRooms(options);
-    undo.push(rooms.close);
+    undo.push(() => rooms.close());
     const sealer = new Sealer(openKey(join(folders.keys, "ledger-digest.key")));
     const metrics = new Metrics();
     const gate = new Gate({ ...options, ...rooms, policy, metrics, ledger, sealer });

@@ -180,10 +180,6 @@ const surface = {
     source: "DESIGN 5 Policy",
     behavior: "what no rule allows is absent, and an explicit deny wins",
   },
-  "surface.argument-rules": {
-    source: "DESIGN 5 Policy",
-    behavior: "a call must satisfy the agent's and the role's argument rules",
-  },
   "surface.empty-list": {
     source: "INTERFACE, The demo world",
     behavior: "a valid token without a door gets an empty list, not an error",

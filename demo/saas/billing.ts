@@ -1,12 +1,11 @@
 /** /billing: invoices, refunds, and the void that support must not have. */
 
+import { ApiError, notFound } from "./api-error.ts";
 import {
-  ApiError,
   type Call,
   ID_PARAMETER,
   type Input,
   type JsonSchema,
-  notFound,
   object,
   type Operation,
 } from "./operation.ts";

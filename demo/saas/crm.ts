@@ -1,12 +1,12 @@
 /** /crm: customers and deals. */
 
+import { notFound } from "./api-error.ts";
 import {
   type Call,
   type ContractVersion,
   ID_PARAMETER,
   type Input,
   type JsonSchema,
-  notFound,
   object,
   type Operation,
   query,

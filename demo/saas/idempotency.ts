@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { ApiError } from "./operation.ts";
+import { ApiError } from "./api-error.ts";
 
 export interface Answer {
   readonly status: number;

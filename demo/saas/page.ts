@@ -1,7 +1,8 @@
 /** Lists: filtered rows in the order of their ids, a page at a time. */
 
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { ApiError, type Input, object, type Parameter, query } from "./operation.ts";
+import { ApiError } from "./api-error.ts";
+import { type Input, object, type Parameter, query } from "./operation.ts";
 import type { RowFilter } from "./permissions.ts";
 
 const LIMIT_DEFAULT = 20;

@@ -1,7 +1,7 @@
 /** The SaaS's own users and which rows each of them sees. It trusts no claim but the subject. */
 
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { ApiError } from "./operation.ts";
+import { ApiError } from "./api-error.ts";
 
 export interface User {
   readonly subject: string;

@@ -1,12 +1,11 @@
 /** /tickets: what customers ask support. */
 
+import { ApiError, notFound } from "./api-error.ts";
 import {
-  ApiError,
   type Call,
   type ContractVersion,
   ID_PARAMETER,
   type JsonSchema,
-  notFound,
   object,
   type Operation,
   query,

@@ -1,7 +1,7 @@
 /** The SaaS verifies the user's token itself, on every request, against the provider's keys. */
 
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from "jose";
-import { ApiError } from "./operation.ts";
+import { ApiError } from "./api-error.ts";
 
 // Longer than any token this API accepts; bounds a forged or skewed iat as well.
 const TOKEN_AGE_MAX_S = 600;

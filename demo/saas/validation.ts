@@ -1,7 +1,8 @@
 /** Requests are checked against the very schemas that the OpenAPI document shows. */
 
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
-import { ApiError, type Input, type JsonSchema, object, type Parameter } from "./operation.ts";
+import { ApiError } from "./api-error.ts";
+import { type Input, type JsonSchema, object, type Parameter } from "./operation.ts";
 
 export type BodyReader = (text: string) => Input;
 

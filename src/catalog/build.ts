@@ -19,7 +19,7 @@ export function buildTool(
     Object.entries(file.input).map(([name, input]) => [name, toInput(name, input)]),
   );
   const output = toProjection(file.output);
-  const tool: Omit<ToolDefinition, "hash"> = {
+  const tool: Unhashed = {
     name: file.name,
     title: file.title,
     description: file.description.trim(),
@@ -96,35 +96,41 @@ function toTarget(text: string): Target | undefined {
   return Object.freeze({ kind: match[1] ?? "", argument: match[2] ?? "" });
 }
 
-function checkFit(tool: Omit<ToolDefinition, "hash">, complain: Complain): void {
-  const inPath = new Set([...tool.path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? ""));
-  if (/[{}]/.test(tool.path.replaceAll(/\{[A-Za-z0-9_]+\}/g, "")) || /[?#\\]/.test(tool.path)) {
-    complain("/operation", "the path is malformed", "only /segments and {names}, no query");
-  }
-  const given = new Set<string>();
+type Unhashed = Omit<ToolDefinition, "hash">;
+
+function checkFit(tool: Unhashed, complain: Complain): void {
+  checkPath(tool, complain);
   for (const [name, input] of tool.inputs) {
-    if (input.in === "path") {
-      given.add(input.as);
-      if (!inPath.has(input.as)) {
-        complain(`/input/${name}`, `the path has no {${input.as}}`, "name it in the operation");
-      }
-      if (input.optional) {
-        complain(`/input/${name}/optional`, "a path argument cannot be optional", "remove it");
-      }
-    }
     if (input.in === "body" && (tool.method === "GET" || tool.method === "DELETE")) {
       complain(`/input/${name}/in`, `${tool.method} has no body`, "use query");
     }
     checkBounded(`/input/${name}/schema`, input.schema, complain);
-  }
-  for (const name of inPath) {
-    if (!given.has(name)) complain("/operation", `{${name}} has no input`, `add it with in: path`);
   }
   if (tool.target !== undefined && tool.inputs.get(tool.target.argument)?.optional !== false) {
     complain("/target", `there is no required input ${tool.target.argument}`, "name one, or none");
   }
   if (tool.effects.readOnly && (tool.effects.destructive || tool.method === "DELETE")) {
     complain("/effects", "read-only and destructive at once", "set readOnly to false");
+  }
+}
+
+// Each {name} of the path has exactly one required input, and each path input its {name}.
+function checkPath(tool: Unhashed, complain: Complain): void {
+  const named = new Set([...tool.path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? ""));
+  if (/[{}?#\\]/.test(tool.path.replaceAll(/\{[A-Za-z0-9_]+\}/g, ""))) {
+    complain("/operation", "the path is malformed", "only /segments and {names}, no query");
+  }
+  for (const [name, input] of tool.inputs) {
+    if (input.in !== "path") continue;
+    if (!named.delete(input.as)) {
+      complain(`/input/${name}`, `the path has no {${input.as}}`, "name it in the operation, once");
+    }
+    if (input.optional) {
+      complain(`/input/${name}/optional`, "a path argument cannot be optional", "remove it");
+    }
+  }
+  for (const name of named) {
+    complain("/operation", `{${name}} has no input`, "add one with in: path");
   }
 }
 

@@ -32,8 +32,17 @@ export const auditQuery: Verb = {
   ],
   options: {
     ...CORE_OPTIONS,
-    ...{ user: text, tool: text, outcome: text, record: text, from: text, to: text },
-    ...{ session: text, call: text, agent: text, limit: text, cursor: text },
+    user: text,
+    tool: text,
+    outcome: text,
+    record: text,
+    from: text,
+    to: text,
+    session: text,
+    call: text,
+    agent: text,
+    limit: text,
+    cursor: text,
   },
   async run(given) {
     wordsOf(auditQuery, given);

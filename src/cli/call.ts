@@ -79,8 +79,8 @@ function ran(content: unknown): boolean {
 }
 
 function textOf(content: unknown): string {
-  const blocks = Array.isArray(content) ? (content as { text?: unknown }[]) : [];
-  return blocks.map((block) => String(block.text ?? "")).join("\n");
+  const blocks = Array.isArray(content) ? (content as { text?: string }[]) : [];
+  return blocks.map((block) => block.text ?? "").join("\n");
 }
 
 function failed(error: unknown): Stop {

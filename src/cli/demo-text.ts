@@ -2,9 +2,7 @@
 import { join } from "node:path";
 import { PACKAGE } from "./core.ts";
 import { paint, table } from "./output.ts";
-import type { RunningDemo } from "./demo.ts";
-
-type Ready = RunningDemo["ready"];
+import type { Ready } from "./demo-world.ts";
 
 export interface Snippet {
   readonly client: string;

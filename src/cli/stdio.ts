@@ -1,7 +1,7 @@
 // `stdio`: attaches an IDE to the doorless that owns the data folder, or to a remote one.
 import { readLocal } from "../console/local.ts";
 import { Secret } from "../kernel/secret.ts";
-import { runBridge } from "./bridge.ts";
+import { runBridge } from "../mcp/bridge.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, Stop } from "./output.ts";
 import { usageError, wordsOf } from "./verb.ts";

@@ -25,7 +25,7 @@ export async function serveLocal(
   info: Readonly<Record<string, unknown>>,
   answer: Answer,
 ): Promise<LocalServer> {
-  const { path, remove } = socketPath(folder, name);
+  const { path, remove } = placeSocket(folder, name);
   const server = createServer((req, res) => {
     const reply = (status: number, body: unknown): void => {
       res.writeHead(status, { "content-type": "application/json" });
@@ -63,7 +63,7 @@ export async function serveLocal(
   };
 }
 
-function socketPath(folder: string, name: string): { path: string; remove: () => void } {
+function placeSocket(folder: string, name: string): { path: string; remove: () => void } {
   const path = join(folder, `${name}.sock`);
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) {
     rmSync(path, { force: true });

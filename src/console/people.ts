@@ -1,5 +1,6 @@
 // Whom an operator means: a person listed in the configuration, or claims as a token would have.
 import type { Config } from "../config/load.ts";
+import { own } from "../kernel/own.ts";
 import { principalOf } from "../identity/claims.ts";
 
 export interface Someone {
@@ -14,7 +15,7 @@ export class BadQuestion extends Error {
 
 /** `--as`: a subject under `people`. */
 export function personNamed(config: Config, name: string): Someone {
-  const person = Object.hasOwn(config.people, name) ? config.people[name] : undefined;
+  const person = own(config.people, name);
   if (person !== undefined) return { label: name, roles: person.roles };
   const known = Object.keys(config.people).join(", ") || "nobody";
   throw new BadQuestion(

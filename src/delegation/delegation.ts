@@ -1,5 +1,5 @@
 // Delegation: the downstream token that belongs to this user for this API, or a refusal that says
-// what the user can do. There is no third way in here: no service account, no shared key.
+// what the user can do. There is no third way in here: every token begins with a human's.
 import type { Config } from "../config/load.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { digestOf } from "../kernel/ids.ts";

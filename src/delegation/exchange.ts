@@ -4,8 +4,6 @@ import { jwtVerify } from "jose";
 import type { JWTPayload } from "jose";
 import {
   allowInsecureRequests,
-  AuthorizationResponseError,
-  ClientError,
   ClientSecretPost,
   Configuration,
   customFetch,
@@ -16,16 +14,18 @@ import {
 import type { TokenEndpointResponse } from "openid-client";
 import type { ConnectorConfig } from "../config/schema.ts";
 import { refusal } from "../kernel/errors.ts";
+import type { Refusal } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import { Secret } from "../kernel/secret.ts";
-import { audiencesOf, scopesOf, serviceAccountSign } from "../identity/claims.ts";
-import { describe } from "../identity/provider.ts";
+import { audiencesOf, scopesOf, machineSign } from "../identity/claims.ts";
+import { describe, ProviderUnavailable } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
+const ISSUED_TYPES = [ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"];
 
 type ExchangeConfig = Extract<ConnectorConfig["delegation"], { kind: "exchange" }>;
 
@@ -96,9 +96,10 @@ function failed(error: unknown): Result<never> {
   if (error instanceof WWWAuthenticateChallengeError) {
     return no(refusal("delegation_refused", { cause }));
   }
-  if (error instanceof AuthorizationResponseError || error instanceof ClientError) {
-    return no(refusal("delegation_unavailable", { retry_after_ms: 1000, cause }));
-  }
+  return unavailable(cause);
+}
+
+function unavailable(cause: string): Result<never> {
   return no(refusal("delegation_unavailable", { retry_after_ms: 1000, cause }));
 }
 
@@ -115,36 +116,49 @@ async function check(
   answer: TokenEndpointResponse,
   now_ms: number,
 ): Promise<Result<DownstreamToken>> {
-  const mismatch = (cause: string): Result<never> => no(refusal("identity_mismatch", { cause }));
   // RFC 8693 section 2.2.1: issued_token_type is REQUIRED.
   const issued = answer["issued_token_type"];
-  if (issued !== ACCESS_TOKEN && issued !== "urn:ietf:params:oauth:token-type:jwt") {
-    return mismatch(`issued_token_type is ${String(issued).slice(0, 80)}`);
+  if (typeof issued !== "string" || !ISSUED_TYPES.includes(issued)) {
+    return mismatch("issued_token_type is not an access token");
   }
   if (answer.token_type !== "bearer") return mismatch(`token_type is ${answer.token_type}`);
-  let claims: JWTPayload;
   try {
-    const options = { issuer: provider.config.issuer, algorithms: [...provider.config.algorithms] };
-    const currentDate = new Date(now_ms);
-    const keys = await provider.keys();
-    const verified = await jwtVerify(answer.access_token, keys, { ...options, currentDate });
-    claims = verified.payload;
+    const { payload } = await jwtVerify(answer.access_token, await provider.keys(), {
+      issuer: provider.config.issuer,
+      algorithms: [...provider.config.algorithms],
+      requiredClaims: ["sub", "aud", "exp"],
+      currentDate: new Date(now_ms),
+    });
+    const wrong = faultIn(payload, credential, to, scopes);
+    if (wrong !== undefined) return no(wrong);
+    const expires_at_ms = (payload.exp ?? 0) * 1000;
+    return ok({ token: new Secret(answer.access_token), expires_at_ms });
   } catch (error) {
+    if (error instanceof ProviderUnavailable) return unavailable(error.message);
     return mismatch(`the issued token does not verify: ${describe(error)}`);
   }
-  if (claims.sub !== credential.principal.subject) return mismatch("sub is another user");
-  const machine = serviceAccountSign(claims);
-  if (machine !== undefined) return mismatch(machine);
-  const expected = to.issued_audience ?? to.resource ?? to.audience ?? "";
+}
+
+function mismatch(cause: string): Result<never> {
+  return no(refusal("identity_mismatch", { cause }));
+}
+
+function faultIn(
+  claims: JWTPayload,
+  credential: Credential,
+  to: ExchangeConfig,
+  scopes: readonly string[],
+): Refusal | undefined {
+  const wrong = (cause: string): Refusal => refusal("identity_mismatch", { cause });
+  if (claims.sub !== credential.principal.subject) return wrong("sub is another user");
+  const machine = machineSign(claims);
+  if (machine !== undefined) return wrong(machine);
   const audiences = audiencesOf(claims);
-  if (audiences.length !== 1 || audiences[0] !== expected) return mismatch("aud is not the API");
-  const extra = scopesOf(claims).filter((scope) => !scopes.includes(scope));
-  if (extra.length > 0) return mismatch(`more scope than asked: ${extra.join(" ")}`);
-  const missing = scopes.filter((scope) => !scopesOf(claims).includes(scope));
-  if (missing.length > 0) {
-    return no(refusal("delegation_refused", { reason: "It granted less than the tool needs." }));
-  }
-  const expires_at_ms = (claims.exp ?? 0) * 1000;
-  if (expires_at_ms <= now_ms) return mismatch("it has no exp, or expires at once");
-  return ok({ token: new Secret(answer.access_token), expires_at_ms });
+  const expected = to.issued_audience ?? to.resource ?? to.audience;
+  if (audiences.length !== 1 || audiences[0] !== expected) return wrong("aud is not the API");
+  const granted = scopesOf(claims);
+  const extra = granted.filter((scope) => !scopes.includes(scope));
+  if (extra.length > 0) return wrong(`more scope than asked: ${extra.join(" ")}`);
+  if (scopes.every((scope) => granted.includes(scope))) return undefined;
+  return refusal("delegation_refused", { reason: "It granted less than the tool needs." });
 }

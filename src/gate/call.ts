@@ -1,13 +1,31 @@
 // A call on its way through the gate: what is fixed, and what each step adds.
 import type { ToolDefinition } from "../catalog/definition.ts";
+import type { Config } from "../config/load.ts";
+import type { Delegation } from "../delegation/delegation.ts";
 import type { DownstreamToken } from "../delegation/exchange.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { Refusal, ToolError } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Sealer } from "../ledger/mark.ts";
+import type { Limiter, Running } from "../limits/limiter.ts";
 import type { Door, Surface } from "../policy/surface.ts";
-import type { Attempt, BrokerAnswer } from "../sandbox/broker.ts";
+import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
 import type { Session } from "../session/session.ts";
 import type { CallSpan } from "../telemetry/trace.ts";
+
+/** The rooms that the steps go through. */
+export interface Rooms {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly limiter: Limiter;
+  readonly running: Running;
+  readonly ledger: Ledger;
+  readonly sealer: Sealer;
+  readonly delegation: Delegation;
+  readonly broker: Broker;
+}
 
 /** A request that came in: known user, known agent, and the surface that it reads and calls. */
 export interface Entry {

@@ -1,4 +1,4 @@
-// The gate: the only composer. enter, list, call; one loop, and one exit where the ledger is written.
+// The gate: the only composer. enter, list, call; one loop, one exit, where the ledger is written.
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { parseTraceparent, startCallSpan } from "../telemetry/trace.ts";
@@ -13,10 +13,18 @@ import { narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
 import type { Policy } from "../policy/policy.ts";
 import { sessionOf, userKey } from "../session/session.ts";
-import type { CallAnswer, CallContext, CallRequest, DryRun, Entry, Progress } from "./call.ts";
+import type {
+  CallAnswer,
+  CallContext,
+  CallRequest,
+  DryRun,
+  Entry,
+  Progress,
+  Rooms,
+} from "./call.ts";
 import { outcomeOf, refusalOf, rounded } from "./records.ts";
 import { DECIDE, PATH, rateLimited } from "./steps.ts";
-import type { Rooms, Step } from "./steps.ts";
+import type { Step } from "./steps.ts";
 
 export interface GateOptions extends Rooms {
   readonly verifier: Verifier;

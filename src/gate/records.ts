@@ -2,8 +2,7 @@
 import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
 import { errorTable } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import type { CallContext, Progress } from "./call.ts";
-import type { Rooms } from "./steps.ts";
+import type { CallContext, Progress, Rooms } from "./call.ts";
 
 const TOOL_CHARS_MAX = 128;
 

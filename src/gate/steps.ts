@@ -1,33 +1,15 @@
-// The path of a call, step by step (DESIGN section 4). Each step says no with a refusal, or nothing.
+// The path of a call, step by step (DESIGN section 4). Each says no with a refusal, or nothing.
 // The order is the order of this list; a step cannot skip or repeat another.
-import type { Config } from "../config/load.ts";
 import { mismatches } from "../contract/schema.ts";
 import { project } from "../contract/projection.ts";
-import type { Delegation } from "../delegation/delegation.ts";
-import type { Clock } from "../kernel/clock.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import type { Sealer } from "../ledger/mark.ts";
-import type { Limiter, Running } from "../limits/limiter.ts";
-import type { Broker } from "../sandbox/broker.ts";
 import { buildRequest } from "../sandbox/request.ts";
 import { userKey } from "../session/session.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
-import type { CallContext, Progress } from "./call.ts";
+import type { CallContext, Progress, Rooms } from "./call.ts";
 import { intentOf } from "./records.ts";
-
-export interface Rooms {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly limiter: Limiter;
-  readonly running: Running;
-  readonly ledger: Ledger;
-  readonly sealer: Sealer;
-  readonly delegation: Delegation;
-  readonly broker: Broker;
-}
 
 type No = Refusal | undefined;
 export type StepName =

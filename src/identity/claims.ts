@@ -27,10 +27,10 @@ export function audiencesOf(claims: JWTPayload): readonly string[] {
 
 /**
  * Why these claims speak for a machine and not for a human; nothing where they do not.
- * RFC 9068 section 2.2: with no resource owner, sub identifies the client. There is no
- * service-account mode, so such a token is refused however well it is signed.
+ * RFC 9068 section 2.2: with no resource owner, sub identifies the client. No call runs as
+ * a machine, so such a token is refused however well it is signed.
  */
-export function serviceAccountSign(claims: JWTPayload): string | undefined {
+export function machineSign(claims: JWTPayload): string | undefined {
   const { sub } = claims;
   if (sub === claims["client_id"] || sub === claims["azp"]) return "its sub is the client itself";
   const grant = claims["gty"] ?? claims["grant_type"];
@@ -50,7 +50,7 @@ export function principalOf(claims: JWTPayload, issuer: IssuerConfig): Mapped {
   const no = (why: string): Mapped => ({ ok: false, why });
   const subject = claims.sub;
   if (typeof subject !== "string" || subject === "" || subject.length > 255) return no("no sub");
-  const machine = serviceAccountSign(claims);
+  const machine = machineSign(claims);
   if (machine !== undefined) return no(machine);
   const tenant = tenantOf(claims, issuer);
   if (tenant === false) return no("its tenant is not one that this issuer speaks for");

@@ -29,7 +29,7 @@ export function createGuardedFetch(allow_private: boolean): GuardedFetch {
         redirect: "error",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      return response as unknown as Response;
+      return response;
     },
     close: () => dispatcher.destroy(),
   };

@@ -1,12 +1,11 @@
 // What doorless tells clients about itself as a protected resource.
 // @see [RFC 9728](https://www.rfc-editor.org/rfc/rfc9728.html)
 import type { Config } from "../config/load.ts";
-import { audienceOf } from "../config/cross-check.ts";
 
 const WELL_KNOWN = "/.well-known/oauth-protected-resource";
 
 /** RFC 9728 section 3.1: the well-known part goes between host and path. */
-export function metadataUrl(config: Config, agent: string): string {
+function metadataUrl(config: Config, agent: string): string {
   return `${config.public_url}${WELL_KNOWN}/mcp/${agent}`;
 }
 
@@ -49,11 +48,4 @@ export function challenge(config: Config, agent: string, error?: string): string
     ...(scopes.length === 0 ? [] : [`scope="${scopes.join(" ")}"`]),
   ];
   return `Bearer ${parts.join(", ")}`;
-}
-
-/** Every audience that this deployment answers to; for the operator. */
-export function audiences(config: Config): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(config.agents).map(([name, agent]) => [name, audienceOf(config, name, agent)]),
-  );
 }

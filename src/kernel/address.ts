@@ -50,23 +50,22 @@ export function isLoopback(host: string): boolean {
   return bare === "localhost" || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
 }
 
-/** True where an address is never an API or a provider, whatever the operator listed. */
-function isForbidden(address: string): boolean {
-  const bare = address.toLowerCase();
-  // Link-local holds the clouds' metadata services; AWS has one more, in a private IPv6 range.
-  if (bare.startsWith("169.254.") || /^fe[89ab]/.test(bare) || bare === "fd00:ec2::254")
-    return true;
-  return (
-    bare.startsWith("0.") ||
-    bare === "::" ||
-    /^(?:22[4-9]|2[3-5]\d)\./.test(bare) ||
-    /^ff/.test(bare)
-  );
-}
+// Never an API or a provider, whatever the operator listed: the clouds' metadata services live on
+// link-local addresses (AWS has one more, in a private range), and the rest are not one host.
+const forbidden = new BlockList();
+forbidden.addSubnet("0.0.0.0", 8, "ipv4");
+forbidden.addSubnet("169.254.0.0", 16, "ipv4");
+forbidden.addSubnet("224.0.0.0", 3, "ipv4");
+forbidden.addAddress("::", "ipv6");
+forbidden.addAddress("fd00:ec2::254", "ipv6");
+forbidden.addSubnet("fe80::", 10, "ipv6");
+forbidden.addSubnet("ff00::", 8, "ipv6");
 
-/** Whether this address may be dialled. `allow_private` opens loopback and private networks only. */
+/** Whether it may be dialled. `allow_private` opens loopback and private networks only. */
 export function mayDial(address: string, allow_private: boolean): boolean {
-  if (isIP(address) === 0 || isForbidden(address)) return false;
+  const version = isIP(address);
+  // BlockList compares IPv4-mapped IPv6 addresses with the IPv4 rules as well.
+  if (version === 0 || forbidden.check(address, version === 4 ? "ipv4" : "ipv6")) return false;
   return allow_private || !isSpecialAddress(address);
 }
 

@@ -41,6 +41,11 @@ export function openSqliteIndex(path: string): LedgerIndex {
   return new SqliteIndex(db);
 }
 
+interface Person {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 class SqliteIndex implements LedgerIndex {
   private readonly db: DatabaseSync;
   private readonly insert: StatementSync;
@@ -97,30 +102,16 @@ class SqliteIndex implements LedgerIndex {
   }
 
   query(filter: AuditFilter): AuditPage {
-    const where: string[] = [];
-    const values: SQLInputValue[] = [];
-    const add = (clause: string, ...given: SQLInputValue[]): void => {
-      where.push(clause);
-      values.push(...given);
-    };
-    if (filter.user !== undefined) {
-      const person = this.person(filter.user);
-      if (person === undefined) return { records: [], complete_to: this.last };
-      add("subject = ? AND issuer = ?", person.subject, person.issuer);
+    const person = filter.user === undefined ? undefined : this.person(filter.user);
+    if (filter.user !== undefined && person === undefined) {
+      return { records: [], complete_to: this.last };
     }
-    if (filter.tool !== undefined) add("tool = ?", filter.tool);
-    if (filter.outcome === "unknown") add("(outcome = 'unknown' OR outcome IS NULL)");
-    else if (filter.outcome !== undefined) add("outcome = ?", filter.outcome);
-    if (filter.record !== undefined) add("target = ?", filter.record);
-    if (filter.session !== undefined) add("session = ?", filter.session);
-    if (filter.agent !== undefined) add("agent = ?", filter.agent);
-    if (filter.call_id !== undefined) add("call_id = ?", filter.call_id);
-    if (filter.from_ms !== undefined) add("time_ms >= ?", filter.from_ms);
-    if (filter.to_ms !== undefined) add("time_ms < ?", filter.to_ms);
-    if (filter.cursor !== undefined) add("seq < ?", seqOf(filter.cursor));
-    const clause = where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`;
-    const sql = `SELECT seq, time_ms, facts, ending FROM calls ${clause} ORDER BY seq DESC LIMIT ?`;
-    const rows = this.db.prepare(sql).all(...values, filter.limit + 1);
+    const conditions = conditionsOf(filter, person);
+    const where = conditions.map(([sql]) => sql).join(" AND ") || "TRUE";
+    const values = conditions.flatMap(([, ...given]) => given);
+    const rows = this.db
+      .prepare(`SELECT seq, facts, ending FROM calls WHERE ${where} ORDER BY seq DESC LIMIT ?`)
+      .all(...values, filter.limit + 1);
     const page = rows.slice(0, filter.limit);
     const next = rows.length > filter.limit ? page.at(-1)?.["seq"] : undefined;
     return {
@@ -131,7 +122,7 @@ class SqliteIndex implements LedgerIndex {
   }
 
   // The subject first, then the readable name, whole or any word of it.
-  private person(user: string): { issuer: string; subject: string } | undefined {
+  private person(user: string): Person | undefined {
     const hash = user.lastIndexOf("#");
     if (hash > 0) return { issuer: user.slice(0, hash), subject: user.slice(hash + 1) };
     const people = "SELECT DISTINCT issuer, subject, user FROM calls WHERE";
@@ -163,6 +154,35 @@ class SqliteIndex implements LedgerIndex {
   close(): void {
     this.db.close();
   }
+}
+
+type Condition = readonly [sql: string, ...values: SQLInputValue[]];
+
+const EQUALS = {
+  tool: "tool",
+  record: "target",
+  session: "session",
+  agent: "agent",
+  call_id: "call_id",
+} as const;
+
+function conditionsOf(filter: AuditFilter, person: Person | undefined): readonly Condition[] {
+  const conditions: Condition[] = [];
+  if (person !== undefined) {
+    conditions.push(["subject = ? AND issuer = ?", person.subject, person.issuer]);
+  }
+  for (const [field, column] of Object.entries(EQUALS)) {
+    const value = filter[field as keyof typeof EQUALS];
+    if (value !== undefined) conditions.push([`${column} = ?`, value]);
+  }
+  const { outcome, from_ms, to_ms, cursor } = filter;
+  // A call without an end is one that nobody can speak for yet.
+  if (outcome === "unknown") conditions.push(["(outcome = 'unknown' OR outcome IS NULL)"]);
+  else if (outcome !== undefined) conditions.push(["outcome = ?", outcome]);
+  if (from_ms !== undefined) conditions.push(["time_ms >= ?", from_ms]);
+  if (to_ms !== undefined) conditions.push(["time_ms < ?", to_ms]);
+  if (cursor !== undefined) conditions.push(["seq < ?", seqOf(cursor)]);
+  return conditions;
 }
 
 function seqOf(cursor: string): number {
@@ -208,23 +228,26 @@ const RUNNING = {
   result: null,
 } as const;
 
-function toRecord(row: Record<string, unknown>): AuditRecord {
-  const facts = JSON.parse(String(row["facts"])) as Omit<AuditRecord, keyof Ending>;
-  const ending = row["ending"] === null ? RUNNING : (JSON.parse(String(row["ending"])) as Ending);
-  return inOrder({ ...facts, ...ending } as AuditRecord);
+interface Row {
+  readonly facts: string;
+  readonly ending: string | null;
+}
+
+function toRecord(row: unknown): AuditRecord {
+  const { facts, ending } = row as Row;
+  const end: unknown = ending === null ? RUNNING : JSON.parse(ending);
+  return inOrder({ ...(JSON.parse(facts) as object), ...(end as object) } as AuditRecord);
 }
 
 // The order of INTERFACE, so that two readers see the same line.
-function inOrder(r: AuditRecord): AuditRecord {
-  const { call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain } = r;
-  const { agent, client_id, session, tool, target, args, result, effects, rule } = r;
-  const { approved_by, outcome, effect, error_code, duration_ms, steps, downstream } = r;
-  const { trace_id, isolation, policy, tool_hash, count } = r;
-  return {
-    ...{ call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain },
-    ...{ agent, client_id, session, tool, target, args, result, effects, rule },
-    ...{ approved_by, outcome, effect, error_code, duration_ms, steps, downstream },
-    ...{ trace_id, isolation, policy, tool_hash },
-    ...(count === undefined ? {} : { count }),
-  };
+const ORDER = (
+  "call_id parent time user subject issuer tenant roles actor_chain agent client_id session tool " +
+  "target args result effects rule approved_by outcome effect error_code duration_ms steps " +
+  "downstream trace_id isolation policy tool_hash count"
+).split(" ");
+
+function inOrder(record: AuditRecord): AuditRecord {
+  const own = ORDER.filter((key) => Object.hasOwn(record, key));
+  const pairs = own.map((key) => [key, record[key as keyof AuditRecord]]);
+  return Object.fromEntries(pairs) as AuditRecord;
 }

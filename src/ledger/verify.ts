@@ -6,7 +6,7 @@ import type { ChainProblem } from "./segments.ts";
 export interface Verification {
   readonly intact: boolean;
   readonly records: number;
-  /** The last sequence number that the chain reaches, and its hash: compare it with another copy. */
+  /** The last sequence number of the chain, and its hash: compare it with another copy. */
   readonly covered_to: number;
   readonly head: string;
   readonly problems: readonly ChainProblem[];

@@ -2,6 +2,7 @@
 // An agent lists its tools, a role lists which of them it has; both must allow; default deny.
 import type { Catalog, ToolDefinition } from "../catalog/definition.ts";
 import { pointerTo } from "../kernel/json.ts";
+import { own } from "../kernel/own.ts";
 import type { Problem } from "../config/problem.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/load.ts";
@@ -64,35 +65,45 @@ function judgeTool(
   agent: string,
   tool: string,
 ): Explanation {
-  const no = (pointer: string, why: string): Explanation => ({
+  const refused = (pointer: string, why: string): Explanation => ({
     tool,
     allowed: false,
     rule: config.place(pointer),
     why,
   });
-  const its = Object.hasOwn(config.agents, agent) ? config.agents[agent] : undefined;
-  if (its === undefined) return no("/agents", `there is no agent ${agent}`);
-  const agentPlace = pointerTo("/agents", agent);
-  const grant = Object.hasOwn(its.tools, tool) ? its.tools[tool] : undefined;
-  if (grant === undefined) {
-    return no(`${agentPlace}/tools`, `agent ${agent} does not list it`);
-  }
+  const its = own(config.agents, agent);
+  if (its === undefined) return refused("/agents", `there is no agent ${agent}`);
+  const tools = `${pointerTo("/agents", agent)}/tools`;
+  const listed = own(its.tools, tool);
+  if (listed === undefined) return refused(tools, `agent ${agent} does not list it`);
   for (const role of roles) {
-    const perAgent = Object.hasOwn(config.roles, role) ? config.roles[role] : undefined;
-    const has = perAgent !== undefined && Object.hasOwn(perAgent, agent) && perAgent[agent];
-    if (!has || (has !== "all" && !has.includes(tool))) continue;
-    const pointer = pointerTo(pointerTo("/roles", role), agent);
-    const rule = has === "all" ? pointer : pointerTo(pointer, String(has.indexOf(tool)));
+    const granted = grantOf(config, role, agent, tool);
+    if (granted === undefined) continue;
     return {
       tool,
       allowed: true,
-      rule: `${config.place(rule)}, ${config.place(pointerTo(`${agentPlace}/tools`, tool))}`,
-      why: `role ${role} has ${has === "all" ? "all tools" : "it"} of agent ${agent}`,
-      ...(grant.approve === undefined ? {} : { approve: grant.approve }),
+      rule: `${config.place(granted.pointer)}, ${config.place(pointerTo(tools, tool))}`,
+      why: `role ${role} has ${granted.what} of agent ${agent}`,
+      ...(listed.approve === undefined ? {} : { approve: listed.approve }),
     };
   }
   const whose = roles.length === 0 ? "a user without roles" : `the roles ${roles.join(", ")}`;
-  return no("/roles", `${whose}: none has it at agent ${agent}`);
+  return refused("/roles", `${whose}: none has it at agent ${agent}`);
+}
+
+/** The rule by which one role has one tool of an agent; nothing where it has not. */
+function grantOf(
+  config: Config,
+  role: string,
+  agent: string,
+  tool: string,
+): { pointer: string; what: string } | undefined {
+  const has = own(own(config.roles, role) ?? {}, agent);
+  if (has === undefined) return undefined;
+  const pointer = pointerTo(pointerTo("/roles", role), agent);
+  if (has === "all") return { pointer, what: "all tools" };
+  const at = has.indexOf(tool);
+  return at === -1 ? undefined : { pointer: pointerTo(pointer, String(at)), what: "it" };
 }
 
 function checkNames(config: Config, catalog: Catalog): void {

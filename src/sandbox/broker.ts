@@ -109,7 +109,7 @@ async function exchange(
   try {
     const response = await send(url, {
       dispatcher,
-      method: request.method as Dispatcher.HttpMethod,
+      method: request.method,
       headers: headersOf(dispatch),
       body: request.body ?? null,
       signal: AbortSignal.any([dispatch.signal, timeout]),

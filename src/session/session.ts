@@ -11,7 +11,7 @@ export interface Session {
   readonly has_family: boolean;
 }
 
-/** Issuer + subject + client + agent + token family. The id is a digest: it authenticates nobody. */
+/** Issuer, subject, client, agent, token family. The id is a digest: it authenticates nobody. */
 export function sessionOf(credential: Credential, agent: string): Session {
   const { principal, client_id, family } = credential;
   const id = digestOf(

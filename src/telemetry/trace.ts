@@ -69,7 +69,7 @@ export function startCallSpan(tool: string, parent: TraceContext | undefined): C
 function ownContext(span: Span, parent: TraceContext | undefined): TraceContext {
   const { traceId, spanId, traceFlags } = span.spanContext();
   if (span.isRecording()) {
-    return { trace_id: traceId, span_id: spanId, sampled: traceFlags === TraceFlags.SAMPLED };
+    return { trace_id: traceId, span_id: spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 };
   }
   return {
     trace_id: parent?.trace_id ?? randomBytes(16).toString("hex"),

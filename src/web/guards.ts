@@ -8,7 +8,7 @@ import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 
 export interface Guards {
-  /** DNS rebinding: a Host that is not ours, or a page that is not ours (MCP transports, Origin). */
+  /** DNS rebinding: refuses a Host, or a page (Origin), that is not ours (MCP, transports). */
   site(request: IncomingMessage): Result<{ origin: string | undefined }>;
 }
 

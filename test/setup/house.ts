@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startDemo } from "../../src/cli/demo.ts";
-import type { RunningDemo } from "../../src/cli/demo.ts";
+import { startDemo } from "../../src/cli/demo-world.ts";
+import type { RunningDemo } from "../../src/cli/demo-world.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 
 export interface House extends RunningDemo {

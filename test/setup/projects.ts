@@ -37,6 +37,6 @@ export function configure(tier: Tier): ViteUserConfig {
     // What tools/ imports, `doorless/tool`, is the source in this repository.
     ssr: { resolve: { conditions: ["doorless-source", "node", "import", "default"] } },
   }));
-  // Nothing to run in a tier is fine; a filter that matches nothing is a mistake, and vitest says so.
+  // Nothing to run in a tier is fine; a filter that matches nothing is a mistake.
   return { test: { projects, passWithNoTests: true } };
 }

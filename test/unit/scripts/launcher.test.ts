@@ -210,8 +210,10 @@ describe("the environment", () => {
 
   test("a lifeline that no launcher holds stops the start", () => {
     for (const flags of [[], ["--disable-sigusr1"]]) {
-      const { status } = run(["report"], { flags, env: { DOORLESS_LIFELINE_FD: "0" } });
-      expect(status).toBe(2);
+      for (const DOORLESS_LIFELINE_FD of ["0", "3", ""]) {
+        const { status, stdout } = run(["report"], { flags, env: { DOORLESS_LIFELINE_FD } });
+        expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+      }
     }
   });
 });

@@ -130,7 +130,9 @@ type JsonRpcError = Extract<JSONRPCMessage, { error: unknown }>;
 function jsonRpcIn(error: unknown): JsonRpcError | undefined {
   if (!(error instanceof SdkHttpError)) return undefined;
   try {
-    const body = JSON.parse(String(error.data["text"] ?? "")) as Record<string, unknown>;
+    const { text } = error.data as { text?: unknown };
+    if (typeof text !== "string") return undefined;
+    const body = JSON.parse(text) as Record<string, unknown>;
     return body["jsonrpc"] === "2.0" && "error" in body ? (body as JsonRpcError) : undefined;
   } catch {
     return undefined;

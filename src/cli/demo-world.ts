@@ -1,0 +1,118 @@
+// Starts the demo's world and doorless before it. Only here is demo/ reached.
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { startWorld } from "../../demo/world.ts";
+import type { World } from "../../demo/world.ts";
+import { loadConfig } from "../config/load.ts";
+import { serveLocal } from "../console/local.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { startCore } from "../main.ts";
+import type { Core } from "../main.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { PACKAGE } from "./core.ts";
+
+const AGENTS = ["support", "sales", "research"];
+
+/** The line that `demo --json` prints when everything answers. */
+export interface Ready {
+  readonly ready: true;
+  readonly mcp: Readonly<Record<string, string>>;
+  readonly console: null;
+  readonly issuer: string;
+  readonly api: string;
+  readonly data: string;
+}
+
+export interface RunningDemo {
+  readonly ready: Ready;
+  readonly world: World;
+  stop(): Promise<void>;
+}
+
+export interface DemoOptions {
+  readonly port: number;
+  readonly data: string;
+  readonly log: Logger;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Starts provider, SaaS and doorless on loopback; leaves nothing behind when it cannot. */
+export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
+  const data = resolve(options.data);
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const port = options.port === 0 ? await freePort() : options.port;
+  const url = `http://127.0.0.1:${port}`;
+  const mcp = Object.fromEntries(AGENTS.map((agent) => [agent, `${url}/mcp/${agent}`]));
+  const world = await startWorld({
+    data: join(data, "world"),
+    issuer_port: options.port === 0 ? 0 : port + 1,
+    api_port: options.port === 0 ? 0 : port + 2,
+    agents: mcp,
+    boundary: { client_id: "doorless", client_secret: clientSecret(data) },
+  });
+  let core: Core | undefined;
+  try {
+    const config = loadConfig(writeConfig(data, url, world), process.env);
+    core = await startCore({ ...options, config, clock: systemClock, allow_demo: true });
+    const running = core;
+    const control = await serveLocal(data, "demo", {}, (path, body) => lever(world, path, body));
+    return {
+      ready: { ready: true, mcp, console: null, issuer: world.issuer, api: world.api, data },
+      world,
+      async stop() {
+        await control.close();
+        await running.stop();
+        await world.stop();
+      },
+    };
+  } catch (error) {
+    await core?.stop();
+    await world.stop();
+    throw error;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((done) => server.close(() => done()));
+  return port;
+}
+
+function clientSecret(data: string): string {
+  const file = join(data, "keys", "client_secret");
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600 });
+  }
+  return readFileSync(file, "utf8").trim();
+}
+
+// The example at the root, line for line, with this run's addresses: `explain` names its lines.
+function writeConfig(data: string, url: string, world: World): string {
+  const text = readFileSync(join(PACKAGE, "mcp.config.json"), "utf8")
+    .replaceAll("http://127.0.0.1:8484", url)
+    .replaceAll("http://127.0.0.1:8485", world.issuer)
+    .replaceAll("http://127.0.0.1:8486", world.api)
+    .replace('"port": 8484', `"port": ${new URL(url).port}`)
+    .replace('"data": ".doorless/demo"', '"data": "."')
+    .replace('"tools": "tools"', `"tools": ${JSON.stringify(join(PACKAGE, "tools"))}`)
+    .replace("file:.doorless/demo/keys/", "file:keys/")
+    .replace("./docs/", `${join(PACKAGE, "docs")}/`);
+  const file = join(data, "mcp.config.json");
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
+}
+
+async function lever(world: World, path: string, body: unknown): Promise<unknown> {
+  const { person, agent, ttl_s, name } = body as Record<string, string | number>;
+  if (path === "/token") {
+    return { token: await world.mintToken(String(person), String(agent), Number(ttl_s)) };
+  }
+  if (path === "/set") await world.set(String(name));
+  return {};
+}

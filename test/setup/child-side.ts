@@ -1,0 +1,36 @@
+// The child's end of a `fork` channel: answers what the parent asks, one question at a time.
+
+export type Message = Readonly<Record<string, unknown>>;
+
+/** Says something to the parent, if there is one. */
+export function tell(message: Message): void {
+  process.send?.(message);
+}
+
+/** What this process has used so far: CPU in microseconds, resident memory in bytes. */
+export interface Usage {
+  readonly cpu_us: number;
+  readonly rss_bytes: number;
+}
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return { cpu_us: user + system, rss_bytes: process.memoryUsage.rss() };
+}
+
+export type Verbs = Readonly<Record<string, (given: Message) => unknown>>;
+
+/** Answers `{ ask: VERB, id, ... }` with `{ id, value }`; `usage` always, `stop` ends the process. */
+export function serveParent(verbs: Verbs): void {
+  const all: Verbs = { usage, ...verbs };
+  process.on("message", (message: Message) => {
+    const { ask, id } = message;
+    void (async () => {
+      const value = await all[String(ask)]?.(message);
+      tell({ id, value });
+      if (ask === "stop") process.disconnect();
+    })();
+  });
+  // Without its parent it has no purpose; a test runner that is killed leaves nothing behind.
+  process.on("disconnect", () => process.exit());
+}

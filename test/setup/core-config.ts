@@ -1,0 +1,88 @@
+// A configuration file for a core that runs in a process of its own, before a world elsewhere.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { World } from "../../demo/world.ts";
+
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const AGENTS = ["support", "sales", "research"] as const;
+export const BOUNDARY = { client_id: "doorless", client_secret: "the-secret-of-tests-alone" };
+
+/** A rate that no test reaches. */
+const FREE = { calls: 1_000_000, per_s: 1, burst: 1_000_000 };
+
+export interface CoreConfigOptions {
+  /** The core's data folder; the file is written beside what it keeps there. */
+  readonly data: string;
+  readonly port: number;
+  readonly world: Pick<World, "issuer" | "api">;
+  /** Dialled instead of the SaaS itself: a proxy that stands before it. */
+  readonly api_origin?: string;
+  /** False: the file does not say that the provider is the demo's, so that `start` takes it. */
+  readonly demo?: boolean;
+  readonly reuse_ms_max?: number;
+  readonly segment_bytes_max?: number;
+}
+
+type Json = Record<string, unknown>;
+
+/** The example at the root with this run's addresses, and limits that nobody reaches. */
+export function writeCoreConfig(options: CoreConfigOptions): string {
+  const { data, port, world } = options;
+  const config = JSON.parse(readFileSync(join(ROOT, "mcp.config.json"), "utf8")) as Json;
+  const issuers = config["issuers"] as Record<string, Json>;
+  const issuer = { ...issuers["demo"], issuer: world.issuer };
+  const client = { client_id: BOUNDARY.client_id, client_secret: "file:keys/client_secret" };
+  if (options.demo === false) Reflect.deleteProperty(issuer, "demo");
+  const file = join(data, "mcp.config.json");
+  const { $schema: _, ...rest } = config;
+  const out = {
+    ...rest,
+    public_url: `http://127.0.0.1:${port}`,
+    listen: { host: "127.0.0.1", port },
+    data: ".",
+    tools: join(ROOT, "tools"),
+    issuers: { demo: { ...issuer, client } },
+    connectors: connectorsAt(config["connectors"] as Record<string, Json>, options),
+    limits: {
+      requests_per_user: FREE,
+      calls_per_user: FREE,
+      calls_per_session: FREE,
+      calls_per_user_and_tool: FREE,
+    },
+    delegation: { reuse_ms_max: options.reuse_ms_max ?? 2000 },
+    ledger:
+      options.segment_bytes_max === undefined
+        ? {}
+        : { segment_bytes_max: options.segment_bytes_max },
+  };
+  mkdirSync(join(data, "keys"), { recursive: true, mode: 0o700 });
+  writeFileSync(join(data, "keys", "client_secret"), BOUNDARY.client_secret, { mode: 0o600 });
+  writeFileSync(file, JSON.stringify(out, null, 2), { mode: 0o600 });
+  return file;
+}
+
+function connectorsAt(connectors: Record<string, Json>, options: CoreConfigOptions): Json {
+  const { world, api_origin = world.api } = options;
+  const placed = Object.entries(connectors).map(([name, connector]) => {
+    const { kind } = connector["delegation"] as Json;
+    const delegation = kind === "exchange" ? { kind, resource: `${world.api}/${name}` } : { kind };
+    return [name, { ...connector, origin: api_origin, delegation }];
+  });
+  return Object.fromEntries(placed) as Json;
+}
+
+/** The URL of each agent: the audience of its tokens. */
+export function agentUrls(port: number): Record<string, string> {
+  return Object.fromEntries(AGENTS.map((name) => [name, `http://127.0.0.1:${port}/mcp/${name}`]));
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((done) => server.close(() => done()));
+  return port;
+}
