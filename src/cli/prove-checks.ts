@@ -1,0 +1,262 @@
+// The promises that are checked, each with its attack and its evidence. Ids are those of
+// test/requirements.ts; whatever is delivered gets its check here.
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { verifyLedger } from "../ledger/verify.ts";
+import { must } from "./prove-stage.ts";
+import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
+
+export interface Check {
+  readonly id: string;
+  readonly promise: string;
+  /** Resolves with the evidence; throws with what was seen instead. */
+  readonly run: (stage: Stage) => Promise<string>;
+}
+
+const PEOPLE = ["dana", "mia", "omar", "zoe", "ines", "alex", "olga"];
+const AGENTS = ["support", "sales", "research"];
+
+async function asTheUser(stage: Stage): Promise<string> {
+  const answer = await stage.call("sales", await stage.token("mia", "sales"), "crm_get_deal", {
+    id: 42,
+  });
+  must(answer.call_id !== undefined, `the call failed: ${answer.text}`);
+  const row = (await stage.saasRows()).find((one) => one.request_id === answer.call_id);
+  must(row?.subject === "mia", `the SaaS saw ${row?.subject ?? "nobody"}`);
+  const [record] = stage.ledger({ call_id: answer.call_id });
+  must(record?.subject === "mia", "our record does not name mia");
+  return `the SaaS's own audit log: ${row?.method} ${row?.path} by mia, request ${answer.call_id}`;
+}
+
+async function failsWithoutUser(stage: Stage): Promise<string> {
+  const token = await stage.token("omar", "sales");
+  await stage.demo.world.set("revoke:omar");
+  try {
+    const before = (await stage.saasRows()).length;
+    const answer = await stage.call("sales", token, "crm_get_deal", { id: 43 });
+    must(answer.error_code === "reauth_required", `answered ${answer.text}`);
+    must((await stage.saasRows()).length === before, "a request reached the SaaS all the same");
+    return "revoked at the provider: reauth_required, and the SaaS received nothing";
+  } finally {
+    await stage.demo.world.set("restore:omar");
+  }
+}
+
+async function tokenStays(stage: Stage): Promise<string> {
+  await asTheUser(stage);
+  const clients = new Set((await stage.saasRows()).map((row) => row.client));
+  must(!clients.has("doorless-demo-cli"), "the SaaS saw a token of the MCP client");
+  const traces = stage.traces();
+  const found = stage.tokens.filter((token) => traces.includes(token.split(".")[2] ?? token));
+  must(found.length === 0, `${found.length} tokens stand in files or logs`);
+  return `${stage.tokens.length} tokens, none in the ledger, a file or a log line`;
+}
+
+async function missingDoor(stage: Stage): Promise<string> {
+  let compared = 0;
+  for (const [person, agent] of pairs()) {
+    const token = await stage.token(person, agent);
+    const listed = new Set(namesIn(await stage.list(agent, token)));
+    const never = await stage.call(agent, token, "no_such_tool", { id: 1 });
+    for (const tool of stage.catalog.filter((name) => !listed.has(name))) {
+      const hidden = await stage.call(agent, token, tool, { id: 1 });
+      const same = hidden.text === never.text.replaceAll("no_such_tool", tool);
+      must(same && hidden.status === never.status, `${person} at ${agent}: ${tool} shows`);
+      compared++;
+    }
+  }
+  return `${compared} hidden tools answered byte for byte like no_such_tool`;
+}
+
+async function oneObject(stage: Stage): Promise<string> {
+  let judged = 0;
+  for (const [person, agent] of pairs()) {
+    const token = await stage.token(person, agent);
+    const listed = namesIn(await stage.list(agent, token));
+    const roles = stage.config.people[person]?.roles ?? [];
+    const allowed = stage.policy.surface(roles, agent).list.map((tool) => tool.name);
+    must(listed.join() === allowed.join(), `${person} at ${agent} lists ${listed.join(" ")}`);
+    for (const tool of stage.catalog) {
+      // No tool takes this argument: a door that is there says so, any other does not exist.
+      const answer = await stage.call(agent, token, tool, { "": 0 });
+      const exists = answer.error_code === "invalid_arguments";
+      must(exists === listed.includes(tool), `${person} at ${agent}: ${tool} is ${answer.text}`);
+      judged++;
+    }
+  }
+  return `${judged} tools callable if and only if listed, for every person and agent`;
+}
+
+function pairs(): readonly (readonly [string, string])[] {
+  return PEOPLE.flatMap((person) => AGENTS.map((agent) => [person, agent] as const));
+}
+
+function namesIn(answer: Answer): string[] {
+  const tools = (answer.result?.["tools"] ?? []) as { name: string }[];
+  return tools.map((tool) => tool.name);
+}
+
+async function strictTokens(stage: Stage): Promise<string> {
+  const good = await stage.token("dana", "support");
+  const [header = "", payload = "", signature = ""] = good.split(".");
+  const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as object;
+  const encode = (value: object): string =>
+    Buffer.from(JSON.stringify(value)).toString("base64url");
+  const bad: Record<string, string> = {
+    unsigned: `${encode({ alg: "none", typ: "at+jwt" })}.${payload}.`,
+    promoted: `${header}.${encode({ ...claims, roles: ["sales_manager"] })}.${signature}`,
+    "of another agent": await stage.token("mia", "sales"),
+    "no token": "x",
+    bent: `${header}.${payload}.${signature.slice(0, -4)}AAAA`,
+  };
+  for (const [name, token] of Object.entries(bad)) {
+    const { status } = await stage.list("support", token);
+    must(status === 401, `the token that is ${name} got ${status}`);
+  }
+  must((await stage.list("support", good)).status === 200, "the good token was refused");
+  return `${Object.keys(bad).length} bad tokens: 401 each; the good one: 200`;
+}
+
+async function foreignPages(stage: Stage): Promise<string> {
+  const token = await stage.token("dana", "support");
+  const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+  const page = await stage.raw("support", { ...headers, origin: "http://evil.example" }, "{}");
+  must(page.status === 403, `a foreign page got ${page.status}`);
+  return "a page of another origin with a stolen token: 403";
+}
+
+async function intentFirst(stage: Stage): Promise<string> {
+  await asTheUser(stage);
+  const intents = new Map(stage.ledger({}).map((record) => [record.call_id, record]));
+  const rows = (await stage.saasRows()).filter((row) => row.path !== "/audit");
+  const unaudited = rows.filter((row) => !isEarlier(intents.get(row.request_id)?.time, row));
+  must(unaudited.length === 0, `${unaudited.length} requests without an earlier intent`);
+  return `${rows.length} requests at the SaaS, each with an intent of ours written before`;
+}
+
+function isEarlier(time: string | undefined, row: SaasRow): boolean {
+  return time !== undefined && time <= row.time;
+}
+
+async function whoChangedThis(stage: Stage): Promise<string> {
+  const token = await stage.token("mia", "sales");
+  const moved = await stage.call("sales", token, "crm_update_deal_stage", { id: 42, stage: "won" });
+  must(moved.error_code === undefined, `the call failed: ${moved.text}`);
+  const [record] = stage.ledger({ record: "deal:42", tool: "crm_update_deal_stage" });
+  must(record?.subject === "mia" && record.args["stage"] === "won", "the record does not say so");
+  return `deal:42 was changed by ${record?.user}, at ${record?.time}, to stage won`;
+}
+
+async function rowPermissions(stage: Stage): Promise<string> {
+  const mia = await stage.token("mia", "sales");
+  const theft = await stage.call("sales", mia, "crm_update_deal_stage", { id: 43, stage: "lost" });
+  must(theft.error_code === "downstream_error", `Mia changed Omar's deal: ${theft.text}`);
+  const zoe = await stage.token("zoe", "support");
+  const found = await stage.call("support", zoe, "crm_search_customers", { limit: 50 });
+  const dana = await stage.token("dana", "support");
+  const acme = await stage.call("support", dana, "crm_search_customers", { limit: 50 });
+  const shared = customersIn(found).filter((id) => customersIn(acme).includes(id));
+  must(shared.length === 0, `Zoe sees Acme's customers ${shared.join(" ")}`);
+  return `Mia cannot change Omar's deal; Zoe sees ${customersIn(found).length} customers, none of Acme's`;
+}
+
+function customersIn(answer: Answer): number[] {
+  const { customers = [] } = (answer.result?.["structuredContent"] ?? {}) as {
+    customers?: { id: number }[];
+  };
+  return customers.map((customer) => customer.id);
+}
+
+async function badArguments(stage: Stage): Promise<string> {
+  const token = await stage.token("dana", "support");
+  const rows = (await stage.saasRows()).length;
+  const bad = [{}, { id: "../2" }, { id: 1, extra: true }, { id: -1 }, { id: 1e300 }];
+  for (const args of bad) {
+    const answer = await stage.call("support", token, "crm_get_customer", args);
+    must(answer.error_code === "invalid_arguments", `${JSON.stringify(args)}: ${answer.text}`);
+  }
+  must((await stage.saasRows()).length === rows, "a bad argument reached the SaaS");
+  return `${bad.length} kinds of bad arguments refused; the SaaS received nothing`;
+}
+
+async function drift(stage: Stage): Promise<string> {
+  const token = await stage.token("dana", "support");
+  await stage.demo.world.set("contract:2");
+  try {
+    const answer = await stage.call("support", token, "crm_get_customer", { id: 1 });
+    must(answer.error_code === "contract_drift", `answered ${answer.text}`);
+    must(!answer.text.includes("display_name"), "the new shape leaked");
+    const other = await stage.call("support", token, "tickets_search", {});
+    must(other.error_code === undefined, `an unaffected tool stopped: ${other.text}`);
+    return "the API changed: contract_drift, the body withheld; unaffected tools go on";
+  } finally {
+    await stage.demo.world.set("contract:1");
+  }
+}
+
+async function failsClosed(stage: Stage): Promise<string> {
+  const token = await stage.token("mia", "research");
+  await stage.demo.world.set("api:down");
+  const noApi = await stage.call("research", token, "crm_search_deals", {});
+  await stage.demo.world.set("api:up");
+  const fresh = await stage.token("mia", "research");
+  await stage.demo.world.set("idp:down");
+  const noProvider = await stage.call("research", fresh, "crm_search_deals", {});
+  await stage.demo.world.set("idp:up");
+  must(noApi.error_code === "downstream_unavailable", `without the API: ${noApi.text}`);
+  must(noProvider.error_code === "delegation_unavailable", `without provider: ${noProvider.text}`);
+  return "API down: downstream_unavailable; provider down: delegation_unavailable; no stale answer";
+}
+
+async function loops(stage: Stage): Promise<string> {
+  const token = await stage.token("dana", "support");
+  const calls = await Promise.all(
+    Array.from({ length: 150 }, () => stage.call("support", token, "tickets_search", {})),
+  );
+  const stopped = calls.filter(
+    (c) => c.error_code === "rate_limited" || c.error_code === "capacity",
+  );
+  must(stopped.length > 0, "150 calls at once all ran");
+  const zoe = await stage.token("zoe", "support");
+  const other = await stage.call("support", zoe, "tickets_search", {});
+  must(other.error_code === undefined, `Zoe was starved: ${other.text}`);
+  return `${stopped.length} of 150 calls at once refused with a time to wait; Zoe's call ran`;
+}
+
+async function chain(stage: Stage): Promise<string> {
+  await asTheUser(stage);
+  const copy = mkdtempSync(join(tmpdir(), "doorless-prove-ledger-"));
+  try {
+    cpSync(join(stage.demo.ready.data, "ledger"), copy, { recursive: true });
+    const whole = verifyLedger(copy);
+    must(whole.intact, whole.problems.map((problem) => problem.message).join("; "));
+    const [segment = ""] = readdirSync(copy);
+    const text = readFileSync(join(copy, segment), "utf8");
+    writeFileSync(join(copy, segment), text.replace('"subject":"mia"', '"subject":"bob"'));
+    must(!verifyLedger(copy).intact, "a changed name was not noticed");
+    return `${whole.records} records in one chain; one changed name is found`;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+const check = (id: string, promise: string, run: Check["run"]): Check => ({ id, promise, run });
+
+export const CHECKS: readonly Check[] = [
+  check("identity.as-the-user", "a call runs as the authenticated human", asTheUser),
+  check("identity.fails-without-user", "a revoked user's call fails and says so", failsWithoutUser),
+  check("identity.token-stays", "the client's token goes no further than the door", tokenStays),
+  check("auth.jwt-strict", "a token that is wrong in any way opens nothing", strictTokens),
+  check("auth.host-and-origin", "a foreign web page cannot call", foreignPages),
+  check("surface.missing-door", "a hidden tool does not exist, byte for byte", missingDoor),
+  check("surface.one-object", "a tool is callable if and only if it is listed", oneObject),
+  check("bad-input.arguments", "bad arguments reach nothing", badArguments),
+  check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
+  check("bad-input.api", "a changed API stops what it breaks, loudly", drift),
+  check("bad-input.provider", "without API or provider it fails closed", failsClosed),
+  check("ledger.intent-first", "no request without an earlier intent in the log", intentFirst),
+  check("ledger.who-changed-this", "who changed this record? has an answer", whoChangedThis),
+  check("ledger.chain", "the log shows when it was changed", chain),
+  check("limits.loop", "a runaway loop hits a wall and starves nobody else", loops),
+];
