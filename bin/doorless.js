@@ -78,12 +78,18 @@ function findDebuggerFlag() {
   return found ? found[1] : undefined;
 }
 
-/** In a clone the sources run as they are; Node strips no types below node_modules. */
+/**
+ * In a clone the sources run as they are; Node strips no types below node_modules. dist/ is a copy
+ * of the whole, this launcher included, so that what the program says of its own place holds.
+ */
 function findEntry() {
   const source = join(root, "src", "cli", "index.ts");
-  const built = join(root, "dist", "src", "cli", "index.js");
+  const built = [
+    join(root, "dist", "src", "cli", "index.js"),
+    join(root, "src", "cli", "index.js"),
+  ];
   const installed = root.split(sep).includes("node_modules");
-  const candidates = installed ? [built] : [source, built];
+  const candidates = installed ? built : [source, ...built];
   return candidates.find((path) => existsSync(path));
 }
 

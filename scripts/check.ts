@@ -9,6 +9,8 @@ interface Step {
   readonly command: readonly [string, ...string[]];
 }
 
+const SHIPPED = "dependencies,unlisted";
+
 const STEPS: readonly Step[] = [
   { name: "format", command: ["oxfmt", "--check"] },
   // Type-aware by its configuration, where warnings count as errors too.
@@ -17,6 +19,8 @@ const STEPS: readonly Step[] = [
   { name: "layers", command: ["node", "scripts/check-layers.ts"] },
   { name: "tidy", command: ["node", "scripts/tidy.ts"] },
   { name: "knip", command: ["knip"] },
+  // What is published imports what is published: a devDependency is absent there.
+  { name: "ship", command: ["knip", "--production", "--strict", "--include", SHIPPED] },
 ];
 
 interface Outcome {

@@ -1,10 +1,12 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
 import { readFileSync } from "node:fs";
+import type { Catalog } from "./catalog/definition.ts";
 import { loadCatalog } from "./catalog/load.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
+import type { House } from "./console/questions.ts";
 import { createDelegation } from "./delegation/delegation.ts";
 import { Gate } from "./gate/gate.ts";
 import { createProvider } from "./identity/provider.ts";
@@ -16,6 +18,7 @@ import { Sealer } from "./ledger/mark.ts";
 import { Limiter, Running } from "./limits/limiter.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { compilePolicy } from "./policy/policy.ts";
+import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openFolders, openKey } from "./store/folders.ts";
 import { lockFolder } from "./store/lock.ts";
@@ -29,6 +32,8 @@ export interface CoreOptions {
   readonly log: Logger;
   /** Only the demo may trust the demo's provider. */
   readonly allow_demo: boolean;
+  /** Drafts are loaded too, for their author; on loopback only. */
+  readonly drafts?: boolean;
   /** The audit log failed: nothing may run any more, and the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -36,6 +41,8 @@ export interface CoreOptions {
 /** One running doorless: the owner of its data folder. */
 export interface Core {
   readonly port: number;
+  /** Reads the catalogue again: all of it or, throwing `ConfigError`, nothing. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -51,8 +58,7 @@ export const VERSION = (
 /** Starts everything, or throws and leaves nothing behind. */
 export async function startCore(options: CoreOptions): Promise<Core> {
   const { config } = options;
-  const catalog = loadCatalog(config.tools_dir);
-  const policy = compilePolicy(config, catalog);
+  let house = readHouse(options);
   const folders = openFolders(config.data_dir);
   const undo: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
@@ -81,6 +87,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => rooms.close());
     const sealer = new Sealer(openKey(join(folders.keys, "ledger-digest.key")));
     const metrics = new Metrics();
+    const policy = (): Policy => house.policy;
     const gate = new Gate({ ...options, ...rooms, policy, metrics, ledger, sealer });
     const mcp = createMcpEndpoint({ ...options, gate, version: VERSION });
     undo.push(() => mcp.close());
@@ -90,16 +97,35 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
-    const admin = createAdmin({ config, catalog, policy, gate, ledger });
+    const admin = createAdmin({ house: () => house, gate, ledger });
     const local = await serveLocal(folders.data, "core", info, admin);
     undo.push(() => local.close());
-    await ledger.event("started", { version: VERSION, policy: policy.hash, port });
+    await ledger.event("started", {
+      version: VERSION,
+      policy: config.hash,
+      tools: hashesOf(house.catalog),
+      port,
+    });
     started = true;
-    return { port, stop };
+    const reload = async (): Promise<void> => {
+      house = readHouse(options);
+      await ledger.event("catalogue", { tools: hashesOf(house.catalog) });
+      mcp.toolsChanged();
+    };
+    return { port, reload, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function readHouse({ config, drafts = false }: CoreOptions): House {
+  const catalog = loadCatalog(config.tools_dir, { drafts });
+  return { config, catalog, policy: compilePolicy(config, catalog) };
+}
+
+function hashesOf(catalog: Catalog): Record<string, string> {
+  return Object.fromEntries([...catalog.tools.values()].map((tool) => [tool.name, tool.hash]));
 }
 
 function openRooms({ config, clock, allow_demo }: CoreOptions) {

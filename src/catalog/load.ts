@@ -12,8 +12,13 @@ import { connectorFileSchema, toolFileSchema } from "./tool-file.ts";
 
 const FILE_BYTES_MAX = 262_144;
 
+export interface CatalogOptions {
+  /** True only for a tool's author on loopback (`start --watch`): drafts are tools as well. */
+  readonly drafts: boolean;
+}
+
 /** Loads `tools/<connector>/{connector.yaml,*.tool.yaml}`, or throws `ConfigError`. */
-export function loadCatalog(folder: string): Catalog {
+export function loadCatalog(folder: string, options: CatalogOptions = { drafts: false }): Catalog {
   const problems: Problem[] = [];
   const tools = new Map<string, ToolDefinition>();
   const drafts: string[] = [];
@@ -21,7 +26,7 @@ export function loadCatalog(folder: string): Catalog {
     const connector = readConnector(join(folder, name), name, problems);
     if (connector === undefined) continue;
     for (const file of toolFiles(join(folder, name), problems)) {
-      const found = readTool(file, connector, problems);
+      const found = readTool(file, connector, options, problems);
       if (found === undefined) continue;
       if (typeof found === "string") drafts.push(found);
       else if (tools.has(found.name)) {
@@ -79,6 +84,7 @@ function readConnector(folder: string, name: string, problems: Problem[]): Conne
 function readTool(
   file: string,
   connector: Connector,
+  options: CatalogOptions,
   problems: Problem[],
 ): ToolDefinition | string | undefined {
   const parsed = readYaml(file, toolFileSchema, problems);
@@ -86,7 +92,7 @@ function readTool(
   if (parsed.name !== basename(file, ".tool.yaml")) {
     problems.push(problem(file, "/name", "is not the file's name", "rename one of them"));
   }
-  if (parsed.status === "draft") return parsed.name;
+  if (parsed.status === "draft" && !options.drafts) return parsed.name;
   const before = problems.length;
   const tool = buildTool(parsed, connector, (pointer, message, mend) => {
     problems.push(problem(file, pointer, message, mend));

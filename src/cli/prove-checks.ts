@@ -158,7 +158,8 @@ async function rowPermissions(stage: Stage): Promise<string> {
   const acme = await stage.call("support", dana, "crm_search_customers", { limit: 50 });
   const shared = customersIn(found).filter((id) => customersIn(acme).includes(id));
   must(shared.length === 0, `Zoe sees Acme's customers ${shared.join(" ")}`);
-  return `Mia cannot change Omar's deal; Zoe sees ${customersIn(found).length} customers, none of Acme's`;
+  const seen = customersIn(found).length;
+  return `Mia cannot change Omar's deal; Zoe sees ${seen} customers, none of Acme's`;
 }
 
 function customersIn(answer: Answer): number[] {

@@ -1,21 +1,26 @@
 // `start`: serves HTTP from mcp.config.json.
 import { loadConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
+import { isLoopback } from "../kernel/address.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { startCore } from "../main.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { defaultConfig } from "./core.ts";
-import { EXIT, note } from "./output.ts";
+import { EXIT, note, Stop } from "./output.ts";
+import { watchTools } from "./watch.ts";
 import { untilAsked } from "./signals.ts";
 import { wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 export const start: Verb = {
   name: "start",
-  usage: "start [--config FILE]",
+  usage: "start [--config FILE] [--watch]",
   summary: "serve MCP over HTTP from mcp.config.json",
-  help: ["--config FILE   the configuration (default: ./mcp.config.json)"],
-  options: { config: { type: "string" } },
+  help: [
+    "--config FILE   the configuration (default: ./mcp.config.json)",
+    "--watch         reload tools when their files change, drafts too; on loopback only",
+  ],
+  options: { config: { type: "string" }, watch: { type: "boolean" } },
   async run(given) {
     wordsOf(start, given);
     const config = loadConfig(given.text("config") ?? defaultConfig(), process.env);
@@ -26,6 +31,10 @@ export const start: Verb = {
       const mend = "run `doorless demo`, or name your own identity provider";
       throw new ConfigError([{ file: config.file, pointer, message, mend }]);
     }
+    const watch = given.flag("watch");
+    if (watch && !isLoopback(config.listen.host)) {
+      throw new Stop(EXIT.usage, "--watch loads drafts: it is for their author, on loopback only");
+    }
     const log = createLogger(process.env["DOORLESS_LOG"] ?? "info");
     let broken = false;
     const fatal = Promise.withResolvers<string>();
@@ -34,6 +43,7 @@ export const start: Verb = {
       clock: systemClock,
       log,
       allow_demo: false,
+      drafts: watch,
       onFatal(error) {
         broken = true;
         log.fatal({ err: error }, "the audit log cannot be written: stopping");
@@ -42,8 +52,10 @@ export const start: Verb = {
     });
     note(`doorless serves ${config.public_url} (port ${core.port})`);
     for (const agent of Object.keys(config.agents)) note(`  ${config.public_url}/mcp/${agent}`);
+    const stopWatching = watch ? watchTools(config.tools_dir, core) : () => undefined;
     const why = await Promise.race([untilAsked(), fatal.promise]);
     note(`stopping: ${why}`);
+    stopWatching();
     await core.stop();
     return broken ? EXIT.no : EXIT.ok;
   },

@@ -63,7 +63,9 @@ const questions = {
   }),
 } as const;
 
-export interface AdminOptions extends House {
+export interface AdminOptions {
+  /** The configuration, catalogue and policy in force. */
+  readonly house: () => House;
   readonly gate: Gate;
   readonly ledger: Ledger;
 }
@@ -76,17 +78,17 @@ export function createAdmin(options: AdminOptions): Answer {
       case "/surface": {
         const { agent, who, os_user } = questions["/surface"].parse(body);
         await note(options, "surface", os_user, { agent, who });
-        return askSurface(options, agent, someone(options, who));
+        return askSurface(options.house(), agent, someone(options.house(), who));
       }
       case "/explain": {
         const { agent, who, tool, args, os_user } = questions["/explain"].parse(body);
         await note(options, "explain", os_user, { agent, who, tool });
-        return askExplain(options, agent, someone(options, who), tool, args);
+        return askExplain(options.house(), agent, someone(options.house(), who), tool, args);
       }
       case "/who": {
         const { tool, os_user } = questions["/who"].parse(body);
         await note(options, "explain", os_user, { tool });
-        return askWho(options, tool);
+        return askWho(options.house(), tool);
       }
       case "/audit": {
         const { filter, os_user } = questions["/audit"].parse(body);
@@ -103,10 +105,8 @@ export function createAdmin(options: AdminOptions): Answer {
   };
 }
 
-function someone(options: AdminOptions, who: z.infer<typeof whoSchema>) {
-  return "as" in who
-    ? personNamed(options.config, who.as)
-    : personWithClaims(options.config, who.claims);
+function someone({ config }: House, who: z.infer<typeof whoSchema>) {
+  return "as" in who ? personNamed(config, who.as) : personWithClaims(config, who.claims);
 }
 
 async function note(
@@ -119,11 +119,12 @@ async function note(
 }
 
 async function dryRun(
-  { gate, config }: AdminOptions,
+  { gate, house }: AdminOptions,
   question: z.infer<(typeof questions)["/dry-run"]>,
 ): Promise<unknown> {
   const { agent, token, tool, args } = question;
-  if (!Object.hasOwn(config.agents, agent)) throw new BadQuestion(`there is no agent ${agent}`);
+  if (!Object.hasOwn(house().config.agents, agent))
+    throw new BadQuestion(`there is no agent ${agent}`);
   const entered = await gate.enter(new Secret(token), agent, NO_NARROWING);
   if (!entered.ok) return { not_entered: entered.refusal.code, reason: entered.refusal.reason };
   const signal = new AbortController().signal;

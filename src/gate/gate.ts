@@ -28,13 +28,23 @@ import type { Step } from "./steps.ts";
 
 export interface GateOptions extends Rooms {
   readonly verifier: Verifier;
-  readonly policy: Policy;
+  /** The policy in force; a reload puts another one in its place, whole. */
+  readonly policy: () => Policy;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
+/** What a client says of itself (MCP clientInfo); nobody has verified it. */
+export interface ClientClaim {
+  readonly name: string;
+  readonly version: string;
+}
+
+const SESSIONS_REMEMBERED_MAX = 10_000;
+
 export class Gate {
   private readonly rooms: GateOptions;
+  private readonly met = new Set<string>();
 
   constructor(rooms: GateOptions) {
     this.rooms = rooms;
@@ -51,7 +61,7 @@ export class Gate {
     const verified = await verifier.verify(token, agent);
     if (!verified.ok) return no(verified.refusal);
     const credential = verified.value;
-    const surface = narrow(policy.surface(credential.principal.roles, agent), narrowing);
+    const surface = narrow(policy().surface(credential.principal.roles, agent), narrowing);
     return ok(
       Object.freeze({
         credential,
@@ -69,6 +79,21 @@ export class Gate {
     const rate = config.limits.requests_per_user;
     const taken = limiter.take([{ key, scope: "user", rate }], clock.monotonic());
     return taken.taken ? undefined : rateLimited(taken);
+  }
+
+  /** Records a session when it first shows itself, with the client that it says it is. */
+  meet(entry: Entry, client: ClientClaim | undefined): void {
+    const { session, credential } = entry;
+    if (this.met.has(session.id)) return;
+    if (this.met.size >= SESSIONS_REMEMBERED_MAX) this.met.clear();
+    this.met.add(session.id);
+    const { issuer, subject, tenant = null } = credential.principal;
+    const who = { issuer, subject, tenant, client_id: credential.client_id };
+    const detail = { ...who, ...session, client_claims: client ?? null };
+    const failed = (error: unknown): void => {
+      this.rooms.log.error({ err: error }, "a session could not be recorded");
+    };
+    this.rooms.ledger.event("session", detail).catch(failed);
   }
 
   /** What this session has: the same frozen objects that `call` goes through. */

@@ -27,6 +27,7 @@ export interface Recovery {
   readonly orphans: number;
 }
 
+const FILL_BATCH = 2000;
 const REPEATS_WRITTEN = 5;
 const REPEAT_WINDOW_MS = 10_000;
 const REPEAT_KEYS_MAX = 10_000;
@@ -43,11 +44,10 @@ export async function openLedger(
   options: LedgerOptions,
 ): Promise<{ ledger: Ledger; recovery: Recovery }> {
   const index = openSqliteIndex(options.index_file);
-  const lines: Line[] = [];
-  const tail = recover(options.folder, (line) => lines.push(line));
+  const tail = recover(options.folder, () => undefined);
   // An index ahead of its log was derived from another one.
   if (index.last > tail.seq) index.clear();
-  index.ingest(lines);
+  fill(index, options.folder);
   const wal = new Wal({ ...options, tail, onDurable: (batch) => index.ingest(batch) });
   const ledger = new Ledger(wal, index, options.clock);
   const orphans = index.orphans();
@@ -154,15 +154,21 @@ function repeatKey(record: RefusalRecord): string {
 /** Reads a log that nobody writes, into an index that nobody keeps. */
 export function readLedger(folder: string): LedgerIndex {
   const index = openSqliteIndex(":memory:");
-  const lines: Line[] = [];
-  // Breaks are for `audit verify` to report; a reader shows what is there.
-  walk(
-    segmentsOf(folder),
-    (line) => lines.push(line),
-    () => undefined,
-  );
-  index.ingest(lines);
+  fill(index, folder);
   return index;
+}
+
+// In batches, so that a long log need not fit into memory. Breaks are not this reader's business:
+// a start has refused them before, and `audit verify` reports them.
+function fill(index: LedgerIndex, folder: string): void {
+  let batch: Line[] = [];
+  const visit = (line: Line): void => {
+    if (batch.push(line) < FILL_BATCH) return;
+    index.ingest(batch);
+    batch = [];
+  };
+  walk(segmentsOf(folder), visit, () => undefined);
+  index.ingest(batch);
 }
 
 export function ledgerIndexFile(data: string): string {

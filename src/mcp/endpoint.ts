@@ -22,6 +22,8 @@ export interface McpEndpoint {
   /** Answers one HTTP request of a user who has entered; the body, if any, is parsed already. */
   handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response>;
   readonly transport_sessions: number;
+  /** Tells every client that listens to ask for its tools again; says nothing about which. */
+  toolsChanged(): void;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,10 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     },
     get transport_sessions() {
       return legacy.count;
+    },
+    toolsChanged() {
+      modern.notify.toolsChanged();
+      legacy.toolsChanged();
     },
     async close() {
       await Promise.all([modern.close(), legacy.closeAll()]);

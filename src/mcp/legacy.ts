@@ -96,6 +96,11 @@ export class LegacySessions {
     void session?.server.close();
   }
 
+  toolsChanged(): void {
+    // A session whose client does not listen has nobody to tell; it asks again some day.
+    for (const { server } of this.sessions.values()) server.sendToolListChanged();
+  }
+
   async closeAll(): Promise<void> {
     const open = [...this.sessions.values()];
     this.sessions.clear();

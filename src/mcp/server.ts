@@ -1,15 +1,26 @@
 // The MCP server of one request or one session: raw handlers over the gate, the same in every era.
 // `registerTool` is not used: its `disable()` answers "disabled", which is a closed door.
-import { McpServer, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
-import type { AuthInfo, CallToolResult, ServerContext } from "@modelcontextprotocol/server";
+import {
+  CLIENT_INFO_META_KEY,
+  McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
+} from "@modelcontextprotocol/server";
+import type {
+  AuthInfo,
+  CallToolResult,
+  Implementation,
+  ServerContext,
+} from "@modelcontextprotocol/server";
 import type { AgentConfig } from "../config/schema.ts";
 import type { CallAnswer, Entry } from "../gate/call.ts";
-import type { Gate } from "../gate/gate.ts";
+import type { ClientClaim, Gate } from "../gate/gate.ts";
 import { refusalToError } from "../kernel/errors.ts";
 
 /** Ours, outside -32768…-32000 which JSON-RPC and MCP reserve: a refused list. */
 const REFUSED = 1001;
 const IDEMPOTENCY_KEY_CHARS_MAX = 256;
+const CLAIM_CHARS_MAX = 128;
 
 /** Carries an entry through the SDK, which knows only AuthInfo. The token stays behind. */
 export function authInfoOf(entry: Entry): AuthInfo {
@@ -35,8 +46,13 @@ export function createMcpServer(gate: Gate, agent: AgentConfig, version: string)
     { name: "doorless", title: agent.title, version },
     { capabilities: { tools: { listChanged: true } }, instructions: agent.purpose },
   );
+  const enter = (context: ServerContext): Entry => {
+    const entry = entryOf(context);
+    gate.meet(entry, clientOf(mcp, context));
+    return entry;
+  };
   mcp.server.setRequestHandler("tools/list", (_request, context) => {
-    const listed = gate.list(entryOf(context));
+    const listed = gate.list(enter(context));
     if (!listed.ok) {
       const error = refusalToError(listed.refusal);
       throw new ProtocolError(REFUSED, error.message, { error });
@@ -48,7 +64,7 @@ export function createMcpServer(gate: Gate, agent: AgentConfig, version: string)
   mcp.server.setRequestHandler("tools/call", async (request, context) => {
     const { name, arguments: args = {} } = request.params;
     const meta = context.mcpReq._meta;
-    const answer = await gate.call(entryOf(context), {
+    const answer = await gate.call(enter(context), {
       tool: name,
       args,
       traceparent: meta?.["traceparent"],
@@ -58,6 +74,15 @@ export function createMcpServer(gate: Gate, agent: AgentConfig, version: string)
     return toResult(answer);
   });
   return mcp;
+}
+
+// 2026-07-28 says it with each request, the older revisions once per session.
+function clientOf(mcp: McpServer, context: ServerContext): ClientClaim | undefined {
+  const envelope = context.mcpReq.envelope as Record<string, Implementation> | undefined;
+  const said = envelope?.[CLIENT_INFO_META_KEY] ?? mcp.server.getClientVersion();
+  if (said === undefined) return undefined;
+  const cut = (text: string): string => text.slice(0, CLAIM_CHARS_MAX);
+  return { name: cut(said.name), version: cut(said.version) };
 }
 
 function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined) {

@@ -40,13 +40,27 @@ export function createSurface(doors: readonly Door[]): Surface {
   });
 }
 
+// MCP, server/tools: structured results MUST fit outputSchema. A refusal is one too, and v1 clients
+// hold it to the schema (typescript-sdk issue 2748): without this they would never see the error.
+const REFUSED_OUTPUT = Object.freeze({
+  type: "object",
+  properties: {
+    error: {
+      type: "object",
+      properties: { code: { type: "string" }, message: { type: "string" } },
+      required: ["code", "message"],
+    },
+  },
+  required: ["error"],
+});
+
 function listed(tool: ToolDefinition): ListedTool {
   return Object.freeze({
     name: tool.name,
     title: tool.title,
     description: tool.description,
     inputSchema: { ...tool.input_schema },
-    outputSchema: { ...tool.output_schema },
+    outputSchema: { type: "object", anyOf: [tool.output_schema, REFUSED_OUTPUT] },
     annotations: Object.freeze({
       title: tool.title,
       readOnlyHint: tool.effects.readOnly,

@@ -168,6 +168,8 @@ describe("the runtime", () => {
   test("an installed copy runs its dist/", () => {
     const root = join(installed, "node_modules/doorless");
     expect(reportOf({ root }).url).toContain("/dist/src/cli/index.js");
+    cpSync(join(root, "bin"), join(root, "dist/bin"), { recursive: true });
+    expect(reportOf({ root: join(root, "dist") }).url).toBe(reportOf({ root }).url);
   });
 
   test("a copy without a program says so", () => {

@@ -1,0 +1,182 @@
+// A doorless of its own, on a temporary configuration, between a hostile provider and a hostile API.
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/load.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { startCore } from "../../src/main.ts";
+import { createLogger } from "../../src/telemetry/log.ts";
+import { CONNECTORS, toolFiles } from "./boundary-tools.ts";
+import { openApi } from "./hostile-peer.ts";
+import type { HostileApi } from "./hostile-peer.ts";
+import { defined, nowS, openProvider } from "./hostile-provider.ts";
+import type { Claims, HostileProvider } from "./hostile-provider.ts";
+
+export interface Boundary {
+  readonly url: string;
+  readonly data: string;
+  readonly provider: HostileProvider;
+  readonly api: HostileApi;
+  /** Honest claims of Ada for an agent, with changes; `undefined` takes a claim away. */
+  claims(agent: string, changes?: Claims): Claims;
+  token(agent: string, changes?: Claims): Promise<string>;
+  /** Every line of the ledger that is on disk now, read synchronously. */
+  ledger(): Claims[];
+  /** Everything that was logged so far. */
+  logged(): string;
+  /** What the core called fatal. */
+  readonly fatal: unknown[];
+  close(): Promise<void>;
+}
+
+export interface BoundaryOptions {
+  /** Merged over the configuration file, one level deep. */
+  readonly file?: Claims;
+  /** Changes the loaded configuration, beyond what a file may say. */
+  readonly bend?: (config: Config) => Config;
+}
+
+const SHARED = { scope: "https://shared.test/by-scope", clients: "https://shared.test/by-client" };
+const ALL_TOOLS = { roles: "all" };
+
+export async function openBoundary(options: BoundaryOptions = {}): Promise<Boundary> {
+  const folder = mkdtempSync(join(tmpdir(), "doorless-hostile-"));
+  const provider = await openProvider();
+  const api = await openApi();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  writeTools(join(folder, "tools"));
+  const file = { ...configFile(url, port, provider.issuer, api.origin), ...options.file };
+  writeFileSync(join(folder, "mcp.config.json"), JSON.stringify(file));
+  const config = loadConfig(join(folder, "mcp.config.json"), { SECRET: "a-client-secret" });
+  const lines: string[] = [];
+  const fatal: unknown[] = [];
+  const core = await startCore({
+    config: options.bend?.(config) ?? config,
+    clock: systemClock,
+    log: createLogger("debug", { write: (line: string) => void lines.push(line) }),
+    allow_demo: false,
+    onFatal: (error) => void fatal.push(error),
+  });
+  const claims = (agent: string, changes: Claims = {}): Claims => ({
+    ...honestClaims(provider.issuer, `${url}/mcp/${agent}`),
+    ...changes,
+  });
+  return {
+    url,
+    data: join(folder, "data"),
+    provider,
+    api,
+    claims,
+    token: (agent, changes) => provider.sign(defined(claims(agent, changes))),
+    ledger: () => linesIn(join(folder, "data", "ledger")),
+    logged: () => lines.join(""),
+    fatal,
+    async close() {
+      await core.stop();
+      await Promise.all([provider.close(), api.close()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function honestClaims(iss: string, aud: string): Claims {
+  return {
+    iss,
+    sub: "ada",
+    aud,
+    client_id: "an-ide",
+    iat: nowS(),
+    exp: nowS() + 600,
+    name: "Ada L.",
+    org: { tenant: "acme", roles: ["staff"] },
+    sid: "sign-in-1",
+  };
+}
+
+function linesIn(folder: string): Claims[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".jsonl"))
+    .toSorted()
+    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Claims);
+}
+
+function writeTools(folder: string): void {
+  for (const connector of Object.keys(CONNECTORS)) {
+    mkdirSync(join(folder, connector), { recursive: true });
+    const about = { connector, title: connector, idempotency_header: "Idempotency-Key" };
+    // JSON is YAML.
+    writeFileSync(join(folder, connector, "connector.yaml"), JSON.stringify(about));
+  }
+  for (const { connector, ...tool } of toolFiles()) {
+    writeFileSync(join(folder, connector, `${tool.name}.tool.yaml`), JSON.stringify(tool));
+  }
+}
+
+function configFile(url: string, port: number, issuer: string, api: string): Claims {
+  const tools = Object.fromEntries(toolFiles().map(({ name }) => [name, {}]));
+  const agent = (tokens: Claims): Claims => ({ title: "An agent", purpose: "x", tokens, tools });
+  const agents = {
+    desk: agent({ audience: "own" }),
+    garage: agent({ audience: "own" }),
+    scope_a: agent({ audience: SHARED.scope, scope: "agent:a" }),
+    scope_b: agent({ audience: SHARED.scope, scope: "agent:b" }),
+    client_a: agent({ audience: SHARED.clients, clients: ["client-a", "client-aa"] }),
+    client_b: agent({ audience: SHARED.clients, clients: ["client-b"] }),
+  };
+  const staff = Object.fromEntries(Object.keys(agents).map((name) => [name, ALL_TOOLS.roles]));
+  return {
+    public_url: url,
+    listen: { host: "127.0.0.1", port },
+    data: "data",
+    issuers: {
+      own: {
+        issuer,
+        algorithms: ["ES256", "RS256"],
+        claims: { tenant: "/org/tenant", roles: "/org/roles" },
+        tenants: ["acme"],
+        client: { client_id: "doorless", client_secret: "env:SECRET" },
+        allow_private_addresses: true,
+      },
+    },
+    agents,
+    roles: { staff, reader: { desk: ["item_get"] } },
+    connectors: connectorsFor(api),
+    limits: {
+      requests_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
+      calls_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
+      calls_per_session: { calls: 100_000, per_s: 60, burst: 10_000 },
+      calls_per_user_and_tool: { calls: 100_000, per_s: 60, burst: 10_000 },
+    },
+    delegation: { reuse_ms_max: 0 },
+  };
+}
+
+function connectorsFor(api: string): Claims {
+  return Object.fromEntries(
+    Object.entries(CONNECTORS).map(([name, { origin, allow_private_addresses }]) => [
+      name,
+      {
+        origin: origin(api),
+        allow_private_addresses,
+        delegation: { kind: "exchange", resource: `https://api.test/${name}` },
+      },
+    ]),
+  );
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
