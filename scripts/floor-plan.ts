@@ -50,7 +50,7 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
   redis: ["store"],
   keyv: ["store"],
   jose: ["identity", "delegation"],
-  ajv: ["contract"],
+
   "js-yaml": ["catalog"],
   // Identity needs its guarded discovery; delegation exchanges tokens.
   "openid-client": ["identity", "delegation"],

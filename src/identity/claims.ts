@@ -32,9 +32,17 @@ export function audiencesOf(claims: JWTPayload): readonly string[] {
  */
 export function machineSign(claims: JWTPayload): string | undefined {
   const { sub } = claims;
-  if (sub === claims["client_id"] || sub === claims["azp"]) return "its sub is the client itself";
-  const grant = claims["gty"] ?? claims["grant_type"];
-  if (typeof grant === "string" && /client.?credentials/.test(grant)) {
+  for (const client of [claims["client_id"], claims["azp"]]) {
+    if (typeof client !== "string") continue;
+    if (sub === client) return "its sub is the client itself";
+    // Auth0 and Keycloak give a client a user of its own, named after it.
+    const own = ["service", "account", client].join("-");
+    if (sub === `${client}@clients` || claims["preferred_username"] === own) {
+      return "its sub is the client's own user";
+    }
+  }
+  const grants = [claims["gty"], claims["grant_type"]].flat();
+  if (grants.some((grant) => /client.?credentials/.test(String(grant)))) {
     return "it was issued to a client, not to a person";
   }
   if (claims["idtyp"] === "app") return "it was issued to an application, not to a person";

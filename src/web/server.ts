@@ -120,7 +120,10 @@ class HttpFront implements Web {
   private async answerMcp(req: IncomingMessage, res: ServerResponse, agent: string): Promise<void> {
     const { config, gate, mcp } = this.options;
     // RFC 6750 section 2.1; a token in the query is none (section 2.3, and the MCP specification).
-    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(req.headers.authorization ?? "") ?? [];
+    // Of two Authorization lines Node shows the first, and a proxy may have judged the other.
+    const given = req.headersDistinct["authorization"] ?? [];
+    const sole = given.length === 1 ? given[0] : undefined;
+    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(sole ?? "") ?? [];
     if (token === undefined) {
       res.setHeader("www-authenticate", challenge(config, agent));
       return this.refused(res, refusal("invalid_token", { reason: "No bearer token was sent." }));

@@ -102,7 +102,10 @@ verifies("surface.empty-list", "a valid token without a door gets an empty list"
   for (const pair of doorless) {
     for (const wire of await wires(pair)) {
       const { status, body } = await wire.ask("tools/list");
-      expect({ status, body }).toEqual({ status: 200, body: expect.stringContaining('"tools":[]') });
+      expect({ status, body }).toEqual({
+        status: 200,
+        body: expect.stringContaining('"tools":[]'),
+      });
     }
   }
 });
