@@ -14,6 +14,7 @@ import type { Secret } from "../kernel/secret.ts";
 import { audiencesOf, clientOf, principalOf, scopesOf } from "./claims.ts";
 import { describe, ProviderUnavailable } from "./provider.ts";
 import type { Provider } from "./provider.ts";
+import { VerifiedTokens } from "./verified.ts";
 
 const CLOCK_TOLERANCE_S = 5;
 
@@ -28,15 +29,21 @@ export function createVerifier(
   clock: Clock,
 ): Verifier {
   const byIssuer = new Map([...providers.values()].map((p) => [p.config.issuer, p]));
+  const recent = new VerifiedTokens(clock);
   return {
     async verify(token, agent) {
       const text = token.reveal();
       if (Buffer.byteLength(text) > config.http.token_bytes_max) return invalid("it is too long");
+      const digest = token.digest();
+      const known = recent.get(digest, agent);
+      if (known !== undefined) return ok(known);
       const provider = byIssuer.get(issuerNamedIn(text) ?? "");
       if (provider === undefined) return invalid("its issuer is not trusted here");
       const verified = await verifySignature(text, provider, clock);
       if (!verified.ok) return verified;
-      return judge(config, provider, agent, verified.value, token);
+      const judged = judge(config, provider, agent, verified.value, token);
+      if (judged.ok) recent.set(digest, agent, judged.value);
+      return judged;
     },
   };
 }

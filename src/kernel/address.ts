@@ -3,7 +3,10 @@ import { lookup } from "node:dns";
 import { BlockList, isIP } from "node:net";
 import type { LookupFunction } from "node:net";
 
-const special = new BlockList();
+// One list per family: a BlockList holds an IPv4 address against its IPv6 rules too, as mapped, and
+// then `::` below would make every IPv4 address special.
+const special4 = new BlockList();
+const special6 = new BlockList();
 // IANA special-purpose registries (RFC 6890 and its updates), cloud metadata included.
 for (const [net, bits] of [
   ["0.0.0.0", 8],
@@ -22,7 +25,7 @@ for (const [net, bits] of [
   ["224.0.0.0", 4],
   ["240.0.0.0", 4],
 ] as const) {
-  special.addSubnet(net, bits, "ipv4");
+  special4.addSubnet(net, bits, "ipv4");
 }
 // Only 2000::/3 is global unicast; inside it the transition and documentation ranges are not ours.
 for (const [net, bits] of [
@@ -34,14 +37,14 @@ for (const [net, bits] of [
   ["2002::", 16],
   ["3fff::", 20],
 ] as const) {
-  special.addSubnet(net, bits, "ipv6");
+  special6.addSubnet(net, bits, "ipv6");
 }
 
 /** True for loopback, private, link-local, metadata, multicast and every other special address. */
 export function isSpecialAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return true;
-  return special.check(address, family === 4 ? "ipv4" : "ipv6");
+  return family === 4 ? special4.check(address, "ipv4") : special6.check(address, "ipv6");
 }
 
 /** True for 127.0.0.0/8, ::1 and the name `localhost`. */

@@ -1,5 +1,5 @@
 // Ids: what names a call, a session and a hash everywhere (DESIGN section 2).
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, hash, randomBytes } from "node:crypto";
 
 /**
  * A UUID version 7: sortable by time, 74 random bits.
@@ -22,14 +22,13 @@ export function uuidv7(now_ms: number, random: (size: number) => Buffer = random
 
 /** SHA-256 over length-prefixed parts, so that ("ab","c") and ("a","bc") differ. base64url. */
 export function digestOf(...parts: string[]): string {
-  const hash = createHash("sha256");
-  for (const part of parts) {
+  const framed = parts.flatMap((part) => {
     const bytes = Buffer.from(part, "utf8");
-    const length = Buffer.alloc(4);
+    const length = Buffer.allocUnsafe(4);
     length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
-  }
-  return hash.digest("base64url");
+    return [length, bytes];
+  });
+  return hash("sha256", Buffer.concat(framed), "base64url");
 }
 
 /** `sha256:` and hex, over JSON with sorted keys: equal values have equal fingerprints. */

@@ -1,5 +1,5 @@
 // Secret: a value that cannot be printed, logged or serialised by accident (DESIGN section 1).
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const REDACTED = "[redacted]";
 const values = new WeakMap<Secret, string>();
@@ -22,7 +22,7 @@ export class Secret {
 
   /** Lowercase hex SHA-256 of the value: a name for it that gives nothing away. */
   digest(): string {
-    return createHash("sha256").update(this.reveal()).digest("hex");
+    return hash("sha256", this.reveal(), "hex");
   }
 
   toString(): string {

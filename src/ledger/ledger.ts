@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import { digestOf } from "../kernel/ids.ts";
+import { IndexFollower } from "./follower.ts";
 import { openSqliteIndex } from "./index-sqlite.ts";
 import type { AuditFilter, AuditPage, LedgerIndex } from "./query.ts";
 import type { Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
@@ -48,8 +49,9 @@ export async function openLedger(
   // An index ahead of its log was derived from another one.
   if (index.last > tail.seq) index.clear();
   fill(index, options.folder);
-  const wal = new Wal({ ...options, tail, onDurable: (batch) => index.ingest(batch) });
-  const ledger = new Ledger(wal, index, options.clock);
+  const follower = new IndexFollower(index, (error) => wal.poison(error));
+  const wal = new Wal({ ...options, tail, onDurable: (batch) => follower.follow(batch) });
+  const ledger = new Ledger(wal, index, follower, options.clock);
   const orphans = index.orphans();
   for (const call_id of orphans) await ledger.outcome(unknownOutcome(call_id));
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
@@ -74,13 +76,15 @@ function unknownOutcome(call_id: string): OutcomeRecord {
 export class Ledger {
   private readonly wal: Wal;
   private readonly index: LedgerIndex;
+  private readonly follower: IndexFollower;
   private readonly clock: Clock;
   private readonly repeats = new Map<string, Repeats>();
   private closing = false;
 
-  constructor(wal: Wal, index: LedgerIndex, clock: Clock) {
+  constructor(wal: Wal, index: LedgerIndex, follower: IndexFollower, clock: Clock) {
     this.wal = wal;
     this.index = index;
+    this.follower = follower;
     this.clock = clock;
   }
 
@@ -135,6 +139,7 @@ export class Ledger {
   /** Newest first; says up to where it is complete. */
   async query(filter: AuditFilter): Promise<AuditPage> {
     await this.writeRepeats();
+    this.follower.catchUp();
     return this.index.query(filter);
   }
 
@@ -142,6 +147,7 @@ export class Ledger {
     this.closing = true;
     await this.writeRepeats();
     await this.wal.close();
+    this.follower.catchUp();
     this.index.close();
   }
 }

@@ -1,6 +1,6 @@
 // The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
 // Deepened by the ledger's own issue (preallocation, checkpoints) behind this same face.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { open, statfs } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export interface WalOptions {
   readonly segment_bytes_max: number;
   readonly disk_free_bytes_min: number;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
-  /** Told once of each batch, after it is durable. Throwing poisons the log. */
+  /** Told once of each batch, after it is durable. */
   readonly onDurable: (lines: readonly Line[]) => void;
   /** A write or sync failed: the log is poisoned, is never retried, and the server must stop. */
   readonly onFatal: (error: unknown) => void;
@@ -89,7 +89,7 @@ export class Wal {
     const line: Line = { v: 1, seq: this.seq + 1, prev: this.prev, time, ...record };
     const text = JSON.stringify(line);
     this.seq++;
-    this.prev = createHash("sha256").update(text).digest("hex");
+    this.prev = hash("sha256", text, "hex");
     return new Promise((resolve, reject) => {
       this.queue.push({ line, bytes: Buffer.from(`${text}\n`), resolve, reject });
       this.writing ??= this.write();
@@ -125,11 +125,12 @@ export class Wal {
       return this.fail(error, batch);
     }
     for (const waiting of batch) waiting.resolve();
-    try {
-      this.options.onDurable(batch.map((waiting) => waiting.line));
-    } catch (error) {
-      this.fail(error, []);
-    }
+    this.options.onDurable(batch.map((waiting) => waiting.line));
+  }
+
+  /** Ends the log as a failed write does: what is derived from it cannot follow any more. */
+  poison(error: unknown): void {
+    if (this.failed === undefined) this.fail(error, []);
   }
 
   // After a failed sync nobody knows what is on the disk, and asking again would be told "fine".

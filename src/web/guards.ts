@@ -20,8 +20,10 @@ export function createGuards(config: Config, port: number): Guards {
   const origins = new Set<string>([config.public_url, ...config.allowed_origins]);
   return {
     site(request) {
-      const { host, origin } = request.headers;
-      if (host === undefined || !hosts.has(host.toLowerCase())) {
+      const { origin } = request.headers;
+      // RFC 9112 section 3.2: more than one Host line is no request; Node would show the first.
+      const [host, second] = request.headersDistinct["host"] ?? [];
+      if (host === undefined || second !== undefined || !hosts.has(host.toLowerCase())) {
         return no(refusal("forbidden_origin", { cause: "Host" }));
       }
       if (origin !== undefined && !origins.has(origin)) {
@@ -60,11 +62,14 @@ export function parseBody(bytes: Buffer, config: Config): Result<unknown> {
   }
 }
 
+// A proxy that adds none of these looks like this machine itself.
+const PROXY_HEADERS = /^(?:forwarded|via|x-real-ip|x-forwarded-.*)$/;
+
 /** Asked from this machine itself, not through a proxy that stands on it. */
 export function isLocal(request: IncomingMessage): boolean {
   const { headers, socket } = request;
   const address = (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
-  const proxied = "forwarded" in headers || "x-forwarded-for" in headers || "via" in headers;
+  const proxied = Object.keys(headers).some((name) => PROXY_HEADERS.test(name));
   const host = (headers.host ?? "").replace(/:\d+$/, "");
   return !proxied && isLoopback(address) && isLoopback(host);
 }

@@ -104,7 +104,9 @@ export class Recorder {
     this.forward(seen, body, res);
   }
 
-  private forward({ method, path, headers }: Seen, body: Buffer, res: ServerResponse): void {
+  private forward(seen: Seen, body: Buffer, res: ServerResponse): void {
+    const { method, path } = seen;
+    const headers = { ...seen.headers, host: this.target.host };
     const onward = request(
       new URL(path, this.target),
       { method, headers, agent: false },

@@ -1,0 +1,61 @@
+// Hot reload: what an author saves is what clients are told of, and a mistake changes nothing.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { expect } from "vitest";
+import { loadConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/config/problem.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { startCore } from "../../src/main.ts";
+import { createLogger } from "../../src/telemetry/log.ts";
+import { openHouse } from "../setup/house.ts";
+import { verifies } from "../verifies.ts";
+
+verifies("mcp.older-session", "a reloaded catalogue reaches clients as list_changed", async () => {
+  const house = await openHouse();
+  const folder = mkdtempSync(join(tmpdir(), "doorless-watch-"));
+  const tools = join(folder, "tools");
+  cpSync("tools", tools, { recursive: true });
+  // The same world, with a doorless of its own whose tools an author edits.
+  const text = readFileSync(join(house.data, "mcp.config.json"), "utf8")
+    .replace(/"tools": ".*"/, `"tools": ${JSON.stringify(tools)}`)
+    .replace(/"listen": .*/, '"listen": { "host": "127.0.0.1", "port": 0 },')
+    .replace("file:keys/client_secret", "env:SECRET");
+  writeFileSync(join(folder, "mcp.config.json"), text);
+  const SECRET = readFileSync(join(house.data, "keys", "client_secret"), "utf8");
+  const config = loadConfig(join(folder, "mcp.config.json"), { SECRET });
+  const log = createLogger("silent");
+  const onFatal = (error: unknown): void => expect.fail(String(error));
+  const core = await startCore({ config, clock: systemClock, log, allow_demo: true, onFatal });
+  const client = new OlderClient({ name: "author", version: "1" });
+  try {
+    const headers = { authorization: `Bearer ${await house.token("dana", "support")}` };
+    const url = new URL(`http://127.0.0.1:${core.port}/mcp/support`);
+    const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
+    await client.connect(transport as Parameters<typeof client.connect>[0]);
+    const changed = new Promise<void>((resolve) => {
+      client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve());
+    });
+    const file = join(tools, "crm", "crm_get_customer.tool.yaml");
+    const before = readFileSync(file, "utf8");
+    writeFileSync(file, before.replace(/^title: .*/m, "title: Another title"));
+    // The client's stream opens beside its first request; reloads until it has heard of one.
+    let heard = false;
+    void changed.then(() => (heard = true));
+    while (!heard) await core.reload();
+    const titles = (await client.listTools()).tools.map((tool) => tool.title);
+    expect(titles).toContain("Another title");
+
+    writeFileSync(file, before.replace(/^operation: .*/m, "operation: nonsense"));
+    await expect(core.reload()).rejects.toBeInstanceOf(ConfigError);
+    expect((await client.listTools()).tools.map((tool) => tool.title)).toEqual(titles);
+  } finally {
+    await client.close();
+    await core.stop();
+    await house.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
