@@ -223,6 +223,17 @@ const broker = {
   },
 } satisfies Record<string, Requirement>;
 
+const limits = {
+  "limits.loop": {
+    source: "DESIGN 1 property 4",
+    behavior: "a runaway loop is refused with a time to wait, and starves nobody else",
+  },
+  "limits.exact": {
+    source: "DESIGN 5 Limits",
+    behavior: "never more than the rate in any window, all buckets or none, retry_after_ms exact",
+  },
+} satisfies Record<string, Requirement>;
+
 const ledger = {
   "ledger.intent-first": {
     source: "DESIGN 4 step 7",
@@ -385,6 +396,7 @@ export const requirements = {
   ...identity,
   ...surface,
   ...broker,
+  ...limits,
   ...ledger,
   ...demo,
   ...errors,

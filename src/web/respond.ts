@@ -43,7 +43,8 @@ function drained(res: ServerResponse): Promise<void> {
 export function refuse(res: ServerResponse, refusal: Refusal): void {
   const { wire } = errorTable[refusal.code];
   const error = refusalToError(refusal);
-  res.statusCode = typeof wire === "number" ? wire : 400;
+  // What has no status of its own is no mistake of the client's.
+  res.statusCode = typeof wire === "number" ? wire : 500;
   if (error.retry_after_ms !== undefined) {
     res.setHeader("retry-after", String(Math.ceil(error.retry_after_ms / 1000)));
   }

@@ -17,7 +17,7 @@ import { createGuards, isLocal, parseBody, readBody } from "./guards.ts";
 import type { Guards } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";
 import { createPages } from "./pages.ts";
-import { refuse, refuseParse, respond } from "./respond.ts";
+import { refuse, refuseParse, respond, sendJson } from "./respond.ts";
 
 const HEADER_BYTES_MAX = 98_304;
 const MCP_PATH = /^\/mcp\/([a-z][a-z0-9_-]{0,47})$/;
@@ -70,7 +70,9 @@ class HttpFront implements Web {
     });
     this.server.on("request", (req, res) => {
       this.answer(req, res).catch((error: unknown) => {
-        options.log.error({ err: error }, "a request failed");
+        // A client that breaks off is no failure of ours, and must not fill the error log.
+        if (req.errored !== null) options.log.debug({ err: error }, "a client broke off");
+        else options.log.error({ err: error }, "a request failed");
         if (res.headersSent) res.destroy();
         else refuse(res, refusal("internal"));
       });
@@ -104,6 +106,11 @@ class HttpFront implements Web {
     const path = (req.url ?? "/").split("?")[0] ?? "/";
     const [, agent] = MCP_PATH.exec(path) ?? [];
     const { config } = this.options;
+    // What a web Request cannot hold: RFC 9112's other target forms, and a method that echoes.
+    if (!/^\/(?!\/)/.test(path) || req.method === "TRACE") {
+      res.statusCode = 404;
+      return sendJson(res, { error: "not found" });
+    }
     if (agent === undefined || !Object.hasOwn(config.agents, agent)) {
       return respond(await this.pages(path, req.method ?? "GET", isLocal(req)), res);
     }
@@ -161,7 +168,9 @@ class HttpFront implements Web {
     res: ServerResponse,
   ): Promise<{ value: unknown } | undefined> {
     if (req.method !== "POST") return { value: undefined };
-    if (!/^application\/json(?:$|[ ;])/i.test(req.headers["content-type"] ?? "")) {
+    // Nothing is unpacked here: what a proxy inspected must be what is parsed.
+    const isPacked = !/^(?:identity)?$/i.test(req.headers["content-encoding"] ?? "");
+    if (isPacked || !/^application\/json(?:$|[ ;])/i.test(req.headers["content-type"] ?? "")) {
       res.statusCode = 415;
       res.end();
       return undefined;

@@ -72,8 +72,8 @@ async function token(role: string): Promise<string> {
 async function toolsOf(role: string): Promise<string[]> {
   const headers = { ...mcpHeaders("tools/list"), authorization: await token(role) };
   const posted = await post(`${url}/mcp/helpdesk`, headers, JSON.stringify(rpc("tools/list")));
-  const { tools } = posted.message?.["result"] as { tools: { name: string }[] };
-  return tools.map((tool) => tool.name);
+  const result = posted.message?.["result"] as { tools: { name: string }[] } | undefined;
+  return (result?.tools ?? []).map((tool) => tool.name);
 }
 
 verifies("config.example", "the README's own configuration and tool files start", async () => {

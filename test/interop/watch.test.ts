@@ -35,17 +35,16 @@ verifies("mcp.older-session", "a reloaded catalogue reaches clients as list_chan
     const headers = { authorization: `Bearer ${await house.token("dana", "support")}` };
     const url = new URL(`http://127.0.0.1:${core.port}/mcp/support`);
     const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
-    await client.connect(transport as Parameters<typeof client.connect>[0]);
-    const changed = new Promise<void>((resolve) => {
-      client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve());
+    await client.connect(transport);
+    const heard = { of_change: false };
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+      heard.of_change = true;
     });
     const file = join(tools, "crm", "crm_get_customer.tool.yaml");
     const before = readFileSync(file, "utf8");
     writeFileSync(file, before.replace(/^title: .*/m, "title: Another title"));
     // The client's stream opens beside its first request; reloads until it has heard of one.
-    let heard = false;
-    void changed.then(() => (heard = true));
-    while (!heard) await core.reload();
+    while (!heard.of_change) await core.reload();
     const titles = (await client.listTools()).tools.map((tool) => tool.title);
     expect(titles).toContain("Another title");
 
