@@ -61,6 +61,10 @@ forbidden.addSubnet("169.254.0.0", 16, "ipv4");
 forbidden.addSubnet("224.0.0.0", 3, "ipv4");
 forbidden.addAddress("::", "ipv6");
 forbidden.addAddress("fd00:ec2::254", "ipv6");
+// The same link-local IPv4 behind NAT64, 6to4, and as IPv4-compatible.
+forbidden.addSubnet("64:ff9b::a9fe:0", 112, "ipv6");
+forbidden.addSubnet("2002:a9fe::", 32, "ipv6");
+forbidden.addSubnet("::a9fe:0", 112, "ipv6");
 forbidden.addSubnet("fe80::", 10, "ipv6");
 forbidden.addSubnet("ff00::", 8, "ipv6");
 

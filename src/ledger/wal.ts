@@ -104,8 +104,8 @@ export class Wal {
   }
 
   private async write(): Promise<void> {
-    // One turn later: calls that arrive together share one sync.
-    await Promise.resolve();
+    // One turn of the event loop later: calls that arrive together share one sync.
+    await new Promise(setImmediate);
     while (this.queue.length > 0 && this.failed === undefined) {
       const batch = this.queue;
       this.queue = [];

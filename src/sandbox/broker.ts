@@ -11,6 +11,7 @@ import type { Effect, Refusal } from "../kernel/errors.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
+import { Patience } from "./patience.ts";
 import type { BrokerRequest } from "./request.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -105,14 +106,14 @@ async function exchange(
       request_id,
     });
   note();
-  const timeout = AbortSignal.timeout(dispatch.timeout_ms);
+  const patience = new Patience(dispatch.signal, dispatch.timeout_ms);
   try {
     const response = await send(url, {
       dispatcher,
       method: request.method,
       headers: headersOf(dispatch),
       body: request.body ?? null,
-      signal: AbortSignal.any([dispatch.signal, timeout]),
+      signal: patience.signal,
       headersTimeout: dispatch.timeout_ms,
       bodyTimeout: dispatch.timeout_ms,
     });
@@ -127,7 +128,9 @@ async function exchange(
       return no(refusal("credential_exposed", { effect }));
     return judge(response, text, request_id, effect);
   } catch (error) {
-    return no(failure(error, dispatch.signal, timeout, effect));
+    return no(failure(error, dispatch.signal, patience.late, effect));
+  } finally {
+    patience.end();
   }
 }
 
@@ -213,14 +216,14 @@ const STATUS_REASONS: ReadonlyMap<number, string> = new Map([
 function failure(
   error: unknown,
   asked: AbortSignal,
-  timeout: AbortSignal,
+  ranOut: boolean,
   effect: Effect,
 ): Refusal {
   if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
   if (asked.aborted) return refusal("cancelled", { effect });
   const cause = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
   const late =
-    timeout.aborted ||
+    ranOut ||
     error instanceof errors.HeadersTimeoutError ||
     error instanceof errors.BodyTimeoutError;
   if (late) return refusal("timeout", { effect, retry_after_ms: 1000, cause });

@@ -1,8 +1,8 @@
 // Traces: W3C trace context in, a new child out, and spans through the OpenTelemetry API.
 // The audit record carries the trace id whether or not anybody records spans.
-import { randomBytes } from "node:crypto";
 import { context, SpanKind, SpanStatusCode, trace, TraceFlags } from "@opentelemetry/api";
 import type { Span } from "@opentelemetry/api";
+import { idBytes } from "../kernel/ids.ts";
 
 const tracer = trace.getTracer("doorless");
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -72,8 +72,8 @@ function ownContext(span: Span, parent: TraceContext | undefined): TraceContext 
     return { trace_id: traceId, span_id: spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 };
   }
   return {
-    trace_id: parent?.trace_id ?? randomBytes(16).toString("hex"),
-    span_id: randomBytes(8).toString("hex"),
+    trace_id: parent?.trace_id ?? idBytes(16).toString("hex"),
+    span_id: idBytes(8).toString("hex"),
     sampled: parent?.sampled ?? false,
   };
 }

@@ -139,8 +139,8 @@ verifies("mcp.call-id", "refusals and failures carry a call id that the ledger k
     details: { status: 404 },
   });
   for (const { call_id, error } of [refused, failed]) {
-    const found = await records("--call", String(call_id));
-    expect(found).toMatchObject([{ call_id, subject: "mia", error_code: error?.["code"] }]);
+    const found = await house.record(call_id);
+    expect(found).toMatchObject({ call_id, subject: "mia", error_code: error?.["code"] });
   }
   expect(seenWith(refused.call_id)).toEqual([]);
 });
@@ -202,9 +202,11 @@ verifies("demo.row-permissions", "Mia cannot change Omar's deal", async () => {
   expect(value).toMatchObject({ id: 43, owner: "omar" });
   expect(value["updated_by"]).not.toBe("mia");
   expect(await apiAudit(theft.call_id)).toMatchObject([{ subject: "mia", status: 404 }]);
-  expect(await records("--call", String(theft.call_id))).toMatchObject([
-    { subject: "mia", target: "deal:43", outcome: "downstream_error" },
-  ]);
+  expect(await house.record(theft.call_id)).toMatchObject({
+    subject: "mia",
+    target: "deal:43",
+    outcome: "downstream_error",
+  });
 });
 
 verifies("demo.row-permissions", "Zoe sees no row of Acme's, whatever she asks", async () => {
@@ -237,8 +239,7 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
 
 async function traceOf(call_id: unknown): Promise<unknown> {
-  const [record] = await records("--call", String(call_id));
-  return record?.["trace_id"];
+  return (await house.record(call_id))?.["trace_id"];
 }
 
 verifies("mcp.traceparent", "the caller's trace goes on downstream as a new child", async () => {
@@ -269,8 +270,9 @@ verifies("mcp.traceparent", "a malformed traceparent is as if there were none", 
     const [request] = seenWith(call_id);
     expect(request?.headers["traceparent"]).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
     expect(request?.text).not.toMatch(new RegExp(`${TRACE}|${zeros}|x-injected`, "i"));
-    const [record] = await records("--call", String(call_id));
-    expect(String(request?.headers["traceparent"])).toContain(String(record?.["trace_id"]));
+    const trace_id = await traceOf(call_id);
+    expect(trace_id).toMatch(/^[0-9a-f]{32}$/);
+    expect(String(request?.headers["traceparent"])).toContain(String(trace_id));
   }
   await client.close();
 });

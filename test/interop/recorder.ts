@@ -10,10 +10,12 @@ import { join } from "node:path";
 import { startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { askLocal } from "../../src/console/local.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { startCore } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { ROOT } from "./clients.ts";
+import type { Json } from "./clients.ts";
 import { AGENTS } from "./tables.ts";
 import type { Agent } from "./tables.ts";
 
@@ -127,6 +129,8 @@ export interface WatchedHouse {
   readonly data: string;
   urlOf(agent: Agent): string;
   token(person: string, agent: Agent): Promise<string>;
+  /** What the ledger has of one call; asked through the socket that the CLI uses too. */
+  record(call_id: unknown): Promise<Json | undefined>;
   logged(): string;
   close(): Promise<void>;
 }
@@ -172,6 +176,11 @@ export async function openWatchedHouse(): Promise<WatchedHouse> {
     data,
     urlOf: (agent) => agents[agent] ?? "",
     token: (person, agent) => world.mintToken(person, agent, 600),
+    async record(call_id) {
+      const question = { os_user: "interop", filter: { call_id, limit: 1 } };
+      const page = await askLocal(data, "core", "/audit", question);
+      return (page as { records: Json[] }).records[0];
+    },
     logged: () => lines.join(""),
     close: () => stack.disposeAsync(),
   };

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, vi } from "vitest";
 import { verifies } from "../verifies.ts";
 import { connectHttp } from "./clients.ts";
 import type { ClientKind, Json } from "./clients.ts";
-import { doorless, jsonLines } from "./command.ts";
 import { openWatchedHouse } from "./recorder.ts";
 import type { WatchedHouse } from "./recorder.ts";
 import { initialize, jsonOf, modernWire, olderWire, resumeOlderWire, send } from "./wire.ts";
@@ -32,8 +31,7 @@ function visible({ status, raw_headers, body }: Reply) {
 async function ended(call_id: string, outcome: string): Promise<Json> {
   return vi.waitFor(
     async () => {
-      const args = ["audit", "query", "--call", call_id, "--data", house.data, "--json"];
-      const [record = {}] = jsonLines<Json>(await doorless(args));
+      const record = (await house.record(call_id)) ?? {};
       expect(record).toMatchObject({ call_id, outcome });
       return record;
     },
