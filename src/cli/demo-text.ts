@@ -75,7 +75,7 @@ export function demoText(ready: Ready): string {
     `identity provider  ${ready.issuer}/.well-known/openid-configuration`,
     `the SaaS           ${ready.api}/openapi.json`,
     `its own audit log  ${ready.api}/audit`,
-    `our audit log      npx doorless audit query --data ${quote(ready.data)}`,
+    `our audit log      node bin/doorless.js audit query --data ${quote(ready.data)}`,
     "",
     ...snippets(ready).flatMap(({ client, where, text }) => [
       `${bold(client)}  (${where})`,
