@@ -14,7 +14,9 @@ import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
+import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
 import { Sealer } from "./ledger/mark.ts";
+import type { SegmentFile } from "./ledger/wal.ts";
 import { Limiter, Running } from "./limits/limiter.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { compilePolicy } from "./policy/policy.ts";
@@ -36,6 +38,8 @@ export interface CoreOptions {
   readonly drafts?: boolean;
   /** The audit log failed: nothing may run any more, and the process must end. */
   readonly onFatal: (error: unknown) => void;
+  /** How the ledger reaches its disk; without it, as files. A disk that fails is put in here. */
+  readonly openSegment?: (path: string) => Promise<SegmentFile>;
 }
 
 /** One running doorless: the owner of its data folder. */
@@ -73,6 +77,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       index_file: ledgerIndexFile(folders.data),
       clock: options.clock,
       onFatal: options.onFatal,
+      ...(options.openSegment === undefined ? {} : { openSegment: options.openSegment }),
     });
     const { ledger, recovery } = opened;
     let started = false;
@@ -85,7 +90,9 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     }
     const rooms = openRooms(options);
     undo.push(() => rooms.close());
-    const sealer = new Sealer(openKey(join(folders.keys, "ledger-digest.key")));
+    const keyring = openSqliteKeyring(folders, options.clock);
+    undo.push(() => keyring.close());
+    const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
     const metrics = new Metrics();
     const policy = (): Policy => house.policy;
     const gate = new Gate({ ...options, ...rooms, policy, metrics, ledger, sealer });

@@ -1,6 +1,7 @@
 /** What stands before oidc-provider: CORS for loopback pages, and the page where one picks. */
 
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { IncomingMessage } from "node:http";
+import type { RequestListener, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Provider, Interaction } from "oidc-provider";
 import { findPerson } from "../people.ts";
@@ -13,6 +14,7 @@ const FOR_PROGRAMS = /^\/(\.well-known\/|token(\/|$)|jwks$|reg(\/|$)|me$|request
 const LOOPBACK_ORIGIN = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
 const INTERACTION = /^\/interaction\/[\w-]{8,64}$/;
 const FORM_BYTES_MAX = 4096;
+const REGISTRATION_BYTES_MAX = 32_768;
 
 export function idpFront(
   provider: Provider,
@@ -35,8 +37,30 @@ export function idpFront(
       sendPage(response, 200, messagePage("Identity provider", what));
       return;
     }
+    if (pathname === "/reg" && request.method === "POST") {
+      forgiveEmptyScope(request).then(
+        (forgiven) => toProvider(forgiven, response),
+        () => response.destroy(),
+      );
+      return;
+    }
     void toProvider(request, response);
   };
+}
+
+/** The MCP Inspector registers with the scope "" where a resource names none: as if it said nothing. */
+async function forgiveEmptyScope(request: IncomingMessage): Promise<IncomingMessage> {
+  const { method, url, headers, socket } = request;
+  const length = Number(headers["content-length"] ?? Number.NaN);
+  if (!(length <= REGISTRATION_BYTES_MAX)) return request;
+  const body = Buffer.from(
+    (await text(request)).replace(/"scope"\s*:\s*""\s*,|,\s*"scope"\s*:\s*""/, ""),
+  );
+  const forgiven = Object.assign(new IncomingMessage(socket), { method, url, complete: true });
+  forgiven.headers = { ...headers, "content-length": String(body.length) };
+  forgiven.push(body);
+  forgiven.push(null);
+  return forgiven;
 }
 
 /** True when the request was a preflight and is answered. */

@@ -4,6 +4,7 @@ import { projectionSchema } from "../contract/projection.ts";
 import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
 import type { Connector, Input, Method, Target, ToolDefinition } from "./definition.ts";
+import { isToolHeader } from "./tool-file.ts";
 import type { FieldFile, ToolFile } from "./tool-file.ts";
 
 export type Complain = (pointer: string, message: string, mend: string) => void;
@@ -103,6 +104,9 @@ function checkFit(tool: Unhashed, complain: Complain): void {
   for (const [name, input] of tool.inputs) {
     if (input.in === "body" && (tool.method === "GET" || tool.method === "DELETE")) {
       complain(`/input/${name}/in`, `${tool.method} has no body`, "use query");
+    }
+    if (input.in === "header" && !isToolHeader(input.as)) {
+      complain(`/input/${name}`, "this header belongs to the broker", "name another with as");
     }
     checkBounded(`/input/${name}/schema`, input.schema, complain);
   }

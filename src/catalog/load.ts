@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { CORE_SCHEMA, load as parseYaml } from "js-yaml";
 import type { z } from "zod";
-import { pointerTo } from "../kernel/json.ts";
+import { decodeUtf8, pointerTo } from "../kernel/json.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Problem } from "../config/problem.ts";
 import { buildTool } from "./build.ts";
@@ -103,9 +103,9 @@ function readTool(
 function readYaml<T>(file: string, schema: z.ZodType<T>, problems: Problem[]): T | undefined {
   let value: unknown;
   try {
-    const text = readFileSync(file, "utf8");
-    if (text.length > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
-    value = parseYaml(text, { schema: CORE_SCHEMA });
+    const bytes = readFileSync(file);
+    if (bytes.length > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
+    value = parseYaml(decodeUtf8(bytes), { schema: CORE_SCHEMA });
   } catch (error) {
     problems.push(problem(file, "", (error as Error).message, "the file must be valid YAML 1.2"));
     return undefined;

@@ -14,6 +14,10 @@ const headerSchema = z
   .string()
   .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, "an HTTP field name")
   .refine((name) => !BROKER_HEADERS.test(name), "this header belongs to the broker");
+/** Whether a tool's argument may be sent as this header. */
+export function isToolHeader(name: string): boolean {
+  return headerSchema.safeParse(name).success;
+}
 const headerValue = z.string().regex(/^[\x20-\x7e]{0,256}$/, "printable ASCII");
 const pointer = z.string().regex(/^(?:\/[^/]+)+$/, "a JSON pointer such as /owner/name");
 const ledger = z.enum(["plain", "sealed", "drop"]);

@@ -11,6 +11,7 @@ import { serveLocal } from "../console/local.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { startCore } from "../main.ts";
 import type { Core } from "../main.ts";
+import { lockFolder } from "../store/lock.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { PACKAGE } from "./core.ts";
 
@@ -43,6 +44,8 @@ export interface DemoOptions {
 export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   const data = resolve(options.data);
   mkdirSync(data, { recursive: true, mode: 0o700 });
+  // Before anything is written: a second demo must not change the first one's configuration.
+  lockFolder(data).release();
   const port = options.port === 0 ? await freePort() : options.port;
   const url = `http://127.0.0.1:${port}`;
   const mcp = Object.fromEntries(AGENTS.map((agent) => [agent, `${url}/mcp/${agent}`]));

@@ -18,18 +18,23 @@ export const rateSchema = z
 const rate = (calls: number, per_s: number, burst: number) =>
   rateSchema.default({ calls, per_s, burst });
 
-export const httpLimitsSchema = z.strictObject({
-  body_bytes_max: count(1_048_576, 16_777_216).describe("Largest MCP request body, bytes"),
-  depth_max: count(32, 256).describe("Deepest nesting of a request body"),
-  keys_max: count(10_000, 1_000_000).describe("Keys and items in one request body"),
-  token_bytes_max: count(16_384, 65_536).describe("Longest access token, bytes"),
-  connections_max: count(1024, 65_536).describe("Open connections"),
-  transport_sessions_max: count(1024, 65_536).describe("MCP sessions of the 2025 eras, in all"),
-  transport_sessions_per_user_max: count(16, 1024),
-  transport_session_idle_s: count(1800, 86_400),
-  headers_timeout_ms: count(10_000, 60_000),
-  request_timeout_ms: count(30_000, 120_000).describe("Time to receive one whole request"),
-});
+export const httpLimitsSchema = z
+  .strictObject({
+    body_bytes_max: count(1_048_576, 16_777_216).describe("Largest MCP request body, bytes"),
+    depth_max: count(32, 256).describe("Deepest nesting of a request body"),
+    keys_max: count(10_000, 1_000_000).describe("Keys and items in one request body"),
+    token_bytes_max: count(16_384, 65_536).describe("Longest access token, bytes"),
+    connections_max: count(1024, 65_536).describe("Open connections"),
+    transport_sessions_max: count(1024, 65_536).describe("MCP sessions of the 2025 eras, in all"),
+    transport_sessions_per_user_max: count(16, 1024),
+    transport_session_idle_s: count(1800, 86_400),
+    headers_timeout_ms: count(10_000, 60_000),
+    request_timeout_ms: count(30_000, 120_000).describe("Time to receive one whole request"),
+  })
+  .refine((http) => http.headers_timeout_ms <= http.request_timeout_ms, {
+    path: ["headers_timeout_ms"],
+    error: "headers_timeout_ms must not exceed request_timeout_ms",
+  });
 
 export const limitsSchema = z.strictObject({
   requests_per_user: rate(1200, 60, 240).describe("MCP requests of any kind, per user"),

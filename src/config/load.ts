@@ -6,6 +6,7 @@ import { JsonError, parseJsonDocument, pointerTo, decodeUtf8 } from "../kernel/j
 import type { JsonDocument } from "../kernel/json.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { fingerprint } from "../kernel/ids.ts";
+import { own } from "../kernel/own.ts";
 import { Secret } from "../kernel/secret.ts";
 import { ConfigError } from "./problem.ts";
 import type { Problem, Report } from "./problem.ts";
@@ -176,7 +177,7 @@ function readSecrets(
 }
 
 function readSecret(ref: string, file: string, environment: Environment): string | undefined {
-  if (ref.startsWith("env:")) return environment[ref.slice(4)];
+  if (ref.startsWith("env:")) return own(environment, ref.slice(4));
   try {
     return readFileSync(resolve(dirname(file), ref.slice(5)), "utf8").trim();
   } catch {

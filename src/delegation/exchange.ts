@@ -20,7 +20,7 @@ import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import { Secret } from "../kernel/secret.ts";
 import { audiencesOf, scopesOf, machineSign } from "../identity/claims.ts";
-import { describe, ProviderUnavailable } from "../identity/provider.ts";
+import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -134,7 +134,7 @@ async function check(
     const expires_at_ms = (payload.exp ?? 0) * 1000;
     return ok({ token: new Secret(answer.access_token), expires_at_ms });
   } catch (error) {
-    if (error instanceof ProviderUnavailable) return unavailable(error.message);
+    if (isProviderFault(error)) return unavailable(describe(error));
     return mismatch(`the issued token does not verify: ${describe(error)}`);
   }
 }

@@ -2,6 +2,8 @@
 import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
 import { errorTable } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
+import { fitLine } from "../ledger/fit.ts";
+import type { Who } from "../ledger/keyring.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 
 const TOOL_CHARS_MAX = 128;
@@ -26,7 +28,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     // A name that nobody has may be anything: it is cut, and made printable.
     tool: tool?.name ?? printable(call.tool),
     target: targetOf(call, progress),
-    args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, tenant),
+    args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, whoOf(call)),
     effects: tool === undefined ? null : { ...tool.effects },
     rule: progress.door?.rule ?? null,
     approved_by: null,
@@ -35,6 +37,19 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     policy: rooms.config.hash,
     tool_hash: tool?.hash ?? null,
   };
+}
+
+function whoOf(call: CallContext): Who {
+  const { tenant = null, issuer, subject } = call.entry.credential.principal;
+  return { tenant, issuer, subject };
+}
+
+function fitted<R extends Intent | OutcomeRecord | RefusalRecord>(
+  rooms: Rooms,
+  call: CallContext,
+  record: R,
+): R {
+  return fitLine(record, (value) => rooms.sealer.digestOf(whoOf(call).tenant, value));
 }
 
 function printable(name: string): string {
@@ -49,7 +64,7 @@ function targetOf(call: CallContext, progress: Progress): string | null {
 }
 
 export function intentOf(rooms: Rooms, call: CallContext, progress: Progress): Intent {
-  return { kind: "intent", ...factsOf(rooms, call, progress) };
+  return fitted(rooms, call, { kind: "intent", ...factsOf(rooms, call, progress) });
 }
 
 function endOf(
@@ -58,7 +73,6 @@ function endOf(
   progress: Progress,
   refused: Refusal | undefined,
 ): CallEnd {
-  const tenant = call.entry.credential.principal.tenant ?? null;
   const tool = progress.door?.tool;
   const { result } = progress;
   return {
@@ -71,7 +85,7 @@ function endOf(
     result:
       result === undefined || tool === undefined
         ? null
-        : rooms.sealer.result(tool.output, result, tenant),
+        : rooms.sealer.result(tool.output, result, whoOf(call)),
   };
 }
 
@@ -81,7 +95,8 @@ export function outcomeOf(
   progress: Progress,
   refused: Refusal | undefined,
 ): OutcomeRecord {
-  return { kind: "outcome", call_id: call.call_id, ...endOf(rooms, call, progress, refused) };
+  const ending = endOf(rooms, call, progress, refused);
+  return fitted(rooms, call, { kind: "outcome", call_id: call.call_id, ...ending });
 }
 
 export function refusalOf(
@@ -91,7 +106,8 @@ export function refusalOf(
   refused: Refusal,
 ): RefusalRecord {
   const facts = factsOf(rooms, call, progress);
-  return { kind: "refusal", ...facts, ...endOf(rooms, call, progress, refused), count: 1 };
+  const ending = endOf(rooms, call, progress, refused);
+  return fitted(rooms, call, { kind: "refusal", ...facts, ...ending, count: 1 });
 }
 
 export function rounded(ms: number): number {

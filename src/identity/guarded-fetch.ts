@@ -22,7 +22,10 @@ export function createGuardedFetch(allow_private: boolean): GuardedFetch {
   });
   return {
     async fetch(url, init = {}) {
-      assertHost(new URL(url).hostname, allow_private);
+      const { protocol, hostname } = new URL(url);
+      // fetch also reads data: and blob:, which come from nowhere that was checked.
+      if (!/^https?:$/.test(protocol)) throw new TypeError(`${protocol} is not to be fetched`);
+      assertHost(hostname, allow_private);
       const response = await undiciFetch(url, {
         ...(init as UndiciRequestInit),
         dispatcher,

@@ -1,9 +1,9 @@
 // One identity provider: its metadata and its keys, asked for when first needed and kept.
-import { createRemoteJWKSet, customFetch as joseFetch } from "jose";
+import { createRemoteJWKSet, customFetch as joseFetch, errors } from "jose";
 import type { JWTVerifyGetKey } from "jose";
 import { allowInsecureRequests, customFetch, discovery } from "openid-client";
 import type { ServerMetadata } from "openid-client";
-import { isLoopback } from "../kernel/address.ts";
+import { assertHost, isLoopback } from "../kernel/address.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { IssuerConfig } from "../config/schema.ts";
 import { createGuardedFetch } from "./guarded-fetch.ts";
@@ -56,6 +56,8 @@ export function createProvider(
     if (metadata["doorless_demo"] === true && !options.allow_demo) {
       throw new Error("this is the demo's provider, which signs anybody in; start refuses it");
     }
+    // What is kept must be of use: a document without keys would be kept until a restart.
+    assertKeysUrl(metadata.jwks_uri, insecure, config.allow_private_addresses);
     return metadata;
   };
 
@@ -83,9 +85,6 @@ export function createProvider(
     async keys() {
       const { jwks_uri } = await metadata();
       if (jwks_uri === undefined) throw new ProviderUnavailable(`${name}: no jwks_uri`);
-      if (!insecure && !jwks_uri.startsWith("https:")) {
-        throw new ProviderUnavailable(`${name}: jwks_uri is not https`);
-      }
       keys ??= createRemoteJWKSet(new URL(jwks_uri), {
         cooldownDuration: JWKS_COOLDOWN_MS,
         cacheMaxAge: JWKS_AGE_MAX_MS,
@@ -96,6 +95,24 @@ export function createProvider(
     fetch: (url, init) => guarded.fetch(url, init),
     close: () => guarded.close(),
   };
+}
+
+function assertKeysUrl(uri: string | undefined, insecure: boolean, allow_private: boolean): void {
+  const url = URL.parse(uri ?? "");
+  const isWeb = url?.protocol === "https:" || (insecure && url?.protocol === "http:");
+  if (url === null || !isWeb) throw new Error("its jwks_uri is not one to ask");
+  assertHost(url.hostname, allow_private);
+}
+
+/** Whatever is not the token's own fault is the provider's: never an accusation of the user. */
+export function isProviderFault(error: unknown): boolean {
+  if (error instanceof ProviderUnavailable) return true;
+  if (!(error instanceof errors.JOSEError)) return true;
+  return [
+    errors.JWKSTimeout.code,
+    errors.JWKSInvalid.code,
+    errors.JOSEError.code, // "Expected 200 OK from the JSON Web Key Set HTTP response"
+  ].includes(error.code);
 }
 
 /** An error and what caused it, in one line for the operator's log. */

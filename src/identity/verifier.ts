@@ -12,7 +12,7 @@ import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { audiencesOf, clientOf, principalOf, scopesOf } from "./claims.ts";
-import { describe, ProviderUnavailable } from "./provider.ts";
+import { describe, isProviderFault } from "./provider.ts";
 import type { Provider } from "./provider.ts";
 import { VerifiedTokens } from "./verified.ts";
 
@@ -86,17 +86,6 @@ async function verifySignature(
     const why = error instanceof errors.JWTExpired ? "it has expired" : "it does not verify";
     return invalid(why, describe(error));
   }
-}
-
-// Whatever is not the token's own fault is the provider's: never an accusation of the user.
-function isProviderFault(error: unknown): boolean {
-  if (error instanceof ProviderUnavailable) return true;
-  if (!(error instanceof errors.JOSEError)) return true;
-  return [
-    errors.JWKSTimeout.code,
-    errors.JWKSInvalid.code,
-    errors.JOSEError.code, // "Expected 200 OK from the JSON Web Key Set HTTP response"
-  ].includes(error.code);
 }
 
 function judge(

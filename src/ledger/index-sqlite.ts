@@ -71,7 +71,8 @@ class SqliteIndex implements LedgerIndex {
     if (newest === undefined) return;
     this.db.exec("BEGIN");
     try {
-      for (const line of fresh) this.ingestLine(line);
+      const ends = new Map(fresh.flatMap((line) => endOf(line)));
+      for (const line of fresh) this.ingestLine(line, ends);
       this.remember.run(newest);
       this.db.exec("COMMIT");
     } catch (error) {
@@ -81,13 +82,19 @@ class SqliteIndex implements LedgerIndex {
     this.last = newest;
   }
 
-  private ingestLine(line: Line): void {
+  // A call whose two halves come together is one row, written once.
+  private ingestLine(line: Line, ends: Map<string, OutcomeRecord>): void {
     switch (line.kind) {
-      case "intent":
-        return this.put(line, null, null);
+      case "intent": {
+        const end = ends.get(line.call_id);
+        ends.delete(line.call_id);
+        if (end === undefined) return this.put(line, null, null);
+        return this.put(line, end.outcome, JSON.stringify(endingOf(end)));
+      }
       case "refusal":
         return this.put(line, line.outcome, JSON.stringify(endingOf(line)));
       case "outcome":
+        if (!ends.has(line.call_id)) return;
         this.end.run(line.outcome, JSON.stringify(endingOf(line)), line.call_id);
         return;
       case "event":
@@ -183,6 +190,10 @@ function conditionsOf(filter: AuditFilter, person: Person | undefined): readonly
   if (to_ms !== undefined) conditions.push(["time_ms < ?", to_ms]);
   if (cursor !== undefined) conditions.push(["seq < ?", seqOf(cursor)]);
   return conditions;
+}
+
+function endOf(line: Line): [string, OutcomeRecord][] {
+  return line.kind === "outcome" ? [[line.call_id, line]] : [];
 }
 
 function seqOf(cursor: string): number {

@@ -9,6 +9,7 @@ import type { AuditFilter, AuditPage, LedgerIndex } from "./query.ts";
 import type { Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
 import { recover, segmentsOf, walk } from "./segments.ts";
 import { Wal } from "./wal.ts";
+import { comparable } from "./seal.ts";
 import type { SegmentFile } from "./wal.ts";
 
 export interface LedgerOptions {
@@ -154,7 +155,7 @@ export class Ledger {
 
 function repeatKey(record: RefusalRecord): string {
   const { session, tool, error_code, args } = record;
-  return digestOf(session, tool, error_code ?? "", JSON.stringify(args));
+  return digestOf(session, tool, error_code ?? "", comparable(args));
 }
 
 /** Reads a log that nobody writes, into an index that nobody keeps. */

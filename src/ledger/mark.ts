@@ -1,112 +1,174 @@
-// What of a call's input and result enters the ledger, decided before the record exists:
-// `plain` readable, `sealed` a keyed digest, `drop` nothing (DESIGN section 5).
-import { createHmac } from "node:crypto";
+// What of a call's input and result enters the ledger, decided before the record exists: `plain`
+// readable, `sealed` under the person's key, `drop` nothing (DESIGN section 5).
+import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { Input } from "../catalog/definition.ts";
-import { mismatches } from "../contract/schema.ts";
-import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
+import type { Projection } from "../contract/projection.ts";
+import { pointerTo } from "../kernel/json.ts";
+import type { Principal } from "../kernel/principal.ts";
+import { Bounded } from "./bounded.ts";
+import { framed } from "./keyring.ts";
+import type { Keyring, SubjectKey, Who } from "./keyring.ts";
+import { isSealed, isTruncated, openSealed, sealJson } from "./seal.ts";
+import type { Sealed, Truncated } from "./seal.ts";
+import { keepArgs, keepFields, keepValue, MARKER_BYTES, nameBytes } from "./weigh.ts";
+import { keptText, sum, textOf, valueOf } from "./weigh.ts";
+import type { Entry, Group, Kept } from "./weigh.ts";
 
-const FIELD_CHARS_MAX = 2048;
 const ARGS_BYTES_MAX = 16_384;
 const RESULT_BYTES_MAX = 16_384;
-const UNKNOWN_NAMES_MAX = 16;
+const TENANTS_REMEMBERED_MAX = 1000;
 
-/** Seals under a key and a tenant: equal text in one tenant has equal digests, and only there. */
+interface SealedName {
+  readonly name: string;
+  readonly value: Sealed | Truncated;
+}
+
+/** Seals under a person's key. Equal text has equal digests inside one tenant, and only there. */
 export class Sealer {
-  private readonly key: Buffer;
-  constructor(key: Buffer) {
-    this.key = key;
+  private readonly keyring: Keyring;
+  private readonly digest_key: KeyObject;
+  private readonly tenants = new Bounded<KeyObject>(TENANTS_REMEMBERED_MAX);
+  private readonly names = new WeakMap<SubjectKey, SealedName>();
+
+  constructor(keyring: Keyring, digest_key: Buffer) {
+    this.keyring = keyring;
+    this.digest_key = createSecretKey(digest_key);
   }
 
-  digest(tenant: string | null, value: unknown): string {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    const hmac = createHmac("sha256", this.key).update(`${tenant ?? ""}\0${text}`);
-    return `hmac-sha256:${hmac.digest("base64url")}`;
+  /** What a sealed field with this text carries: the answer of `audit hash`. */
+  digestOf(tenant: string | null, value: unknown): string {
+    return hmacOf(this.tenantKey(tenant), textOf(value));
   }
 
-  seal(tenant: string | null, value: unknown): Record<string, unknown> {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    return { sealed: this.digest(tenant, value), chars: text.length };
+  private tenantKey(tenant: string | null): KeyObject {
+    const place = tenant === null ? "-" : `+${tenant}`;
+    const known = this.tenants.get(place);
+    if (known !== undefined) return known;
+    const key = derived(this.digest_key, framed("ledger-digest-v1", tenant));
+    this.tenants.set(place, key);
+    return key;
   }
 
-  /** The arguments as the ledger keeps them. Names that the tool does not have are counted. */
+  /** Seals the field at `path`, a pointer into the record; over its cap, its size and digest. */
+  seal(who: Who, path: string, value: unknown): Sealed | Truncated {
+    return this.written(keepValue("sealed", value) ?? SEALED_NULL, path, who) as Sealed | Truncated;
+  }
+
+  /**
+   * The person's readable name, at `/user`. Names can be guessed, and the tenant's digest would
+   * prove a guess right for ever: this digest's key goes with the person's.
+   */
+  sealName(
+    principal: Pick<Principal, "tenant" | "issuer" | "subject" | "name">,
+  ): SealedName["value"] {
+    const { tenant = null, issuer, subject, name } = principal;
+    const key = this.keyring.keyFor({ tenant, issuer, subject });
+    const known = this.names.get(key);
+    if (known?.name === name) return known.value;
+    const digest = hmacOf(derived(key.key, framed("ledger-name-v1")), name);
+    const cut = keepValue("sealed", name)?.kind === "long";
+    const value: SealedName["value"] = Object.freeze(
+      cut
+        ? { truncated: true as const, bytes: Buffer.byteLength(name), digest }
+        : { sealed: sealJson(key, "/user", JSON.stringify(name)), digest, chars: name.length },
+    );
+    this.names.set(key, { name, value });
+    return value;
+  }
+
+  /** What was sealed at `path`. Throws `KeyErased`, `KeyUnknown` or `SealBroken`. */
+  reveal({ sealed }: Pick<Sealed, "sealed">, path: string): unknown {
+    return openSealed(this.keyring, sealed, path);
+  }
+
+  /** The arguments as the ledger keeps them. */
   args(
     inputs: ReadonlyMap<string, Input>,
     args: Readonly<Record<string, unknown>>,
-    tenant: string | null,
+    who: Who,
   ): Record<string, unknown> {
-    const out: Record<string, unknown> = {};
-    let unknown = 0;
-    for (const [name, value] of Object.entries(args)) {
-      const input = inputs.get(name);
-      if (input === undefined) unknown++;
-      // A readable field that does not fit its schema could hold anything: it is sealed.
-      else if (mismatches(input.schema, value).length > 0) out[name] = this.seal(tenant, value);
-      else this.put(out, name, input.ledger, value, tenant);
-    }
-    if (unknown > 0) out["(unknown arguments)"] = Math.min(unknown, UNKNOWN_NAMES_MAX);
-    return this.capped(out, ARGS_BYTES_MAX, tenant);
+    return this.capped(keepArgs(inputs, args), ARGS_BYTES_MAX, "/args", who);
   }
 
   /** The projected result as the ledger keeps it. */
   result(
     projection: Projection,
     value: Readonly<Record<string, unknown>>,
-    tenant: string | null,
+    who: Who,
   ): Record<string, unknown> {
-    return this.capped(this.fields(projection, value, tenant), RESULT_BYTES_MAX, tenant);
+    return this.capped(keepFields(projection, value), RESULT_BYTES_MAX, "/result", who);
   }
 
-  private fields(
-    projection: Projection,
-    value: Readonly<Record<string, unknown>>,
-    tenant: string | null,
-  ): Record<string, unknown> {
+  // The smallest fields stay, since ids and states are what people look for; of the others their
+  // sizes and digests. Decided by weight alone, so that no more is sealed than is kept.
+  private capped(all: Group, bytes_max: number, path: string, who: Who): Record<string, unknown> {
+    const marked = ([name, { bytes }]: Entry): number =>
+      nameBytes(name) + Math.min(bytes, MARKER_BYTES);
+    let room = bytes_max - 2 - sum(all.entries.map(marked));
+    if (room < 0) return { ...this.marker(all, who) };
+    const cut = new Set<Kept>();
+    if (all.bytes > bytes_max) {
+      for (const [, kept] of all.entries.toSorted(([, a], [, b]) => a.bytes - b.bytes)) {
+        const more = Math.max(0, kept.bytes - MARKER_BYTES);
+        if (more <= room) room -= more;
+        else cut.add(kept);
+      }
+    }
     const out: Record<string, unknown> = {};
-    for (const [name, field] of projection) {
-      if (Object.hasOwn(value, name)) this.field(out, name, field, value[name], tenant);
+    for (const [name, kept] of all.entries) {
+      out[name] = cut.has(kept)
+        ? this.marker(kept, who)
+        : this.written(kept, pointerTo(path, name), who);
     }
-    return out;
+    return forged(out) ? { ...this.marker(all, who) } : out;
   }
 
-  private field(
-    out: Record<string, unknown>,
-    name: string,
-    field: Field,
-    value: unknown,
-    tenant: string | null,
-  ): void {
-    switch (field.kind) {
-      case "value":
-        return this.put(out, name, field.ledger, value, tenant);
-      case "object":
-        out[name] = this.fields(field.fields, value as Record<string, unknown>, tenant);
-        return;
+  private written(kept: Kept, path: string, who: Who): unknown {
+    switch (kept.kind) {
+      case "plain":
+        return kept.value;
+      case "long":
+        return this.marker(kept, who);
+      case "sealed":
+        return this.sealed(kept.value, path, who);
       case "list":
-        out[name] = (value as Record<string, unknown>[]).map((item) =>
-          this.fields(field.items, item, tenant),
-        );
+        return kept.items.map((item, i) => this.written(item, `${path}/${i}`, who));
+      case "group": {
+        const out: Record<string, unknown> = {};
+        for (const [name, inner] of kept.entries) {
+          out[name] = this.written(inner, pointerTo(path, name), who);
+        }
+        return forged(out) ? this.sealed(valueOf(kept), path, who) : out;
+      }
     }
   }
 
-  private put(
-    out: Record<string, unknown>,
-    name: string,
-    mark: LedgerMark,
-    value: unknown,
-    tenant: string | null,
-  ): void {
-    if (mark === "drop") return;
-    const long = typeof value === "string" && value.length > FIELD_CHARS_MAX;
-    out[name] = mark === "sealed" || long ? this.seal(tenant, value) : value;
+  private sealed(value: unknown, path: string, who: Who): Sealed {
+    const json = JSON.stringify(value);
+    return {
+      sealed: sealJson(this.keyring.keyFor(who), path, json),
+      digest: this.digestOf(who.tenant, value),
+      chars: typeof value === "string" ? value.length : json.length,
+    };
   }
 
-  private capped(
-    value: Record<string, unknown>,
-    bytes_max: number,
-    tenant: string | null,
-  ): Record<string, unknown> {
-    const bytes = Buffer.byteLength(JSON.stringify(value));
-    if (bytes <= bytes_max) return value;
-    return { truncated: true, bytes, digest: this.digest(tenant, value) };
+  private marker(kept: Kept, { tenant }: Who): Truncated {
+    const text = keptText(kept);
+    const digest = hmacOf(this.tenantKey(tenant), text);
+    return { truncated: true, bytes: Buffer.byteLength(text), digest };
   }
+}
+
+const SEALED_NULL: Kept = { kind: "sealed", value: null, bytes: 0 };
+
+// Readable fields that together pass for something that we sealed or cut.
+const forged = (out: unknown): boolean => isSealed(out) || isTruncated(out);
+
+function derived(key: KeyObject, info: Buffer): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync("sha256", key, "", info, 32)));
+}
+
+function hmacOf(key: KeyObject, text: string): string {
+  return `hmac-sha256:${createHmac("sha256", key).update(text).digest("base64url")}`;
 }

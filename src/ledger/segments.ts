@@ -36,18 +36,23 @@ export function segmentsOf(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Walks every segment; `visit` sees each whole line, `problem` each break of the chain. */
+/**
+ * Walks every segment; `visit` sees each whole line, `problem` each break of the chain, `leaf` the
+ * bytes of everything that ends in a newline, line or not. NUL bytes after the last newline are
+ * padding of a preallocated segment; other bytes there are a torn tail.
+ */
 export function walk(
   paths: readonly string[],
   visit: (line: Line, path: string) => void,
   problem: (problem: ChainProblem) => void,
+  leaf?: (raw: Buffer) => void,
 ): Tail {
   let seq = 0;
   let prev = FIRST_PREV;
   let size = 0;
   let cut_bytes = 0;
   for (const [i, path] of paths.entries()) {
-    const bytes = readFileSync(path);
+    const bytes = unpadded(readFileSync(path));
     let start = 0;
     for (let number = 1; start < bytes.length; number++) {
       const end = bytes.indexOf(0x0a, start);
@@ -58,6 +63,7 @@ export function walk(
         break;
       }
       const raw = bytes.subarray(start, end);
+      leaf?.(raw);
       const line = parseLine(raw);
       const wrong = line === undefined ? "is not JSON" : chainFault(line, seq, prev);
       if (wrong !== undefined) problem({ file: path, line: number, message: wrong });
@@ -69,6 +75,19 @@ export function walk(
     size = bytes.length - cut_bytes;
   }
   return { seq, hash: prev, path: paths.at(-1), size, cut_bytes };
+}
+
+const PADDING = Buffer.alloc(65_536);
+
+function unpadded(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  // Whole blocks first: a preallocated segment is mostly padding.
+  for (let from = end - PADDING.length; from >= 0; from = end - PADDING.length) {
+    if (!bytes.subarray(from, end).equals(PADDING)) break;
+    end = from;
+  }
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return bytes.subarray(0, end);
 }
 
 function parseLine(raw: Buffer): Line | undefined {

@@ -2,44 +2,58 @@
 import { statSync } from "node:fs";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
+import { CheckpointVerifier } from "./verify-checkpoints.ts";
+import type { CheckpointVerdict, Evidence } from "./verify-checkpoints.ts";
 
-export interface Verification {
+export interface Verification extends CheckpointVerdict {
   readonly intact: boolean;
   readonly records: number;
-  /** The last sequence number of the chain, and its hash: compare it with another copy. */
-  readonly covered_to: number;
+  /**
+   * Up to this sequence number every line continues the hash chain. Beyond `covered_to` that
+   * shows damage only: whoever rewrites the end can also rewrite its chain.
+   */
+  readonly chained_to: number;
+  /** The hash of the last line: compare it with another copy. */
   readonly head: string;
   readonly problems: readonly ChainProblem[];
 }
 
-/** Verifies a ledger folder. Throws where there is none. */
-export function verifyLedger(folder: string): Verification {
+/**
+ * Verifies a ledger folder: chain, checkpoints, and the tail against what anchors kept. Throws
+ * where a folder or a file that was named is not there.
+ */
+export function verifyLedger(folder: string, evidence: Evidence = {}): Verification {
   if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
   const problems: ChainProblem[] = [];
+  const report = (problem: ChainProblem): void => void problems.push(problem);
+  const checkpoints = new CheckpointVerifier(folder, evidence, report);
   const open = new Set<string>();
   let records = 0;
+  let chained_to = 0;
+  let chained = true;
   const paths = segmentsOf(folder);
   const tail = walk(
     paths,
     (line, path) => {
       records++;
+      if (chained) chained_to = line.seq;
       if (line.kind === "intent") open.add(line.call_id);
       if (line.kind === "outcome" && !open.delete(line.call_id)) {
-        problems.push({ file: path, line: line.seq, message: "an outcome without its intent" });
+        report({ file: path, line: line.seq, message: "an outcome without its intent" });
       }
     },
-    (problem) => problems.push(problem),
+    (problem) => {
+      chained = false;
+      report(problem);
+    },
+    (raw) => checkpoints.leaf(raw),
   );
-  if (paths.length === 0) problems.push({ file: folder, line: 0, message: "no segments" });
+  if (paths.length === 0) report({ file: folder, line: 0, message: "no segments" });
   if (tail.cut_bytes > 0) {
     const message = `ends in ${tail.cut_bytes} bytes that are no line; a start would cut them`;
-    problems.push({ file: tail.path ?? folder, line: tail.seq + 1, message });
+    report({ file: tail.path ?? folder, line: tail.seq + 1, message });
   }
-  return {
-    intact: problems.length === 0,
-    records,
-    covered_to: tail.seq,
-    head: tail.hash,
-    problems,
-  };
+  const verdict = checkpoints.judge();
+  const intact = problems.length === 0;
+  return { intact, records, ...verdict, chained_to, head: tail.hash, problems };
 }

@@ -172,7 +172,11 @@ async function readBody(
 
 function holdsToken(response: Dispatcher.ResponseData, text: string, token: Secret): boolean {
   const value = token.reveal();
-  return text.includes(value) || JSON.stringify(response.headers).includes(value);
+  // JSON may write any letter as an escape, and whoever parses it reads the letter.
+  const read = text.replaceAll(/\\u([0-9a-f]{4})/gi, (_escape, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return read.includes(value) || JSON.stringify(response.headers).includes(value);
 }
 
 function judge(
@@ -213,12 +217,7 @@ const STATUS_REASONS: ReadonlyMap<number, string> = new Map([
   [429, " It limits this user's rate; wait before the next call."],
 ]);
 
-function failure(
-  error: unknown,
-  asked: AbortSignal,
-  ranOut: boolean,
-  effect: Effect,
-): Refusal {
+function failure(error: unknown, asked: AbortSignal, ranOut: boolean, effect: Effect): Refusal {
   if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
   if (asked.aborted) return refusal("cancelled", { effect });
   const cause = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";

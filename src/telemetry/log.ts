@@ -44,7 +44,8 @@ function describeError(error: unknown): unknown {
   return {
     type: error.name,
     message: error.message,
-    ...(typeof code === "string" ? { code } : {}),
+    // Not `code`: that name is redacted, since an authorization code has it.
+    ...(typeof code === "string" ? { error_code: code } : {}),
     stack: error.stack?.split("\n").slice(1, 6),
   };
 }

@@ -1,6 +1,6 @@
 // `npm run bench [-- --quick] [--json] [--profile DIR] [--only TEXT]`: doorless beside an
-// unprotected server, in one run. Rounds alternate between the two, so that a busy machine slows both; what counts is the
-// ratio of each round. Never part of CI's verdict.
+// unprotected server, in one run. Rounds alternate between the two, so that a busy machine slows
+// both; what counts is the ratio of each round. Never part of CI's verdict.
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";

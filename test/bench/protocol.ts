@@ -55,7 +55,7 @@ export function requestText(target: Target, what: Case, session: string | undefi
     method,
     params: paramsOf(what),
   }).split("7777777");
-  const headers = { ...headersOf(target, era, session), ...modern };
+  const headers: Record<string, string> = { ...headersOf(target, era, session), ...modern };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const length = before.length + 7 + after.length;
   const head = [`POST ${target.path} HTTP/1.1`, ...lines, `content-length: ${length}`].join("\r\n");

@@ -38,7 +38,16 @@ function sortedOf(values: readonly number[]): readonly number[] {
   return values.toSorted((a, b) => a - b);
 }
 
-const HEADS = ["era", "request", "server", "per s", "p50 ms", "p99 ms", "CPU µs", "ratio (min-max)"];
+const HEADS = [
+  "era",
+  "request",
+  "server",
+  "per s",
+  "p50 ms",
+  "p99 ms",
+  "CPU µs",
+  "ratio (min-max)",
+];
 
 export function textReport(report: Report): string {
   const { rounds, round_ms } = report.plan;
@@ -68,7 +77,9 @@ function rowsOf({ era, method, rounds }: CaseResult): string[][] {
   const ratios = sortedOf(rounds.map((r) => r.doorless.per_s / r.unprotected.per_s));
   const spread = `${(ratios[0] ?? 0).toFixed(2)}-${(ratios.at(-1) ?? 0).toFixed(2)}`;
   const row = (server: string, samples: readonly Sample[], ratio: string): string[] => [
-    ...[era, method, server],
+    era,
+    method,
+    server,
     median(samples.map((s) => s.per_s)).toFixed(0),
     median(samples.map((s) => quantile(s.latencies_ms, 0.5))).toFixed(2),
     median(samples.map((s) => quantile(s.latencies_ms, 0.99))).toFixed(2),

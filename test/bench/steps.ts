@@ -29,7 +29,9 @@ export function stepTimes(folder: string): StepTime[] {
 }
 
 function* linesOf(folder: string): Iterable<Line> {
-  for (const name of readdirSync(folder).filter((file) => file.endsWith(".jsonl")).toSorted()) {
+  for (const name of readdirSync(folder)
+    .filter((file) => file.endsWith(".jsonl"))
+    .toSorted()) {
     for (const text of readFileSync(join(folder, name), "utf8").split("\n")) {
       if (text !== "") yield JSON.parse(text) as Line;
     }

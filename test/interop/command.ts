@@ -1,7 +1,7 @@
 // `bin/doorless.js` as users run it: a child process, its exit code, and what it wrote where.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { LAUNCHER, NODE_FLAGS, ROOT } from "./clients.ts";
+import { LAUNCHER, NODE_FLAGS, plainEnvironment, ROOT } from "./clients.ts";
 
 export interface Ran {
   readonly code: number | null;
@@ -13,11 +13,6 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   readonly cwd?: string;
   readonly stdin?: string;
-}
-
-/** What a shell has, without what this test process was started with. */
-export function plainEnvironment(env: Record<string, string> = {}): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env };
 }
 
 /** Runs a verb to its end. */

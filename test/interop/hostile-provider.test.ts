@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, vi } from "vitest";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
-import { openPeer } from "../setup/hostile-peer.ts";
+import { flood, FLOOD_TAKEN_MAX, flooded, openPeer } from "../setup/hostile-peer.ts";
 import type { Peer } from "../setup/hostile-peer.ts";
 import { discovery, json, newKey } from "../setup/hostile-provider.ts";
 import type { Behaviour, Claims } from "../setup/hostile-provider.ts";
@@ -61,10 +61,8 @@ function expectUnavailable(called: Called): void {
 async function recover(): Promise<void> {
   boundary.provider.behave();
   await boundary.provider.up();
-  await vi.waitFor(async () => expect((await call()).status).toBe(200), {
-    timeout: 4000,
-    interval: 100,
-  });
+  boundary.pass(1001);
+  expect((await call()).result).toEqual({ id: "7", name: "a lamp" });
 }
 
 const reply =
@@ -79,13 +77,8 @@ const saying =
     json(res, 200, { ...discovery(boundary.provider), ...changes });
 
 const huge: Behaviour = (_req, res) => {
-  res.writeHead(200, { "content-type": "application/json" });
-  const more = (): void => {
-    while (!res.destroyed && res.write(`"${"x".repeat(65_536)}",`));
-    if (!res.destroyed) res.once("drain", more);
-  };
-  res.write("[");
-  more();
+  res.writeHead(200, { "content-type": "application/json" }).write("[");
+  flood(res);
 };
 
 const redirect = (where: () => string): Behaviour => {
@@ -93,17 +86,14 @@ const redirect = (where: () => string): Behaviour => {
 };
 
 const DISCOVERY: Readonly<Record<string, Behaviour>> = {
-  "HTML": reply(200, "<html>Sign in</html>", "text/html"),
+  HTML: reply(200, "<html>Sign in</html>", "text/html"),
   "half a document": reply(200, '{"issuer":"'),
   "a list": reply(200, "[]"),
-  "null": reply(200, "null"),
+  null: reply(200, "null"),
   "an empty document": reply(200, "{}"),
   "404": reply(404, "{}"),
   "500": reply(500, "{}"),
   "another issuer": saying({ issuer: "https://elsewhere.test" }),
-  "its issuer with a slash": (_req, res) => {
-    json(res, 200, { ...discovery(boundary.provider), issuer: `${boundary.provider.issuer}/` });
-  },
   "no issuer": saying({ issuer: undefined }),
   "no jwks_uri": saying({ jwks_uri: undefined }),
   "a jwks_uri that is no URL": saying({ jwks_uri: "nowhere" }),
@@ -117,19 +107,29 @@ const DISCOVERY: Readonly<Record<string, Behaviour>> = {
 
 describe("discovery", () => {
   for (const [what, behaviour] of Object.entries(DISCOVERY)) {
-    verifies("bad-input.provider", `that answers ${what} lets nobody in, until mended`, async () => {
-      boundary.provider.on.discovery = behaviour;
-      expectUnavailable(await call());
-      expect(attacker_hits).toBe(0);
-      await recover();
-    });
+    verifies(
+      "bad-input.provider",
+      `that answers ${what} lets nobody in, until mended`,
+      async () => {
+        boundary.provider.on.discovery = behaviour;
+        const before = flooded();
+        expectUnavailable(await call());
+        expect(flooded() - before).toBeLessThan(FLOOD_TAKEN_MAX);
+        expect(attacker_hits).toBe(0);
+        await recover();
+      },
+    );
   }
 
-  verifies("bad-input.provider", "at a provider that is down lets nobody in, until up", async () => {
-    await boundary.provider.down();
-    expectUnavailable(await call());
-    await recover();
-  });
+  verifies(
+    "bad-input.provider",
+    "at a provider that is down lets nobody in, until up",
+    async () => {
+      await boundary.provider.down();
+      expectUnavailable(await call());
+      await recover();
+    },
+  );
 
   verifies("bad-input.provider", "that fails is not asked again for every request", async () => {
     boundary.provider.on.discovery = reply(500, "{}");
@@ -138,20 +138,12 @@ describe("discovery", () => {
     // oidc and oauth forms of the address may both be tried, once.
     expect(boundary.provider.hits.discovery).toBeLessThanOrEqual(2);
   });
-
-  verifies("bad-input.provider", "that hangs is given up in bounded time", async () => {
-    boundary.provider.on.discovery = () => undefined;
-    const began = performance.now();
-    const called = await call();
-    expectUnavailable(called);
-    expect(performance.now() - began).toBeLessThan(12_000);
-  });
 });
 
 const JWKS: Readonly<Record<string, Behaviour>> = {
-  "HTML": reply(200, "<html></html>", "text/html"),
+  HTML: reply(200, "<html></html>", "text/html"),
   "half a document": reply(200, '{"keys":['),
-  "null": reply(200, "null"),
+  null: reply(200, "null"),
   "a list": reply(200, "[]"),
   "keys that are no list": reply(200, '{"keys":{}}'),
   "keys that are no objects": reply(200, '{"keys":[1,null]}'),
@@ -159,26 +151,19 @@ const JWKS: Readonly<Record<string, Behaviour>> = {
   "500": reply(500, "{}"),
   "a redirect to the attacker": redirect(() => `${attacker.origin}/jwks`),
   "an endless document": huge,
-  "a key that is broken": (_req, res) =>
-    json(res, 200, { keys: [{ kty: "EC", crv: "P-256", kid: "key-1", alg: "ES256", x: "A" }] }),
 };
 
 describe("the keys", () => {
   for (const [what, behaviour] of Object.entries(JWKS)) {
     verifies("bad-input.provider", `as ${what} let nobody in, until mended`, async () => {
       boundary.provider.on.jwks = behaviour;
+      const before = flooded();
       expectUnavailable(await call());
+      expect(flooded() - before).toBeLessThan(FLOOD_TAKEN_MAX);
       expect(attacker_hits).toBe(0);
       await recover();
     });
   }
-
-  verifies("bad-input.provider", "that never come are given up in bounded time", async () => {
-    boundary.provider.on.jwks = () => undefined;
-    const began = performance.now();
-    expectUnavailable(await call());
-    expect(performance.now() - began).toBeLessThan(12_000);
-  });
 
   verifies("bad-input.provider", "that break off are no keys", async () => {
     boundary.provider.on.jwks = (_req, res) => {
@@ -190,11 +175,20 @@ describe("the keys", () => {
     await recover();
   });
 
-  verifies("bad-input.provider", "with one kid twice accept neither", async () => {
-    const { provider } = boundary;
-    provider.jwks = { keys: [provider.key.jwk, (await newKey("key-1")).jwk] };
-    expect((await call()).status).not.toBe(200);
-    expect(boundary.api.seen).toEqual([]);
+  const broken = { kty: "EC", crv: "P-256", kid: "key-1", alg: "ES256", x: "A", y: "A" };
+  const twin = async (): Promise<unknown> => (await newKey("key-1")).jwk;
+  verifies("bad-input.provider", "that are broken or ambiguous let nobody in", async () => {
+    for (const keys of [[broken], [boundary.provider.key.jwk, await twin()]]) {
+      boundary.provider.jwks = { keys };
+      expect([401, 503]).toContain((await call()).status);
+      expect(boundary.api.seen).toEqual([]);
+      boundary.provider.behave();
+      // They are kept for five minutes, since nothing says that they are not the right ones.
+      later(301);
+      expect((await call()).status).toBe(200);
+      later(301);
+      boundary.api.seen.length = 0;
+    }
   });
 
   verifies("bad-input.provider", "with a symmetric one verify nothing with it", async () => {
@@ -205,11 +199,29 @@ describe("the keys", () => {
   });
 });
 
-/** The clock of everything but timers, some seconds ahead. */
+/** The wall clock, some seconds ahead. */
 function later(seconds: number): void {
-  const now = Date.now();
-  vi.useFakeTimers({ toFake: ["Date"], now: now + seconds * 1000 });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1000 });
 }
+
+describe("a provider that hangs", () => {
+  verifies("bad-input.provider", "is given up in bounded time, wherever it hangs", async () => {
+    const second = await openBoundary();
+    const never = (): void => undefined;
+    boundary.provider.on.discovery = never;
+    second.provider.on.jwks = never;
+    const began = performance.now();
+    const bearer = `Bearer ${await second.token("desk")}`;
+    const [first, other] = await Promise.all([
+      call(),
+      callTool(`${second.url}/mcp/desk`, bearer, "item_get", { id: "7" }),
+    ]);
+    await second.close();
+    expectUnavailable(first);
+    expect(other.status).toBe(503);
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+});
 
 describe("keys that change", () => {
   verifies("auth.jwt-strict", "in traffic are taken up, and the old ones refused", async () => {

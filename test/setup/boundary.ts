@@ -1,4 +1,4 @@
-// A doorless of its own, on a temporary configuration, between a hostile provider and a hostile API.
+// A doorless of its own, on temporary files, between a hostile provider and a hostile API.
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -28,6 +28,8 @@ export interface Boundary {
   ledger(): Claims[];
   /** Everything that was logged so far. */
   logged(): string;
+  /** Lets time pass for whatever measures it with the core's monotonic clock. */
+  pass(ms: number): void;
   /** What the core called fatal. */
   readonly fatal: unknown[];
   close(): Promise<void>;
@@ -47,6 +49,25 @@ export async function openBoundary(options: BoundaryOptions = {}): Promise<Bound
   const folder = mkdtempSync(join(tmpdir(), "doorless-hostile-"));
   const provider = await openProvider();
   const api = await openApi();
+  const undo = async (): Promise<void> => {
+    await Promise.all([provider.close(), api.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    return await startBetween(provider, api, folder, options, undo);
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+async function startBetween(
+  provider: HostileProvider,
+  api: HostileApi,
+  folder: string,
+  options: BoundaryOptions,
+  undo: () => Promise<void>,
+): Promise<Boundary> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   writeTools(join(folder, "tools"));
@@ -55,9 +76,11 @@ export async function openBoundary(options: BoundaryOptions = {}): Promise<Bound
   const config = loadConfig(join(folder, "mcp.config.json"), { SECRET: "a-client-secret" });
   const lines: string[] = [];
   const fatal: unknown[] = [];
+  let ahead_ms = 0;
+  const monotonic = (): number => systemClock.monotonic() + ahead_ms;
   const core = await startCore({
     config: options.bend?.(config) ?? config,
-    clock: systemClock,
+    clock: { ...systemClock, monotonic },
     log: createLogger("debug", { write: (line: string) => void lines.push(line) }),
     allow_demo: false,
     onFatal: (error) => void fatal.push(error),
@@ -76,10 +99,12 @@ export async function openBoundary(options: BoundaryOptions = {}): Promise<Bound
     ledger: () => linesIn(join(folder, "data", "ledger")),
     logged: () => lines.join(""),
     fatal,
+    pass: (ms) => {
+      ahead_ms += ms;
+    },
     async close() {
       await core.stop();
-      await Promise.all([provider.close(), api.close()]);
-      rmSync(folder, { recursive: true, force: true });
+      await undo();
     },
   };
 }

@@ -20,15 +20,18 @@ function usage(): Usage {
 
 export type Verbs = Readonly<Record<string, (given: Message) => unknown>>;
 
-/** Answers `{ ask: VERB, id, ... }` with `{ id, value }`; `usage` always, `stop` ends the process. */
+/** Answers `{ ask: VERB, id, ... }` with `{ id, value }`; `usage` always; `stop` ends it all. */
 export function serveParent(verbs: Verbs): void {
-  const all: Verbs = { usage, ...verbs };
+  const all: Readonly<Record<string, ((given: Message) => unknown) | undefined>> = {
+    usage,
+    ...verbs,
+  };
   process.on("message", (message: Message) => {
     const { ask, id } = message;
     void (async () => {
-      const value = await all[String(ask)]?.(message);
-      tell({ id, value });
-      if (ask === "stop") process.disconnect();
+      const verb = all[String(ask)];
+      tell({ id, value: await verb?.(message) });
+      if (ask === "stop") process.disconnect?.();
     })();
   });
   // Without its parent it has no purpose; a test runner that is killed leaves nothing behind.

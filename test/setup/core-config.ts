@@ -16,6 +16,7 @@ const FREE = { calls: 1_000_000, per_s: 1, burst: 1_000_000 };
 export interface CoreConfigOptions {
   /** The core's data folder; the file is written beside what it keeps there. */
   readonly data: string;
+  readonly name?: string;
   readonly port: number;
   readonly world: Pick<World, "issuer" | "api">;
   /** Dialled instead of the SaaS itself: a proxy that stands before it. */
@@ -36,7 +37,7 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
   const issuer = { ...issuers["demo"], issuer: world.issuer };
   const client = { client_id: BOUNDARY.client_id, client_secret: "file:keys/client_secret" };
   if (options.demo === false) Reflect.deleteProperty(issuer, "demo");
-  const file = join(data, "mcp.config.json");
+  const file = join(data, options.name ?? "mcp.config.json");
   const { $schema: _, ...rest } = config;
   const out = {
     ...rest,

@@ -85,8 +85,30 @@ export async function openApi(): Promise<HostileApi> {
     const { method = "", url = "", headers, rawHeaders } = req;
     const one = { method, url, headers, raw_headers: rawHeaders, body: await text(req) };
     seen.push(one);
-    if (api.answer !== undefined) return api.answer(res, one);
-    res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(ITEM));
+    if (api.answer !== undefined) await api.answer(res, one);
+    else res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(ITEM));
   });
   return api;
+}
+
+/** What may be on its way in buffers when the other side has had enough. */
+export const FLOOD_TAKEN_MAX = 16 * 1024 * 1024;
+
+let flood_bytes = 0;
+
+/** How many bytes all floods have got rid of so far. */
+export function flooded(): number {
+  return flood_bytes;
+}
+
+/** Writes for ever, as fast as the other side takes it. */
+export function flood(res: ServerResponse): void {
+  const piece = `"${"x".repeat(65_536)}",`;
+  const more = (): void => {
+    if (res.destroyed) return;
+    flood_bytes += piece.length;
+    if (res.write(piece)) setImmediate(more);
+    else res.once("drain", more);
+  };
+  more();
 }

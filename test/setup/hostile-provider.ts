@@ -54,7 +54,7 @@ export async function openProvider(): Promise<HostileProvider> {
   const provider: HostileProvider = Object.assign(peer, {
     issuer: peer.origin,
     key: first,
-    jwks: { keys: [first.jwk] } as unknown,
+    jwks: { keys: [first.jwk] },
     on: {},
     hits: { discovery: 0, jwks: 0, token: 0 },
     forms: [] as URLSearchParams[],
@@ -90,9 +90,7 @@ async function answer(
   }
   if (path === "/jwks") {
     hits.jwks++;
-    return void (on.jwks === undefined
-      ? json(res, 200, provider.jwks)
-      : await on.jwks(req, res));
+    return void (on.jwks === undefined ? json(res, 200, provider.jwks) : await on.jwks(req, res));
   }
   if (path !== "/token") return json(res, 404, {});
   hits.token++;

@@ -92,6 +92,6 @@ export async function callTool(
     ...posted,
     result: structured,
     error: result?.["isError"] === true ? (structured?.["error"] as Refused) : undefined,
-    call_id: String(meta?.["doorless/call_id"] ?? ""),
+    call_id: (meta?.["doorless/call_id"] as string | undefined) ?? "",
   };
 }

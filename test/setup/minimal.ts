@@ -81,7 +81,7 @@ export const WRITES = {
   effects: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
 };
 
-/** A catalogue of one connector, `shop`, from these files: data as JSON (which is YAML), or text. */
+/** A catalogue of one connector, `shop`, from these files: text, or data as JSON (it is YAML). */
 export function catalogFolder(files: Readonly<Record<string, string | Json>>): string {
   const folder = testFolder();
   put(folder, "shop/connector.yaml", CONNECTOR_YAML);

@@ -30,8 +30,8 @@ describe("a credential in the wrong place", () => {
     "no credential": () => ({}),
     "an empty Authorization": () => ({ authorization: "" }),
     "Bearer without a token": () => ({ authorization: "Bearer" }),
-    "Basic": () => ({ authorization: `Basic ${Buffer.from(`ada:${token}`).toString("base64")}` }),
-    "DPoP": () => ({ authorization: `DPoP ${token}` }),
+    Basic: () => ({ authorization: `Basic ${Buffer.from(`ada:${token}`).toString("base64")}` }),
+    DPoP: () => ({ authorization: `DPoP ${token}` }),
     "the bare token": () => ({ authorization: token }),
     "two tokens in one value": () => ({ authorization: `Bearer ${token}, Bearer ${token}` }),
     "a token and something after it": () => ({ authorization: `Bearer ${token} x` }),
@@ -168,9 +168,7 @@ describe("the metadata", () => {
 
   verifies("auth.metadata", "exists for no agent that does not, and in no root form", async () => {
     for (const tail of ["/mcp/nobody", "/mcp/__proto__", "/mcp", ""]) {
-      const response = await fetch(
-        `${boundary.url}/.well-known/oauth-protected-resource${tail}`,
-      );
+      const response = await fetch(`${boundary.url}/.well-known/oauth-protected-resource${tail}`);
       expect(response.status).toBe(404);
     }
   });

@@ -88,7 +88,7 @@ describe("Origin", () => {
   const host = (): string => `Host: 127.0.0.1:${port}`;
   const FOREIGN: Readonly<Record<string, () => string[]>> = {
     "of another site": () => ["https://evil.test"],
-    "null": () => ["null"],
+    null: () => ["null"],
     "that is empty": () => [""],
     "with another scheme": () => [`https://127.0.0.1:${port}`],
     "with another port": () => ["http://127.0.0.1:1"],

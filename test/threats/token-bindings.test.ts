@@ -107,15 +107,13 @@ describe("the roles", () => {
     expect(all).toContain("item_get");
     expect(await admit("desk", { org: { tenant: "acme", roles: "staff" } })).toEqual(all);
     expect(await admit("desk", { org: { tenant: "acme", roles: ["x", "staff"] } })).toEqual(all);
-    expect(await admit("desk", { org: { tenant: "acme", roles: "reader" } })).toEqual([
-      "item_get",
-    ]);
+    expect(await admit("desk", { org: { tenant: "acme", roles: "reader" } })).toEqual(["item_get"]);
   });
 
   const NO_ROLE: Readonly<Record<string, unknown>> = {
     "roles that are not there": undefined,
     "an empty list": [],
-    "null": null,
+    null: null,
     "a number": 1,
     "an object with the role as key": { staff: true },
     "a list of other things": [1, null, ["staff"], { name: "staff" }],
@@ -134,21 +132,25 @@ describe("the roles", () => {
     const org = { tenant: "acme" };
     const beside = { org, roles: ["staff"], realm_access: { roles: ["staff"] } };
     expect(await admit("desk", beside)).toEqual([]);
-    expect(await admit("desk", { "org": org, "/org/roles": ["staff"] })).toEqual([]);
+    expect(await admit("desk", { org: org, "/org/roles": ["staff"] })).toEqual([]);
   });
 
-  verifies("auth.claim-pointers", "come with a readable name: no control characters, at most 100", async () => {
-    const odd = `a\u202ename\u0007${"x".repeat(300)}`;
-    await callTool(
-      `${boundary.url}/mcp/desk`,
-      `Bearer ${await boundary.token("desk", { name: odd })}`,
-      "item_get",
-      { id: "7" },
-    );
-    const user = String(boundary.ledger().findLast(({ kind }) => kind === "intent")?.["user"]);
-    expect(user).toMatch(/^anamex{93,}$/);
-    expect(user.length).toBeLessThanOrEqual(100);
-  });
+  verifies(
+    "auth.claim-pointers",
+    "come with a readable name: no control characters, at most 100",
+    async () => {
+      const odd = `a\u202ename\u0007${"x".repeat(300)}`;
+      await callTool(
+        `${boundary.url}/mcp/desk`,
+        `Bearer ${await boundary.token("desk", { name: odd })}`,
+        "item_get",
+        { id: "7" },
+      );
+      const user = String(boundary.ledger().findLast(({ kind }) => kind === "intent")?.["user"]);
+      expect(user).toMatch(/^anamex{93,}$/);
+      expect(user.length).toBeLessThanOrEqual(100);
+    },
+  );
 });
 
 describe("the actor chain", () => {

@@ -17,12 +17,15 @@ function logged(write: (log: ReturnType<typeof createLogger>) => void): string {
 
 const WAYS: Readonly<Record<string, (it: Secret) => string>> = {
   "JSON.stringify": (it) => JSON.stringify({ it, list: [it] }),
-  "a template string": (it) => `${it as unknown as string}`,
-  "string concatenation": (it) => "" + String(it),
+  "a template string": (it) => `<${it as unknown as string}>`,
+  "string concatenation": (it) => "<".concat(String(it)),
   inspect: (it) => inspect({ it }, { depth: 9, showHidden: true, getters: true }),
   "inspect without custom": (it) => inspect(it, { customInspect: false, showHidden: true }),
   "console's format": (it) => format("%s %o %O %j", it, it, it, it),
-  spread: (it) => JSON.stringify({ ...it }) + inspect({ ...it }, { showHidden: true }),
+  spread: (it) => {
+    const copy = { ...(it as object) };
+    return JSON.stringify(copy) + inspect(copy, { showHidden: true });
+  },
   "Object.assign and entries": (it) =>
     JSON.stringify([Object.assign({}, it), Object.entries(it), Reflect.ownKeys(it)]),
   structuredClone: (it) => inspect(structuredClone({ it }), { showHidden: true }),

@@ -1,0 +1,135 @@
+// The file of checkpoints beside the segments: each is durable there before anyone else sees it.
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { parseCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+
+export const CHECKPOINTS = "checkpoints";
+
+/** Ends each note. None holds such a line: an origin, digits, base64 and keys cannot be one. */
+const END = "---\n";
+
+export function framedNote(note: string): string {
+  return `${note}${END}`;
+}
+
+export interface FramedNotes {
+  /** Whole notes, each with the number of its first line. */
+  readonly notes: readonly { readonly note: string; readonly line: number }[];
+  /** What follows the last whole one: nothing, or the torn end of a crash. */
+  readonly rest: string;
+}
+
+export function framedNotesIn(text: string): FramedNotes {
+  const parts = text.split(`\n${END}`);
+  const rest = parts.pop() ?? "";
+  let line = 1;
+  const notes = parts.map((part) => {
+    const found = { note: `${part}\n`, line };
+    line += part.split("\n").length + 1;
+    return found;
+  });
+  return { notes, rest };
+}
+
+export interface NoteFile {
+  read(): Promise<Buffer>;
+  truncate(size: number): Promise<void>;
+  append(bytes: Buffer): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface CheckpointLog {
+  /** The newest durable one, and its note as it was handed out. */
+  readonly last: { readonly note: string; readonly checkpoint: Checkpoint } | undefined;
+  /** Bytes of a torn note that opening cut off; nobody had been given it. */
+  readonly cut_bytes: number;
+  /**
+   * Resolves when the note is durable; only then may it be handed to anchors. Rejects a note that
+   * does not grow the log, and everything after a failed write, which is never retried.
+   */
+  append(note: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the checkpoints of the ledger in `folder`, and mends a torn end. */
+export async function openCheckpointLog(
+  folder: string,
+  openFile: (folder: string) => Promise<NoteFile> = openNoteFile,
+): Promise<CheckpointLog> {
+  const file = await openFile(folder);
+  const bytes = await file.read();
+  const { notes, rest } = framedNotesIn(bytes.toString("utf8"));
+  // By bytes: what was torn need not be UTF-8.
+  const end = bytes.lastIndexOf(`\n${END}`);
+  const kept = end === -1 ? 0 : end + END.length + 1;
+  if (rest !== "") {
+    await file.truncate(kept);
+    await file.sync();
+  }
+  const newest = notes.at(-1)?.note;
+  const last =
+    newest === undefined ? undefined : { note: newest, checkpoint: parseCheckpoint(newest) };
+  return new OpenCheckpointLog(file, last, bytes.length - kept);
+}
+
+class OpenCheckpointLog implements CheckpointLog {
+  last: CheckpointLog["last"];
+  readonly cut_bytes: number;
+  private readonly file: NoteFile;
+  private failed: Error | undefined;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(file: NoteFile, last: CheckpointLog["last"], cut_bytes: number) {
+    this.file = file;
+    this.last = last;
+    this.cut_bytes = cut_bytes;
+  }
+
+  append(note: string): Promise<void> {
+    const written = this.writing.then(() => this.write(note));
+    this.writing = written.catch(() => undefined);
+    return written;
+  }
+
+  private async write(note: string): Promise<void> {
+    if (this.failed !== undefined) throw this.failed;
+    const checkpoint = parseCheckpoint(note);
+    const before = this.last?.checkpoint.size ?? -1;
+    if (checkpoint.size <= before) {
+      throw new RangeError(`a checkpoint at ${checkpoint.size} after one at ${before}`);
+    }
+    try {
+      await this.file.append(Buffer.from(framedNote(note)));
+      await this.file.sync();
+    } catch (error) {
+      this.failed = new Error("the checkpoints cannot be written", { cause: error });
+      throw this.failed;
+    }
+    this.last = { note, checkpoint };
+  }
+
+  async close(): Promise<void> {
+    await this.writing;
+    this.failed ??= new Error("the checkpoints are closed");
+    await this.file.close();
+  }
+}
+
+async function openNoteFile(folder: string): Promise<NoteFile> {
+  const handle = await open(join(folder, CHECKPOINTS), "a+", 0o600);
+  const parent = await open(folder, "r");
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
+  return {
+    read: () => handle.readFile(),
+    truncate: (size) => handle.truncate(size),
+    append: (bytes) => handle.appendFile(bytes),
+    sync: () => handle.sync(),
+    close: () => handle.close(),
+  };
+}

@@ -1,0 +1,47 @@
+// From a record back to what was sealed in it, for an auditor with a recorded reason.
+import { pointerTo } from "../kernel/json.ts";
+import type { Sealer } from "./mark.ts";
+import { isSealed, KeyErased } from "./seal.ts";
+
+/** The parts of a record in which sealed values stand. */
+const SEALED_PARTS = ["user", "args", "result"] as const;
+type SealedPart = (typeof SEALED_PARTS)[number];
+
+export type Revealed<R> = { readonly [K in keyof R]: K extends SealedPart ? unknown : R[K] };
+
+/**
+ * The record with its sealed values replaced by what they hold, or by `{ erased: true }`. Throws
+ * `KeyUnknown` or `SealBroken` rather than show a record of which a part cannot be believed.
+ */
+export function revealRecord<R extends object>(
+  record: R,
+  sealer: Pick<Sealer, "reveal">,
+): Revealed<R> {
+  const parts = record as Readonly<Record<string, unknown>>;
+  const revealed: Record<string, unknown> = { ...parts };
+  for (const part of SEALED_PARTS) {
+    if (Object.hasOwn(parts, part)) revealed[part] = opened(parts[part], `/${part}`, sealer);
+  }
+  return revealed as Revealed<R>;
+}
+
+function opened(value: unknown, path: string, sealer: Pick<Sealer, "reveal">): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (isSealed(value)) {
+    try {
+      return sealer.reveal(value, path);
+    } catch (error) {
+      if (error instanceof KeyErased) return { erased: true };
+      throw error;
+    }
+  }
+  if (Array.isArray(value)) {
+    return value.map((item, i) => opened(item, pointerTo(path, String(i)), sealer));
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      opened(inner, pointerTo(path, name), sealer),
+    ]),
+  );
+}

@@ -1,0 +1,154 @@
+// The key that signs checkpoints: kept outside the ledger's folder, so that a copy of the log does
+// not carry it; made at first use; changed without breaking what was signed before.
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { renameSync, rmSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { originOf } from "./checkpoint.ts";
+import type { SigningKeys } from "./checkpoint.ts";
+import { NoteInvalid, parseVerifierKey, verifierKeyOf } from "./note.ts";
+import type { SigningKey, VerifierKey } from "./note.ts";
+
+/** The copy of the public keys that lies beside the log. */
+export const KEYS_BESIDE = "keys.pub";
+
+export class SigningKeyLost extends Error {
+  override readonly name = "SigningKeyLost";
+}
+
+interface Files {
+  readonly current: string;
+  /** Until a checkpoint has attested the change. */
+  readonly former: string;
+  /** A new key on its way to becoming the current one. */
+  readonly next: string;
+  /** Verifier keys, one a line, the current one last. */
+  readonly published: string;
+}
+
+function filesIn(folder: string): Files {
+  const file = (name: string): string => join(folder, `ledger-signing.${name}`);
+  return {
+    current: file("pem"),
+    former: file("former.pem"),
+    next: file("next.pem"),
+    published: file("pub"),
+  };
+}
+
+/**
+ * The signing key of the log, from `folder`, the data folder's keys; made at first use. Finishes
+ * a rotation that a crash interrupted. A key that was published and is gone is never replaced
+ * silently: that would make a rewritten log look signed.
+ */
+export function openSigningKey(folder: string, log_id: string): SigningKeys {
+  const files = filesIn(folder);
+  if (!existsSync(files.current)) {
+    const unfinished = existsSync(files.former) || !existsSync(files.published);
+    if (!unfinished || (existsSync(files.former) && !existsSync(files.next))) {
+      throw new SigningKeyLost(
+        `${files.current} is gone: put it back, or make a new key with \`keys rotate\``,
+      );
+    }
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(files.next)) makeKey(files.next);
+    promote(files);
+  }
+  return readKeys(files, log_id);
+}
+
+/**
+ * Makes a new key. Until `forgetFormerKey` the former one is kept, and `signCheckpoint` signs
+ * with both. A lost key is replaced too; then nothing can attest the change, and whoever verifies
+ * must be handed the new verifier key.
+ */
+export function rotateSigningKey(folder: string, log_id: string): SigningKeys {
+  const files = filesIn(folder);
+  if (existsSync(files.former) && existsSync(files.current)) {
+    throw new Error("the last change of the key is not attested by a checkpoint yet");
+  }
+  makeKey(files.next);
+  if (existsSync(files.current)) {
+    renameSync(files.current, files.former);
+    syncFolder(folder);
+  }
+  promote(files);
+  return readKeys(files, log_id);
+}
+
+/** After a checkpoint with both signatures is durable: the former key signs nothing any more. */
+export function forgetFormerKey(folder: string): void {
+  rmSync(filesIn(folder).former, { force: true });
+  syncFolder(folder);
+}
+
+/**
+ * Copies the verifier keys beside the log, for whoever verifies a copy offline. That copy is NOT
+ * trustworthy by itself: who can rewrite the log can replace it and sign with a key of his own.
+ * It shows damage, not an attacker; against one, verify with keys that were kept elsewhere.
+ */
+export function publishKeys(folder: string, ledger: string): void {
+  const text = readFileSync(filesIn(folder).published, "utf8");
+  const file = join(ledger, KEYS_BESIDE);
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) replace(file, text, 0o644);
+}
+
+/** The keys in a text of one verifier key a line. Throws `NoteInvalid` on anything else. */
+export function parseVerifierKeys(text: string): VerifierKey[] {
+  const keys = text.replace(/\n$/, "").split("\n").map(parseVerifierKey);
+  return [...new Map(keys.map((key) => [key.text, key])).values()];
+}
+
+function readKeys(files: Files, log_id: string): SigningKeys {
+  const current = readKey(files.current, log_id);
+  const known = existsSync(files.published) ? readFileSync(files.published, "utf8") : "";
+  const keys = known === "" ? [] : parseVerifierKeys(known);
+  if (keys.some(({ name }) => name !== current.verifier.name)) {
+    throw new NoteInvalid(`${files.published} holds keys of another log`);
+  }
+  // The current key is the last line, also where a crash came between its file and this one.
+  if (keys.at(-1)?.text !== current.verifier.text) {
+    replace(files.published, `${known}${current.verifier.text}\n`, 0o644);
+  }
+  if (!existsSync(files.former)) return { current };
+  return { current, former: readKey(files.former, log_id) };
+}
+
+function readKey(file: string, log_id: string): SigningKey {
+  const private_key = createPrivateKey(readFileSync(file));
+  return { private_key, verifier: verifierKeyOf(originOf(log_id), createPublicKey(private_key)) };
+}
+
+function makeKey(file: string): void {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  replace(file, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
+}
+
+function promote(files: Files): void {
+  renameSync(files.next, files.current);
+  syncFolder(dirname(files.current));
+}
+
+/** The whole text or none of it, also after a power loss. */
+function replace(file: string, text: string, mode: number): void {
+  const unfinished = `${file}.tmp`;
+  rmSync(unfinished, { force: true });
+  const fd = openSync(unfinished, "wx", mode);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(unfinished, file);
+  syncFolder(dirname(file));
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,104 @@
+// What both sides wrote down: the SaaS's audit log, and the bytes of our ledger, read by a reader
+// that shares nothing with the writer.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openSqliteIndex } from "../../src/ledger/index-sqlite.ts";
+import { ledgerIndexFile, readLedger } from "../../src/ledger/ledger.ts";
+import type { AuditRecord, Line } from "../../src/ledger/record.ts";
+
+export interface ApiRow {
+  readonly time: string;
+  readonly subject: string | null;
+  readonly method: string;
+  readonly path: string;
+  readonly request_id: string;
+}
+
+type End = Extract<Line, { kind: "outcome" }>;
+
+/** The log as its bytes say, whole lines only. */
+export interface Log {
+  readonly lines: readonly Line[];
+  readonly intents: ReadonlySet<string>;
+  /** Every outcome of each call; one, unless something is wrong. */
+  readonly ends: ReadonlyMap<string, readonly End[]>;
+  /** What is wrong with the chain; empty where nothing is. */
+  readonly breaks: readonly string[];
+  readonly torn_bytes: number;
+}
+
+const PAGE = 5000;
+
+export class Evidence {
+  private readonly data: string;
+  private readonly api: string;
+
+  constructor(data: string, api: string) {
+    this.data = data;
+    this.api = api;
+  }
+
+  get ledger(): string {
+    return join(this.data, "ledger");
+  }
+
+  segments(): string[] {
+    const names = readdirSync(this.ledger).filter((name) => name.endsWith(".jsonl"));
+    return names.toSorted().map((name) => join(this.ledger, name));
+  }
+
+  log(): Log {
+    const lines: Line[] = [];
+    const breaks: string[] = [];
+    let prev = "0".repeat(64);
+    let rest = "";
+    for (const segment of this.segments()) {
+      if (rest !== "") breaks.push(`bytes without a line before ${segment}`);
+      const texts = readFileSync(segment, "utf8").split("\n");
+      rest = texts.pop() ?? "";
+      for (const text of texts) {
+        const line = JSON.parse(text) as Line;
+        if (line.seq !== lines.length + 1) breaks.push(`seq ${line.seq} at ${lines.length + 1}`);
+        if (line.prev !== prev) breaks.push(`seq ${line.seq} does not continue the chain`);
+        prev = createHash("sha256").update(text).digest("hex");
+        lines.push(line);
+      }
+    }
+    return { lines, breaks, torn_bytes: Buffer.byteLength(rest), ...halvesOf(lines) };
+  }
+
+  /** Everything that the SaaS saw of its APIs since `since`, oldest first. */
+  async api_rows(since = ""): Promise<ApiRow[]> {
+    const url = `${this.api}/audit?limit=${PAGE}&since=${encodeURIComponent(since)}`;
+    const rows = (await (await fetch(url)).json()) as ApiRow[];
+    if (rows.length >= PAGE) throw new Error("the SaaS saw more than one page: ask more often");
+    return rows;
+  }
+
+  /** The index that the core keeps, and one that is made anew from the log. */
+  indexes(): { kept: readonly AuditRecord[]; rebuilt: readonly AuditRecord[] } {
+    const kept = openSqliteIndex(ledgerIndexFile(this.data));
+    const rebuilt = readLedger(this.ledger);
+    try {
+      const all = { limit: 1_000_000 };
+      return { kept: kept.query(all).records, rebuilt: rebuilt.query(all).records };
+    } finally {
+      kept.close();
+      rebuilt.close();
+    }
+  }
+}
+
+function halvesOf(lines: readonly Line[]): Pick<Log, "intents" | "ends"> {
+  const intents = new Set<string>();
+  const ends = new Map<string, End[]>();
+  for (const line of lines) {
+    if (line.kind === "intent") intents.add(line.call_id);
+    if (line.kind !== "outcome") continue;
+    const known = ends.get(line.call_id);
+    if (known === undefined) ends.set(line.call_id, [line]);
+    else known.push(line);
+  }
+  return { intents, ends };
+}

@@ -1,0 +1,84 @@
+// A world that outlives the core before it: the SaaS and its audit log are in the test's process,
+// the core is a child that can be killed, and both sides can be asked what happened.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startWorld } from "../../demo/world.ts";
+import type { World } from "../../demo/world.ts";
+import { startChild } from "../setup/child.ts";
+import type { Child } from "../setup/child.ts";
+import { agentUrls, BOUNDARY, freePort, ROOT, writeCoreConfig } from "../setup/core-config.ts";
+import type { CoreConfigOptions } from "../setup/core-config.ts";
+import { callTool, mcpHeaders, post, rpc } from "../setup/mcp-post.ts";
+import type { Called } from "../setup/mcp-post.ts";
+import { openApiProxy } from "./api-proxy.ts";
+import type { ApiProxy } from "./api-proxy.ts";
+import { Evidence } from "./evidence.ts";
+
+export interface CrashHouse {
+  readonly world: World;
+  readonly proxy: ApiProxy;
+  /** The core's data folder, and the configuration in it. */
+  readonly data: string;
+  readonly config: string;
+  readonly evidence: Evidence;
+  /** Starts the core; `stuck` as in stuck-disk.ts. */
+  start(stuck?: string): Promise<Child>;
+  call(person: string, agent: string, tool: string, args: object): Promise<Called>;
+  /** The core answers a list, which no ledger has a part in. */
+  list(person: string, agent: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openCrashHouse(
+  options: Partial<CoreConfigOptions> = {},
+): Promise<CrashHouse> {
+  const folder = mkdtempSync(join(tmpdir(), "doorless-crash-"));
+  const data = join(folder, "core");
+  const port = await freePort();
+  const urls = agentUrls(port);
+  const world = await startWorld({
+    data: join(folder, "world"),
+    issuer_port: 0,
+    api_port: 0,
+    agents: urls,
+    boundary: BOUNDARY,
+  });
+  const proxy = await openApiProxy(world.api);
+  const config = writeCoreConfig({ api_origin: proxy.origin, ...options, data, port, world });
+  const running = new Set<Child>();
+  const tokens = new Map<string, Promise<string>>();
+  const credential = async (person: string, agent: string): Promise<string> => {
+    const who = `${person} ${agent}`;
+    if (!tokens.has(who)) tokens.set(who, world.mintToken(person, agent, 1800));
+    return `Bearer ${await tokens.get(who)}`;
+  };
+  return {
+    world,
+    proxy,
+    data,
+    config,
+    evidence: new Evidence(data, world.api),
+    async start(stuck = "") {
+      const program = join(ROOT, "test", "setup", "core-process.ts");
+      const child = await startChild(program, { args: [config, stuck] });
+      running.add(child);
+      return child;
+    },
+    async call(person, agent, tool, args) {
+      return callTool(urls[agent] ?? "", await credential(person, agent), tool, args);
+    },
+    async list(person, agent) {
+      const authorization = await credential(person, agent);
+      const headers = { ...mcpHeaders("tools/list"), authorization };
+      const { status } = await post(urls[agent] ?? "", headers, JSON.stringify(rpc("tools/list")));
+      if (status !== 200) throw new Error(`the list was answered with ${status}`);
+    },
+    async close() {
+      for (const child of running) await child.kill();
+      await proxy.close();
+      await world.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,31 @@
+// kill -9 in the middle of calls, a handful of times; kill.long.test.ts does it at length.
+import { afterAll, beforeAll, expect } from "vitest";
+import { doorless, jsonLines } from "../interop/command.ts";
+import { verifies } from "../verifies.ts";
+import { openCrashHouse } from "./house.ts";
+import type { CrashHouse } from "./house.ts";
+import { expectSameIndex, killRounds } from "./rounds.ts";
+
+let house: CrashHouse;
+beforeAll(async () => {
+  house = await openCrashHouse({ segment_bytes_max: 65_536, reuse_ms_max: 200 });
+});
+afterAll(() => house.close());
+
+verifies(
+  ["ledger.kill", "ledger.intent-first", "ledger.outcome-first", "ledger.chain"],
+  "killed five times in the middle of calls, the ledger misses no request and no answer",
+  async () => {
+    const totals = await killRounds(house, 20_260_314, 5);
+    // Otherwise this test has looked at nothing.
+    expect(totals.answers).toBeGreaterThan(20);
+    expect(totals.requests).toBeGreaterThan(20);
+    expect(totals.orphans).toBeGreaterThan(0);
+    await expectSameIndex(house, house.evidence);
+    const ran = await doorless(["audit", "verify", "--json", house.data]);
+    const records = house.evidence.log().lines.length;
+    expect(jsonLines(ran)).toMatchObject([{ intact: true, records, covered_to: records }]);
+    expect(ran.code).toBe(0);
+  },
+  { timeout_ms: 60_000 },
+);

@@ -1,0 +1,159 @@
+// Killed at every named moment between a call's intent and its answer: what is known afterwards.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, expect } from "vitest";
+import type { Line } from "../../src/ledger/record.ts";
+import type { Child } from "../setup/child.ts";
+import { verifies } from "../verifies.ts";
+import { openCrashHouse } from "./house.ts";
+import type { CrashHouse } from "./house.ts";
+
+let house: CrashHouse;
+beforeAll(async () => {
+  // Each call obtains its own downstream token, so that one can be killed while it does.
+  house = await openCrashHouse({ reuse_ms_max: 0 });
+});
+afterAll(() => house.close());
+
+/** What is left of the one call that was killed. */
+interface Left {
+  /** Before the restart. */
+  readonly intents: number;
+  readonly outcomes: readonly string[];
+  /** After it. */
+  readonly recovered: readonly string[];
+  /** How many requests the SaaS saw. */
+  readonly effects: number;
+  readonly answered: boolean;
+}
+
+/** Where the call stops: set up when the promise resolves, reached when `reached` does. */
+interface Trap {
+  readonly reached: Promise<unknown>;
+}
+
+/** The disk of a core that was started for it; see stuck-disk.ts. */
+async function killOnDisk(stuck: string): Promise<Left> {
+  const core = await house.start(stuck);
+  return killAt(core, { reached: core.met("stuck").then(letItRun) });
+}
+
+// A core that does not wait for its disk would go on now: it gets the time to do so, counted in
+// requests that it answers meanwhile, of which a whole call takes fewer than ten.
+async function letItRun(): Promise<void> {
+  for (let i = 0; i < 40; i++) await house.list("omar", "sales");
+}
+
+/** A peer; keys are known and connections stand, so that it is the write that meets it. */
+async function killAtPeer(set: () => Promise<Trap>): Promise<Left> {
+  const core = await house.start();
+  await house.call("mia", "sales", "crm_get_deal", { id: 42 });
+  return killAt(core, await set());
+}
+
+/** Sends one write, kills the core where it stops, and starts it again. */
+async function killAt(core: Child, trap: Trap): Promise<Left> {
+  const lines_before = house.evidence.log().lines.length;
+  const rows_before = (await house.evidence.api_rows()).length;
+  const write = house
+    .call("mia", "sales", "crm_update_deal_stage", { id: 42, stage: "won" })
+    .then(() => true)
+    .catch(() => false);
+  await trap.reached;
+  await core.kill();
+  house.proxy.free();
+  const answered = await write;
+  const killed = house.evidence.log().lines.slice(lines_before);
+  await (await house.start()).stop();
+  const whole = house.evidence.log();
+  const recovered = whole.lines.slice(lines_before);
+  const rows = (await house.evidence.api_rows()).slice(rows_before);
+  expect(whole.breaks).toEqual([]);
+  expect(rows.filter(({ request_id }) => !whole.intents.has(request_id))).toEqual([]);
+  return {
+    intents: killed.filter(({ kind }) => kind === "intent").length,
+    outcomes: outcomesIn(killed),
+    recovered: outcomesIn(recovered),
+    effects: rows.length,
+    answered,
+  };
+}
+
+function outcomesIn(lines: readonly Line[]): string[] {
+  return lines.flatMap((line) => (line.kind === "outcome" ? [line.outcome] : []));
+}
+
+const UNSENT: Left = {
+  intents: 1,
+  outcomes: [],
+  recovered: ["unknown"],
+  effects: 0,
+  answered: false,
+};
+
+verifies(
+  ["ledger.kill", "ledger.intent-first"],
+  "killed before its intent is written, a call has left nothing and done nothing",
+  async () => {
+    const left = await killOnDisk("write:intent");
+    expect(left).toEqual({ ...UNSENT, intents: 0, recovered: [] });
+  },
+);
+
+verifies(
+  ["ledger.kill", "ledger.intent-first"],
+  "killed before its intent is durable, a call has done nothing and is unknown",
+  async () => {
+    expect(await killOnDisk("sync:intent")).toEqual(UNSENT);
+  },
+);
+
+verifies(
+  ["ledger.kill", "ledger.intent-first"],
+  "killed while the user's token is obtained, a call has done nothing and is unknown",
+  async () => {
+    const asked = Promise.withResolvers<string>();
+    const hung = createServer((req) => void text(req).then(asked.resolve));
+    const left = await killAtPeer(async () => {
+      await house.world.set("idp:down");
+      hung.listen(Number(new URL(house.world.issuer).port), "127.0.0.1");
+      await once(hung, "listening");
+      return { reached: asked.promise };
+    });
+    const closed = once(hung, "close");
+    hung.close();
+    hung.closeAllConnections();
+    await closed;
+    await house.world.set("idp:up");
+    expect(await asked.promise).toContain("token-exchange");
+    expect(left).toEqual(UNSENT);
+  },
+);
+
+verifies("ledger.kill", "killed before the API has its request, a call is unknown", async () => {
+  const left = await killAtPeer(async () => ({ reached: house.proxy.hold("request") }));
+  expect(left).toEqual(UNSENT);
+});
+
+verifies("ledger.kill", "killed before the API's answer comes, a call is unknown", async () => {
+  const left = await killAtPeer(async () => ({ reached: house.proxy.hold("answer") }));
+  expect(left).toEqual({ ...UNSENT, effects: 1 });
+});
+
+verifies(
+  ["ledger.kill", "ledger.outcome-first"],
+  "killed before its outcome is written, a call is unknown and was not answered",
+  async () => {
+    expect(await killOnDisk("write:outcome")).toEqual({ ...UNSENT, effects: 1 });
+  },
+);
+
+verifies(
+  ["ledger.kill", "ledger.outcome-first"],
+  "killed before its outcome is durable, a call was not answered",
+  async () => {
+    const left = await killOnDisk("sync:outcome");
+    expect(left).toEqual({ ...UNSENT, outcomes: ["ok"], recovered: ["ok"], effects: 1 });
+  },
+);

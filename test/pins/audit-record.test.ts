@@ -1,0 +1,58 @@
+// An audit record: its keys and their order, as INTERFACE lists them.
+import { expect } from "vitest";
+import { OUTCOMES } from "../../src/console/admin.ts";
+import { verifies } from "../verifies.ts";
+import { call, intent, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
+
+const KEYS =
+  "call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain, agent, client_id, " +
+  "session, tool, target, args, result, effects, rule, approved_by, outcome, effect, " +
+  "error_code, duration_ms, steps, downstream, trace_id, isolation, policy, tool_hash";
+
+verifies(
+  "ledger.record",
+  "a record has the keys of INTERFACE, in that order, in each state",
+  async () => {
+    const { ledger } = await opened();
+    await call(ledger, "ended");
+    await ledger.intent(intent("running"));
+    await ledger.refusal(refusalOf("refused"));
+    const { records } = await ledger.query({ limit: 10 });
+    expect(records.map(({ call_id }) => call_id)).toEqual(["refused", "running", "ended"]);
+    for (const record of records) expect(Object.keys(record).join(", ")).toBe(KEYS);
+  },
+);
+
+verifies(
+  "ledger.record",
+  "a record is both halves of its call, and the time of the first",
+  async () => {
+    const { ledger, clock } = await opened();
+    const began = clock.ms;
+    await ledger.intent(intent("a"));
+    const [running] = (await ledger.query({ limit: 1 })).records;
+    expect(running).toMatchObject({ outcome: "unknown", effect: "unknown", result: null });
+    clock.ms += 60_000;
+    await ledger.outcome(outcome("a"));
+    const [record] = (await ledger.query({ limit: 1 })).records;
+    expect(record).toEqual({
+      ...running,
+      time: new Date(began).toISOString(),
+      outcome: "ok",
+      effect: "done",
+      duration_ms: 12,
+      steps: { run: 10 },
+      downstream: [
+        { method: "PUT", url: "https://shop.test/items/7", status: 200, request_id: "call-1" },
+      ],
+      result: { id: 7 },
+    });
+  },
+);
+
+verifies("ledger.record", "the outcomes that one can ask for are those of INTERFACE", () => {
+  expect(OUTCOMES.join(", ")).toBe(
+    "ok, tool_error, refused, rate_limited, auth_failed, downstream_error, timeout, " +
+      "cancelled, drift, revoked, unknown",
+  );
+});

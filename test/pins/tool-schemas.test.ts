@@ -1,0 +1,38 @@
+// What clients see of each tool, one file each: a changed word here is a changed tool for a model.
+// UPDATE_PINS=1 writes them anew, for a reviewer to read.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadCatalog } from "../../src/catalog/load.ts";
+import { createSurface } from "../../src/policy/surface.ts";
+import { verifies } from "../verifies.ts";
+
+const FOLDER = resolve(import.meta.dirname, "tools");
+const catalog = loadCatalog(resolve(import.meta.dirname, "../../tools"));
+const doors = [...catalog.tools.values()].map((tool) => ({ tool, approve: undefined, rule: "" }));
+const listed = createSurface(doors).list;
+
+if (process.env["UPDATE_PINS"] === "1") {
+  for (const tool of listed) {
+    writeFileSync(resolve(FOLDER, `${tool.name}.json`), `${JSON.stringify(tool, null, 2)}\n`);
+  }
+}
+
+describe("tools", () => {
+  for (const tool of listed) {
+    verifies("broker.projection", `${tool.name} is listed as pinned`, () => {
+      const pinned = readFileSync(resolve(FOLDER, `${tool.name}.json`), "utf8");
+      expect(`${JSON.stringify(tool, null, 2)}\n`).toBe(pinned);
+    });
+  }
+
+  test("each pin is of a tool that is shipped", () => {
+    const pinned = readdirSync(FOLDER).map((name) => name.replace(/\.json$/, ""));
+    expect(pinned.toSorted()).toEqual(listed.map(({ name }) => name));
+    expect(pinned.length).toBeGreaterThan(12);
+  });
+
+  verifies("mcp.list-shape", "no listed schema has x-mcp-header or a keyword of ours", () => {
+    expect(JSON.stringify(listed)).not.toMatch(/"x-|"ledger":|"from":"/);
+  });
+});

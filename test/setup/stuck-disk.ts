@@ -1,0 +1,31 @@
+// A disk that gets stuck at one named moment, says so, and never comes back: whatever waits for it
+// waits until somebody ends the process.
+import { openSegmentFile } from "../../src/ledger/wal.ts";
+import type { SegmentFile } from "../../src/ledger/wal.ts";
+import { tell } from "./child-side.ts";
+
+const NEVER = new Promise<void>(() => undefined);
+
+/** `write:KIND` before a record of that kind is written; `sync:KIND` after, before it is synced. */
+export function stuckDisk(at: string): (path: string) => Promise<SegmentFile> {
+  const [moment = "", kind = ""] = at.split(":");
+  const mark = `"kind":"${kind}"`;
+  return async (path) => {
+    const file = await openSegmentFile(path);
+    let stuck = false;
+    const stick = (): Promise<void> => {
+      tell({ stuck: at });
+      return NEVER;
+    };
+    return {
+      async append(bytes) {
+        const here = bytes.includes(mark);
+        if (here && moment === "write") return stick();
+        await file.append(bytes);
+        stuck = here && moment === "sync";
+      },
+      sync: () => (stuck ? stick() : file.sync()),
+      close: () => file.close(),
+    };
+  };
+}

@@ -1,0 +1,113 @@
+// Durability: nothing resolves before its sync, and a disk that failed once is never trusted again.
+import { describe, expect } from "vitest";
+import { verifies } from "../../verifies.ts";
+import { testFolder } from "../../setup/minimal.ts";
+import { call, HeldDisk, intent, linesOf, opened, outcome, settle } from "./entries.ts";
+
+async function onDisk(disk: HeldDisk) {
+  return opened(testFolder(), { openSegment: disk.open });
+}
+
+describe("group commit", () => {
+  verifies("ledger.intent-first", "an intent resolves after its sync and not before", async () => {
+    const disk = new HeldDisk();
+    const { ledger } = await onDisk(disk);
+    disk.hold();
+    let durable = false;
+    const written = ledger.intent(intent("a")).then(() => (durable = true));
+    await disk.reached(2);
+    expect(disk.events).toEqual(["append 1", "sync"]);
+    expect(durable).toBe(false);
+    disk.release();
+    await written;
+    expect(durable).toBe(true);
+  });
+
+  verifies(
+    "ledger.outcome-first",
+    "an outcome resolves after its sync and not before",
+    async () => {
+      const disk = new HeldDisk();
+      const { ledger } = await onDisk(disk);
+      await ledger.intent(intent("a"));
+      disk.hold();
+      let durable = false;
+      const written = ledger.outcome(outcome("a")).then(() => (durable = true));
+      await disk.reached(4);
+      expect(durable).toBe(false);
+      disk.release();
+      await written;
+    },
+  );
+
+  verifies("ledger.intent-first", "what comes while a sync runs shares the next one", async () => {
+    const disk = new HeldDisk();
+    const { ledger, folder } = await onDisk(disk);
+    disk.hold();
+    const first = ledger.intent(intent("a"));
+    await disk.reached(2);
+    const rest = ["b", "c", "d"].map((id) => ledger.intent(intent(id)));
+    await settle();
+    expect(disk.events).toEqual(["append 1", "sync"]);
+    disk.release();
+    await Promise.all([first, ...rest]);
+    expect(disk.events).toEqual(["append 1", "sync", "append 3", "sync"]);
+    expect(linesOf(folder).map((line) => line["call_id"])).toEqual(["a", "b", "c", "d"]);
+  });
+});
+
+describe("a disk that fails", () => {
+  for (const fail of ["append", "sync"] as const) {
+    verifies(
+      "ledger.no-sink-no-call",
+      `in ${fail} poisons the log: told once, refused for ever, never tried again`,
+      async () => {
+        const disk = new HeldDisk();
+        const { ledger, fatal } = await onDisk(disk);
+        await call(ledger, "a");
+        disk.fail = fail;
+        disk.events.length = 0;
+        await expect(ledger.intent(intent("b"))).rejects.toThrow(/cannot be written/);
+        const tried = [...disk.events];
+        disk.fail = undefined;
+        await expect(ledger.intent(intent("c"))).rejects.toThrow(/cannot be written/);
+        await expect(ledger.outcome(outcome("b"))).rejects.toThrow(/cannot be written/);
+        await expect(ledger.event("x", {})).rejects.toThrow(/cannot be written/);
+        expect(disk.events).toEqual(tried);
+        expect(fatal).toHaveLength(1);
+        expect(ledger.healthy).toBe(false);
+      },
+    );
+  }
+
+  verifies("ledger.no-sink-no-call", "fails everything that waited for it", async () => {
+    const disk = new HeldDisk();
+    const { ledger, fatal } = await onDisk(disk);
+    disk.hold();
+    const first = ledger.intent(intent("a"));
+    await disk.reached(2);
+    const second = ledger.intent(intent("b"));
+    disk.fail = "sync";
+    disk.release();
+    await first;
+    await expect(second).rejects.toThrow(/cannot be written/);
+    expect(fatal).toHaveLength(1);
+  });
+
+  verifies("ledger.no-sink-no-call", "keeps room for outcomes when it is nearly full", async () => {
+    const { ledger, folder } = await opened(testFolder(), {
+      disk_free_bytes_min: Number.MAX_SAFE_INTEGER,
+    });
+    await expect(ledger.intent(intent("a"))).rejects.toThrow(/nearly full/);
+    await ledger.outcome(outcome("running"));
+    expect(linesOf(folder).map((line) => line["kind"])).toEqual(["outcome"]);
+    expect(ledger.healthy).toBe(true);
+  });
+
+  verifies("ledger.no-sink-no-call", "closed is closed", async () => {
+    const { ledger } = await opened();
+    await ledger.close();
+    expect(ledger.healthy).toBe(false);
+    await expect(ledger.intent(intent("a"))).rejects.toThrow();
+  });
+});

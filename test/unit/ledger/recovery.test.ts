@@ -1,0 +1,138 @@
+// A start after a crash: what is cut, what is refused, and what happens to calls that were running.
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect } from "vitest";
+import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
+import { readLedger } from "../../../src/ledger/ledger.ts";
+import { verifyLedger } from "../../../src/ledger/verify.ts";
+import { verifies } from "../../verifies.ts";
+import { testFolder } from "../../setup/minimal.ts";
+import { call, inFolder, intent, linesOf, opened } from "./entries.ts";
+
+const lastSegment = (folder: string): string => segmentsOf(folder).at(-1) ?? "";
+
+async function crashed(running: readonly string[] = []): Promise<string> {
+  const { ledger, folder } = await opened();
+  await call(ledger, "done");
+  for (const id of running) await ledger.intent(intent(id));
+  await ledger.close();
+  return folder;
+}
+
+describe("a torn tail", () => {
+  for (const torn of ['{"v":1,"seq":3,"pre', "x", '{"v":1}']) {
+    verifies(
+      "ledger.kill",
+      `${torn.length} bytes without a newline are cut and reported`,
+      async () => {
+        const folder = await crashed();
+        appendFileSync(lastSegment(folder), torn);
+        expect(verifyLedger(folder).intact).toBe(false);
+        const { ledger, recovery } = await opened(folder);
+        expect(recovery).toEqual({ cut_bytes: torn.length, orphans: 0 });
+        await call(ledger, "next");
+        await ledger.close();
+        expect(verifyLedger(folder)).toMatchObject({ intact: true, records: 5 });
+        expect(linesOf(folder)[2]).toMatchObject({
+          kind: "event",
+          event: "recovered",
+          detail: { cut_bytes: torn.length },
+        });
+      },
+    );
+  }
+
+  verifies(
+    "ledger.kill",
+    "a segment that is empty, made just before the crash, is used",
+    async () => {
+      const folder = await crashed();
+      writeFileSync(inFolder(folder, "000000000003.jsonl"), "");
+      const { ledger, recovery } = await opened(folder);
+      expect(recovery.cut_bytes).toBe(0);
+      await call(ledger, "next");
+      await ledger.close();
+      expect(verifyLedger(folder)).toMatchObject({ intact: true, records: 4 });
+    },
+  );
+});
+
+describe("a damaged log", () => {
+  verifies(
+    "ledger.chain",
+    "with a changed middle stops the start and changes nothing",
+    async () => {
+      const folder = await crashed(["a", "b"]);
+      const path = lastSegment(folder);
+      const text = readFileSync(path, "utf8").replace('"subject":"ada"', '"subject":"bob"');
+      writeFileSync(path, `${text}torn`);
+      await expect(opened(folder)).rejects.toThrow(LedgerDamaged);
+      await expect(opened(folder)).rejects.toThrow(/000000000001\.jsonl:2 .*hash chain/);
+      expect(readFileSync(path, "utf8")).toBe(`${text}torn`);
+    },
+  );
+
+  verifies("ledger.chain", "with a torn segment before the last stops the start", async () => {
+    const { ledger, folder } = await opened(testFolder(), { segment_bytes_max: 500 });
+    for (const id of ["a", "b", "c"]) await call(ledger, id);
+    await ledger.close();
+    const [first = ""] = segmentsOf(folder);
+    writeFileSync(first, readFileSync(first).subarray(0, -3));
+    await expect(opened(folder)).rejects.toThrow(LedgerDamaged);
+  });
+});
+
+describe("calls that were running", () => {
+  verifies("ledger.kill", "get an outcome unknown each, once, and an event says so", async () => {
+    const folder = await crashed(["a", "b"]);
+    const first = await opened(folder);
+    expect(first.recovery).toEqual({ cut_bytes: 0, orphans: 2 });
+    await first.ledger.close();
+    const ends = linesOf(folder).filter((line) => line["kind"] === "outcome");
+    expect(ends.map(({ call_id, outcome, effect }) => ({ call_id, outcome, effect }))).toEqual([
+      { call_id: "done", outcome: "ok", effect: "done" },
+      { call_id: "a", outcome: "unknown", effect: "unknown" },
+      { call_id: "b", outcome: "unknown", effect: "unknown" },
+    ]);
+    expect(linesOf(folder).at(-1)).toMatchObject({ event: "recovered", detail: { orphans: 2 } });
+    expect((await opened(folder)).recovery).toEqual({ cut_bytes: 0, orphans: 0 });
+  });
+});
+
+describe("the index", () => {
+  verifies("ledger.record", "built anew is what it was when it followed the log", async () => {
+    const folder = testFolder();
+    const index_file = inFolder(testFolder(), "index.sqlite");
+    const { ledger } = await opened(folder, { index_file, segment_bytes_max: 900 });
+    for (let i = 0; i < 30; i++) await call(ledger, `c${i}`, { subject: `s${i % 3}` });
+    await ledger.intent(intent("running"));
+    const followed = await ledger.query({ limit: 1000 });
+    await ledger.close();
+    const rebuilt = readLedger(folder);
+    expect(rebuilt.query({ limit: 1000 })).toEqual(followed);
+    expect(followed.records).toHaveLength(31);
+    rebuilt.close();
+  });
+
+  verifies(
+    "ledger.record",
+    "that is behind, or of another log, catches up at a start",
+    async () => {
+      const index_file = inFolder(testFolder(), "index.sqlite");
+      const longer = await opened(testFolder(), { index_file });
+      for (const id of ["x", "y", "z"]) await call(longer.ledger, id);
+      await longer.ledger.close();
+      const folder = await crashed();
+      const other = await opened(folder, { index_file });
+      const { records } = await other.ledger.query({ limit: 10 });
+      expect(records.map(({ call_id }) => call_id)).toEqual(["done"]);
+      await other.ledger.close();
+      // Behind: lines that only the log has.
+      const writer = await opened(folder);
+      await call(writer.ledger, "later");
+      await writer.ledger.close();
+      const behind = await opened(folder, { index_file });
+      const caught = await behind.ledger.query({ limit: 10 });
+      expect(caught.records.map(({ call_id }) => call_id)).toEqual(["later", "done"]);
+    },
+  );
+});

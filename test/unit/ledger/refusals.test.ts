@@ -1,0 +1,65 @@
+// Refusals: recorded, and from the sixth identical one on counted, so that no loop fills the disk.
+import { describe, expect } from "vitest";
+import { verifies } from "../../verifies.ts";
+import { linesOf, opened, refusalOf } from "./entries.ts";
+
+const countsOf = (folder: string): unknown[] => linesOf(folder).map((line) => line["count"]);
+
+describe("refusals", () => {
+  verifies(
+    "ledger.refusals",
+    "five are written one by one, the rest as one with its count",
+    async () => {
+      const { ledger, folder } = await opened();
+      for (let i = 1; i <= 5; i++) await ledger.refusal(refusalOf(`r${i}`));
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1]);
+      for (let i = 6; i <= 1000; i++) await ledger.refusal(refusalOf(`r${i}`));
+      expect(countsOf(folder)).toHaveLength(5);
+      const { records } = await ledger.query({ limit: 100 });
+      expect(records.map(({ count }) => count)).toEqual([
+        995,
+        ...Array<undefined>(5).fill(undefined),
+      ]);
+      expect(records[0]?.call_id).toBe("r1000");
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 995]);
+    },
+  );
+
+  verifies(
+    "ledger.refusals",
+    "what was only counted is written when the window is over",
+    async () => {
+      const { ledger, folder, clock } = await opened();
+      for (let i = 1; i <= 8; i++) await ledger.refusal(refusalOf(`r${i}`));
+      clock.ms += 9999;
+      await ledger.refusal(refusalOf("other", { tool: "item_get" }));
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1]);
+      clock.ms += 1;
+      await ledger.refusal(refusalOf("r9"));
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1, 3, 1]);
+    },
+  );
+
+  verifies("ledger.refusals", "what was only counted is written before the end", async () => {
+    const { ledger, folder } = await opened();
+    for (let i = 1; i <= 7; i++) await ledger.refusal(refusalOf(`r${i}`));
+    await ledger.close();
+    expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 2]);
+  });
+
+  verifies(
+    "ledger.refusals",
+    "differing in session, tool, error or arguments are not identical",
+    async () => {
+      const { ledger, folder } = await opened();
+      for (let i = 0; i < 5; i++) await ledger.refusal(refusalOf(`a${i}`));
+      await ledger.refusal(refusalOf("b", { session: "ses_2" }));
+      await ledger.refusal(refusalOf("c", { tool: "item_get" }));
+      await ledger.refusal(refusalOf("d", { error_code: "capacity" }));
+      await ledger.refusal(refusalOf("e", { args: { id: 8 } }));
+      expect(countsOf(folder)).toHaveLength(9);
+      await ledger.refusal(refusalOf("f"));
+      expect(countsOf(folder)).toHaveLength(9);
+    },
+  );
+});
