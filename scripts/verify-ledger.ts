@@ -3,7 +3,7 @@
 // `node verify-ledger.ts LEDGER [--keys ledger-signing.pub] [--anchor FILE]…`
 // Exit code: 0 intact, 1 not intact, 2 it could not look.
 import { createHash, createPublicKey, verify } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -32,8 +32,10 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
   const names = readdirSync(folder).filter((name) => /^\d{12}\.jsonl$/.test(name));
   if (names.length === 0) problems.push("no segments");
   for (const name of names.toSorted()) {
-    // Bytes, one character each. NULs at the end are room that was reserved.
-    const lines = readFileSync(join(folder, name), "latin1").replace(/\0+$/, "").split("\n");
+    const file = readFileSync(join(folder, name));
+    // NULs at the end are room that was reserved. Bytes, one character each.
+    const end = file.findLastIndex((byte) => byte !== 0) + 1;
+    const lines = file.toString("latin1", 0, end).split("\n");
     if (lines.pop() !== "") problems.push(`${name} ends in the middle of a line`);
     for (const bytes of lines.map((line) => Buffer.from(line, "latin1"))) {
       seq++;
@@ -113,6 +115,7 @@ function ownIn(file: string, expected: boolean, problems: string[]): string[] {
 
 export function verifyFiles(folder: string, keys_file?: string, anchors: string[] = []) {
   const problems: string[] = [];
+  if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
   const attempt = <T>(what: string, work: () => T, otherwise: T): T => {
     try {
       return work();

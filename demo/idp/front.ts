@@ -48,7 +48,7 @@ export function idpFront(
   };
 }
 
-/** The MCP Inspector registers with the scope "" where a resource names none: as if it said nothing. */
+/** The MCP Inspector asks for the scope "" where a resource names none: as if it said nothing. */
 async function forgiveEmptyScope(request: IncomingMessage): Promise<IncomingMessage> {
   const { method, url, headers, socket } = request;
   const length = Number(headers["content-length"] ?? Number.NaN);

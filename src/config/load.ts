@@ -25,6 +25,7 @@ export interface Config extends ConfigFile {
   readonly hash: string;
   /** The client secret of doorless at each issuer, by the issuer's configured name. */
   readonly client_secrets: ReadonlyMap<string, Secret>;
+  readonly metrics_secret: Secret | undefined;
   /** `file:line` of the value at a JSON pointer, for explanations. */
   place(pointer: string): string;
 }
@@ -81,10 +82,8 @@ function build(
   checkAddresses(data, report);
   unknownNames(data, report);
   overlaps(data, report);
-  const client_secrets =
-    environment === undefined
-      ? new Map<string, Secret>()
-      : readSecrets(data, file, environment, report);
+  const secrets =
+    environment === undefined ? NO_SECRETS : readSecrets(data, file, environment, report);
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({
     ...deepFreeze(data),
@@ -92,7 +91,7 @@ function build(
     data_dir: resolve(dirname(file), data.data),
     tools_dir: resolve(dirname(file), data.tools),
     hash: fingerprint(data),
-    client_secrets,
+    ...secrets,
     place: (pointer: string) => `${basename(file)}:${document.at(pointer).line}`,
   });
 }
@@ -155,25 +154,35 @@ function checkAddresses(data: ConfigFile, report: Report): void {
   }
 }
 
+interface Secrets {
+  readonly client_secrets: ReadonlyMap<string, Secret>;
+  readonly metrics_secret: Secret | undefined;
+}
+
+const NO_SECRETS: Secrets = { client_secrets: new Map(), metrics_secret: undefined };
+
 function readSecrets(
   data: ConfigFile,
   file: string,
   environment: Environment,
   report: Report,
-): ReadonlyMap<string, Secret> {
-  const secrets = new Map<string, Secret>();
-  for (const [name, issuer] of Object.entries(data.issuers)) {
-    if (issuer.client === undefined) continue;
-    const pointer = `/issuers/${name}/client/client_secret`;
-    const value = readSecret(issuer.client.client_secret, file, environment);
-    if (value === undefined || value === "") {
-      const mend = `set it: ${issuer.client.client_secret}`;
-      report(pointer, "the secret cannot be read, or is empty", mend);
-      continue;
-    }
-    secrets.set(name, new Secret(value));
+): Secrets {
+  const readRef = (pointer: string, ref: string): Secret | undefined => {
+    const value = readSecret(ref, file, environment);
+    if (value !== undefined && value !== "") return new Secret(value);
+    report(pointer, "the secret cannot be read, or is empty", `set it: ${ref}`);
+    return undefined;
+  };
+  const client_secrets = new Map<string, Secret>();
+  for (const [name, { client }] of Object.entries(data.issuers)) {
+    if (client === undefined) continue;
+    const secret = readRef(`/issuers/${name}/client/client_secret`, client.client_secret);
+    if (secret !== undefined) client_secrets.set(name, secret);
   }
-  return secrets;
+  const { metrics_token } = data;
+  const metrics_secret =
+    metrics_token === undefined ? undefined : readRef("/metrics_token", metrics_token);
+  return { client_secrets, metrics_secret };
 }
 
 function readSecret(ref: string, file: string, environment: Environment): string | undefined {

@@ -134,6 +134,9 @@ export const configSchema = z.strictObject({
     .array(origin)
     .default([])
     .describe("Web pages that may call /mcp, besides public_url"),
+  metrics_token: secretRef
+    .optional()
+    .describe("An operator's token for /metrics where public_url is not loopback"),
   http: httpLimitsSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   delegation: z

@@ -11,7 +11,7 @@ import {
   ResponseBodyError,
   WWWAuthenticateChallengeError,
 } from "openid-client";
-import type { TokenEndpointResponse } from "openid-client";
+import type { ServerMetadata, TokenEndpointResponse } from "openid-client";
 import type { ConnectorConfig } from "../config/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
@@ -24,6 +24,7 @@ import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
+const CLOCK_TOLERANCE_S = 5;
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 const ISSUED_TYPES = [ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"];
 
@@ -46,23 +47,25 @@ export interface Exchanger {
 
 /** An exchanger at one provider, where doorless is the confidential client `client_id`. */
 export function createExchanger(provider: Provider, client_id: string, secret: Secret): Exchanger {
-  let ready: Promise<Configuration> | undefined;
+  let ready: { metadata: ServerMetadata; configuration: Configuration } | undefined;
+  // Made anew when the provider's metadata is: an endpoint that moved is followed.
   const configure = async (): Promise<Configuration> => {
     const metadata = await provider.metadata();
+    if (ready?.metadata === metadata) return ready.configuration;
     const auth = ClientSecretPost(secret.reveal());
     const configuration = new Configuration(metadata, client_id, undefined, auth);
     configuration[customFetch] = (url, init) => provider.fetch(url, init);
     if (provider.insecure) allowInsecureRequests(configuration);
+    ready = { metadata, configuration };
     return configuration;
   };
   return {
     async exchange(credential, to, scopes, now_ms) {
       let answer: TokenEndpointResponse;
       try {
-        ready ??= configure();
-        answer = await genericGrantRequest(await ready, GRANT, parameters(credential, to, scopes));
+        const asked = parameters(credential, to, scopes);
+        answer = await genericGrantRequest(await configure(), GRANT, asked);
       } catch (error) {
-        ready = undefined;
         return failed(error);
       }
       return check(provider, credential, to, scopes, answer, now_ms);
@@ -126,7 +129,9 @@ async function check(
     const { payload } = await jwtVerify(answer.access_token, await provider.keys(), {
       issuer: provider.config.issuer,
       algorithms: [...provider.config.algorithms],
+      typ: provider.config.token_type,
       requiredClaims: ["sub", "aud", "exp"],
+      clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(now_ms),
     });
     const wrong = faultIn(payload, credential, to, scopes);

@@ -101,6 +101,15 @@ export class Gate {
     return entry.stopped === undefined ? ok(entry.surface.list) : no(entry.stopped);
   }
 
+  /** Records what a known user asked and was refused before it became a call. Never throws. */
+  async refuse(entry: Entry, refused: Refusal, tool = "(request)"): Promise<void> {
+    const signal = AbortSignal.abort();
+    const rest = { traceparent: undefined, idempotency_key: undefined, signal };
+    const call = this.begin(entry, { tool, args: {}, ...rest });
+    await this.record(call, { attempts: [], steps: {} }, refused);
+    call.span.end(errorTable[refused.code].outcome, refused.code);
+  }
+
   /** One call, from its first step to its recorded end. Never throws. */
   async call(entry: Entry, request: CallRequest): Promise<CallAnswer> {
     const call = this.begin(entry, request);

@@ -12,6 +12,8 @@ import { createGuardedFetch } from "./guarded-fetch.ts";
 const JWKS_COOLDOWN_MS = 5000;
 const JWKS_AGE_MAX_MS = 300_000;
 const DISCOVERY_RETRY_MS = 1000;
+// A provider that moves an endpoint is followed within minutes, without a restart.
+const METADATA_AGE_MAX_MS = 600_000;
 
 /** The provider could not be asked: nobody knows who this is, so nobody comes in. */
 export class ProviderUnavailable extends Error {
@@ -44,8 +46,9 @@ export function createProvider(
   // RFC 8414 section 2 demands https; plain http only ever on loopback (the config checked it).
   const insecure = isLoopback(new URL(config.issuer).hostname) && config.issuer.startsWith("http:");
   let known: Promise<ServerMetadata> | undefined;
+  let known_since_ms = 0;
   let failed_at_ms = Number.NEGATIVE_INFINITY;
-  let keys: JWTVerifyGetKey | undefined;
+  let keys: { uri: string; get: JWTVerifyGetKey } | undefined;
 
   const discover = async (): Promise<ServerMetadata> => {
     const found = await discovery(new URL(config.issuer), "doorless", undefined, undefined, {
@@ -62,11 +65,14 @@ export function createProvider(
   };
 
   const metadata = async (): Promise<ServerMetadata> => {
+    const now_ms = options.clock.monotonic();
+    if (now_ms - known_since_ms > METADATA_AGE_MAX_MS) known = undefined;
     if (known === undefined) {
-      if (options.clock.monotonic() - failed_at_ms < DISCOVERY_RETRY_MS) {
+      if (now_ms - failed_at_ms < DISCOVERY_RETRY_MS) {
         throw new ProviderUnavailable(`${name}: discovery failed a moment ago`);
       }
       known = discover();
+      known_since_ms = now_ms;
     }
     try {
       return await known;
@@ -85,12 +91,15 @@ export function createProvider(
     async keys() {
       const { jwks_uri } = await metadata();
       if (jwks_uri === undefined) throw new ProviderUnavailable(`${name}: no jwks_uri`);
-      keys ??= createRemoteJWKSet(new URL(jwks_uri), {
-        cooldownDuration: JWKS_COOLDOWN_MS,
-        cacheMaxAge: JWKS_AGE_MAX_MS,
-        [joseFetch]: (url: string, init: object) => guarded.fetch(url, init),
-      });
-      return keys;
+      if (keys?.uri !== jwks_uri) {
+        const get = createRemoteJWKSet(new URL(jwks_uri), {
+          cooldownDuration: JWKS_COOLDOWN_MS,
+          cacheMaxAge: JWKS_AGE_MAX_MS,
+          [joseFetch]: (url: string, init: object) => guarded.fetch(url, init),
+        });
+        keys = { uri: jwks_uri, get };
+      }
+      return keys.get;
     },
     fetch: (url, init) => guarded.fetch(url, init),
     close: () => guarded.close(),

@@ -112,7 +112,8 @@ class Parser {
       if (this.text[this.i] !== '"') this.fail("expected a key in double quotes");
       const key = this.string();
       // Two parsers that disagree on which twin wins are how a filter is walked around.
-      if (Object.hasOwn(object, key)) this.fail(`the key ${JSON.stringify(key)} is given twice`);
+      if (Object.hasOwn(object, key))
+        this.fail(`the key ${JSON.stringify(key.slice(0, 64))} is given twice`);
       if (key === "__proto__") this.fail('the key "__proto__" is not allowed');
       if (++this.keys > this.limits.keys_max) this.fail(`more than ${this.limits.keys_max} keys`);
       this.space();

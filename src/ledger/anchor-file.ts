@@ -15,11 +15,11 @@ export function createFileAnchor(path: string): Anchor {
       const handle = await open(path, "a+", 0o600);
       try {
         const { size } = await handle.stat();
-        // After a torn write the next note begins on a line of its own, behind an end.
+        // After a torn write, which may be half an end, the next note begins behind a whole one.
         const tail = Buffer.alloc(Math.min(size, ENDED.length));
         await handle.read(tail, 0, tail.length, size - tail.length);
         const ended = size === 0 || tail.equals(ENDED);
-        await handle.appendFile(`${ended ? "" : ENDED.toString()}${framedNote(checkpoint)}`);
+        await handle.appendFile(`${ended ? "" : `\n${ENDED.toString()}`}${framedNote(checkpoint)}`);
         await handle.sync();
         if (size === 0) await syncFolder(dirname(path));
       } finally {

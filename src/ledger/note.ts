@@ -18,7 +18,7 @@ export interface SigningKey {
   readonly verifier: VerifierKey;
 }
 
-export interface NoteSignature {
+interface NoteSignature {
   readonly name: string;
   readonly id: string;
   readonly signature: Buffer;

@@ -6,6 +6,7 @@ import type { Config } from "../config/load.ts";
 import type { Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { refusal } from "../kernel/errors.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { LegacySessions } from "./legacy.ts";
 import { authInfoOf, createMcpServer } from "./server.ts";
@@ -44,6 +45,9 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   const legacy = new LegacySessions(config.http, clock, serverFor);
   return {
     async handle(request, entry, parsedBody) {
+      // The SDK answers these itself, before any handler; the record is ours to write.
+      const tool = malformedCall(parsedBody);
+      if (tool !== undefined) await gate.refuse(entry, refusal("invalid_arguments"), tool);
       if (await isLegacyRequest(request, parsedBody)) {
         return legacy.handle(request, entry, parsedBody);
       }
@@ -60,4 +64,14 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       await Promise.all([modern.close(), legacy.closeAll()]);
     },
   };
+}
+
+/** The tool's name where a tools/call has arguments that are no object; else nothing. */
+function malformedCall(body: unknown): string | undefined {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: unknown };
+  if (method !== "tools/call") return undefined;
+  const { name, arguments: args } = (params ?? {}) as { name?: unknown; arguments?: unknown };
+  const isObject = typeof args === "object" && args !== null && !Array.isArray(args);
+  if (args === undefined || isObject) return undefined;
+  return typeof name === "string" ? name : "(no name)";
 }

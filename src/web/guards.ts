@@ -1,10 +1,12 @@
 // Guards before anything is parsed: which Host, which Origin, how many bytes (DESIGN section 5).
+import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Config } from "../config/load.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { decodeUtf8, JsonError, parseJson } from "../kernel/json.ts";
 import { refusal } from "../kernel/errors.ts";
 import { no, ok } from "../kernel/result.ts";
+import { Secret } from "../kernel/secret.ts";
 import type { Result } from "../kernel/result.ts";
 
 export interface Guards {
@@ -72,4 +74,16 @@ export function isLocal(request: IncomingMessage): boolean {
   const proxied = Object.keys(headers).some((name) => PROXY_HEADERS.test(name));
   const host = (headers.host ?? "").replace(/:\d+$/, "");
   return !proxied && isLoopback(address) && isLoopback(host);
+}
+
+/**
+ * Loopback, or the operator's token. A deployment with a public URL has a proxy before it, and a
+ * proxy may stand on this very machine without saying so: there, the token alone counts.
+ */
+export function mayReadMetrics(request: IncomingMessage, config: Config): boolean {
+  if (isLoopback(new URL(config.public_url).hostname) && isLocal(request)) return true;
+  const [, given] = /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? "") ?? [];
+  if (given === undefined || config.metrics_secret === undefined) return false;
+  const digests = [new Secret(given), config.metrics_secret].map((s) => Buffer.from(s.digest()));
+  return timingSafeEqual(digests[0] ?? Buffer.alloc(0), digests[1] ?? Buffer.alloc(1));
 }

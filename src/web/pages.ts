@@ -5,10 +5,10 @@ import { resourceMetadata } from "../identity/metadata.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
 interface Environment {
-  readonly Bindings: { readonly local: boolean };
+  readonly Bindings: { readonly mayMeasure: boolean };
 }
 
-/** Answers every path that is not an MCP endpoint. `local`: asked from this machine itself. */
+/** Answers every path that is not an MCP endpoint. `mayMeasure`: may read the metrics. */
 export function createPages(config: Config, metrics: Metrics, ready: () => boolean) {
   const app = new Hono<Environment>();
   const names = Object.keys(config.agents);
@@ -30,9 +30,11 @@ export function createPages(config: Config, metrics: Metrics, ready: () => boole
     ready() ? c.json({ status: "ready" }) : c.json({ status: "not ready" }, 503),
   );
   app.get("/metrics", (c) =>
-    c.env.local ? c.text(metrics.text()) : c.json({ error: "loopback only" }, 403),
+    c.env.mayMeasure
+      ? c.text(metrics.text())
+      : c.json({ error: "loopback, or an operator's token" }, 403),
   );
   app.notFound((c) => c.json({ error: "not found" }, 404));
-  return async (path: string, method: string, local: boolean): Promise<Response> =>
-    app.fetch(new Request(new URL(path, config.public_url), { method }), { local });
+  return async (path: string, method: string, mayMeasure: boolean): Promise<Response> =>
+    app.fetch(new Request(new URL(path, config.public_url), { method }), { mayMeasure });
 }

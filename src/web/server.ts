@@ -3,21 +3,18 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Config } from "../config/load.ts";
-import type { Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
-import { challenge } from "../identity/metadata.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import { Secret } from "../kernel/secret.ts";
 import type { McpEndpoint } from "../mcp/endpoint.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { createGuards, isLocal, parseBody, readBody } from "./guards.ts";
+import { createGuards, mayReadMetrics } from "./guards.ts";
 import type { Guards } from "./guards.ts";
-import { narrowingOf } from "./narrowing.ts";
+import { McpFront } from "./mcp-front.ts";
 import { createPages } from "./pages.ts";
-import { refuse, refuseParse, respond, sendJson } from "./respond.ts";
+import { refuse, respond, sendJson } from "./respond.ts";
 
 const HEADER_BYTES_MAX = 98_304;
 const MCP_PATH = /^\/mcp\/([a-z][a-z0-9_-]{0,47})$/;
@@ -48,10 +45,12 @@ class HttpFront implements Web {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private readonly pages: ReturnType<typeof createPages>;
+  private readonly mcp: McpFront;
   private guards: Guards | undefined;
 
   constructor(options: WebOptions) {
     this.options = options;
+    this.mcp = new McpFront(options);
     this.pages = createPages(options.config, options.metrics, options.ready);
     const { headers_timeout_ms, request_timeout_ms, connections_max } = options.config.http;
     this.server = createServer({
@@ -112,101 +111,18 @@ class HttpFront implements Web {
       return sendJson(res, { error: "not found" });
     }
     if (agent === undefined || !Object.hasOwn(config.agents, agent)) {
-      return respond(await this.pages(path, req.method ?? "GET", isLocal(req)), res);
+      const mayMeasure = mayReadMetrics(req, config);
+      return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);
     }
     if (site.value.origin !== undefined) allowOrigin(res, site.value.origin);
     if (req.method === "OPTIONS") return preflight(res);
-    return this.answerMcp(req, res, agent);
+    return this.mcp.answer(req, res, agent);
   }
 
   private refused(res: ServerResponse, why: Refusal): void {
     this.options.metrics.requests_refused.add({ code: why.code });
     refuse(res, why);
   }
-
-  private async answerMcp(req: IncomingMessage, res: ServerResponse, agent: string): Promise<void> {
-    const { config, gate, mcp } = this.options;
-    // RFC 6750 section 2.1; a token in the query is none (section 2.3, and the MCP specification).
-    // Of two Authorization lines Node shows the first, and a proxy may have judged the other.
-    const given = req.headersDistinct["authorization"] ?? [];
-    const sole = given.length === 1 ? given[0] : undefined;
-    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(sole ?? "") ?? [];
-    if (token === undefined) {
-      res.setHeader("www-authenticate", challenge(config, agent));
-      return this.refused(res, refusal("invalid_token", { reason: "No bearer token was sent." }));
-    }
-    const entered = await gate.enter(new Secret(token), agent, narrowingOf(req.headers));
-    if (!entered.ok) return this.notEntered(res, agent, entered.refusal);
-    const body = await this.bodyOf(req, res);
-    if (body === undefined) return;
-    const gone = new AbortController();
-    res.once("close", () => {
-      if (!res.writableFinished) gone.abort();
-    });
-    const request = new Request(new URL(req.url ?? "/", config.public_url), {
-      method: req.method ?? "GET",
-      headers: headersOf(req),
-      signal: gone.signal,
-    });
-    const response = await mcp.handle(request, entered.value, body.value);
-    this.closeWithToken(response, res, entered.value);
-    return respond(response, res);
-  }
-
-  private notEntered(res: ServerResponse, agent: string, why: Refusal): void {
-    const { config, log } = this.options;
-    log.info({ agent, error_code: why.code, cause: why.cause ?? why.reason }, "not let in");
-    if (why.code === "invalid_token") {
-      res.setHeader("www-authenticate", challenge(config, agent, why.reason ?? ""));
-    }
-    this.refused(res, why);
-  }
-
-  /** The parsed body (`undefined` for a method without one), or nothing where it was refused. */
-  private async bodyOf(
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): Promise<{ value: unknown } | undefined> {
-    if (req.method !== "POST") return { value: undefined };
-    // Nothing is unpacked here: what a proxy inspected must be what is parsed.
-    const isPacked = !/^(?:identity)?$/i.test(req.headers["content-encoding"] ?? "");
-    if (isPacked || !/^application\/json(?:$|[ ;])/i.test(req.headers["content-type"] ?? "")) {
-      res.statusCode = 415;
-      res.end();
-      return undefined;
-    }
-    const bytes = await readBody(req, this.options.config.http.body_bytes_max);
-    if (!bytes.ok) {
-      // The rest of the body is not wanted, so neither is the connection.
-      res.setHeader("connection", "close");
-      this.refused(res, bytes.refusal);
-      return undefined;
-    }
-    const parsed = parseBody(bytes.value, this.options.config);
-    if (parsed.ok) return { value: parsed.value };
-    this.options.metrics.requests_refused.add({ code: parsed.refusal.code });
-    refuseParse(res, parsed.refusal);
-    return undefined;
-  }
-
-  // A stream that outlived its token would be a session that nobody can end.
-  private closeWithToken(response: Response, res: ServerResponse, entry: Entry): void {
-    if (response.headers.get("content-type")?.startsWith("text/event-stream") !== true) return;
-    const left_ms = entry.credential.expires_at_ms - this.options.clock.now();
-    const timer = setTimeout(() => res.destroy(), Math.min(Math.max(left_ms, 0), 86_400_000));
-    timer.unref();
-    res.once("close", () => clearTimeout(timer));
-  }
-}
-
-function headersOf(req: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(req.headers)) {
-    // The credential's way ends here: what is behind sees who it was, not what it was.
-    if (name === "authorization" || name === "cookie" || value === undefined) continue;
-    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
-  }
-  return headers;
 }
 
 function allowOrigin(res: ServerResponse, origin: string): void {

@@ -2,7 +2,7 @@
 // unprotected server, in one run. Rounds alternate between the two, so that a busy machine slows
 // both; what counts is the ratio of each round. Never part of CI's verdict.
 import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChild } from "../setup/child.ts";
@@ -56,6 +56,8 @@ const data = mkdtempSync(join(tmpdir(), "doorless-bench-"));
 await using undo = new AsyncDisposableStack();
 undo.defer(() => rmSync(data, { recursive: true, force: true }));
 
+// What else the machine was doing: under load from elsewhere the ratios say little.
+const [load_before = 0] = loadavg();
 const bench = await open();
 const cases: CaseResult[] = [];
 for (const what of CASES) {
@@ -64,6 +66,7 @@ for (const what of CASES) {
 const report: Report = {
   node: process.version,
   cpu: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
+  load_before,
   connections: CONNECTIONS,
   plan,
   cases,

@@ -18,6 +18,8 @@ export interface CaseResult {
 export interface Report {
   readonly node: string;
   readonly cpu: string;
+  /** The machine's load average when the run began. */
+  readonly load_before: number;
   readonly connections: number;
   readonly plan: { readonly rounds: number; readonly round_ms: number };
   readonly cases: readonly CaseResult[];
@@ -56,8 +58,10 @@ export function textReport(report: Report): string {
   return [
     `${report.node} on ${report.cpu}; ${report.connections} connections, each with one request`,
     `under way; ${rounds} rounds of ${round_ms} ms per server, alternating; medians of rounds.`,
-    "Servers, load and the API share the machine. `ratio` is doorless's throughput per",
-    "unprotected throughput in the same round. CPU is the server process's, per request.",
+    "Servers, load and the API share the machine, whose load average was " +
+      `${report.load_before.toFixed(1)} before. \`ratio\` is`,
+    "doorless's throughput per unprotected throughput in the same round. CPU is the server",
+    "process's, per request.",
     "",
     ...markdown(HEADS, rows),
     "",

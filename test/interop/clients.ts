@@ -8,7 +8,7 @@ import type { RequestOptions, Transport as ModernTransport } from "@modelcontext
 import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/client/stdio";
 import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as OlderStdio } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { StreamableHTTPClientTransport as OlderHttp } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import * as older_http from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport as OlderTransport } from "@modelcontextprotocol/sdk/shared/transport.js";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
@@ -28,7 +28,7 @@ export function plainEnvironment(env: Record<string, string> = {}): Record<strin
 
 export type Json = Record<string, unknown>;
 
-export interface ToolResult {
+interface ToolResult {
   readonly isError: boolean;
   readonly value: Json;
   readonly text: string;
@@ -37,7 +37,7 @@ export interface ToolResult {
   readonly error: Json | undefined;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly meta?: Json;
   readonly signal?: AbortSignal;
 }
@@ -64,7 +64,8 @@ export function connectHttp(
 ): Promise<McpClient> {
   const requestInit = { headers: { ...headers, authorization: `Bearer ${token}` } };
   const at = new URL(url);
-  if (kind === "v1") return older(new OlderHttp(at, { requestInit }));
+  if (kind === "v1")
+    return older(new older_http.StreamableHTTPClientTransport(at, { requestInit }));
   return modern(kind, new ModernHttp(at, { requestInit }));
 }
 

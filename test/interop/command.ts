@@ -20,7 +20,7 @@ export async function doorless(args: readonly string[], options: RunOptions = {}
   return run(process.execPath, [...NODE_FLAGS, LAUNCHER, ...args], options);
 }
 
-export async function run(
+async function run(
   command: string,
   args: readonly string[],
   { env, cwd = ROOT, stdin = "" }: RunOptions = {},

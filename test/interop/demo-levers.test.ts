@@ -69,7 +69,7 @@ verifies(
     const url = house.ready.mcp["sales"] ?? "";
     const omar = await connectHttp("v1", url, await house.token("omar", "sales"));
     await pull("revoke:mia");
-    // No token was kept for this connector and these scopes: the provider must be asked, and says no.
+    // No token was kept for these scopes: the provider must be asked, and says no.
     const { isError, error } = await mia.call("crm_update_deal_stage", { id: 42, stage: "won" });
     expect({ isError, code: error?.["code"] }).toEqual({ isError: true, code: "reauth_required" });
     expect((await omar.call("crm_get_deal", { id: 42 })).isError).toBe(false);

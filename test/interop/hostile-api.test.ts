@@ -162,8 +162,8 @@ const statusOf = ({ status: code }: Fault) => (code === undefined ? {} : { statu
 
 describe("an API that answers", () => {
   for (const [what, fault] of Object.entries(FAULTS)) {
-    const ids = ["bad-input.api", "errors.effect", "errors.no-leak"] as const;
-    verifies([...ids], `${what} becomes ${fault.code}, for a read and a write`, async () => {
+    const claim = `${what} becomes ${fault.code}, for a read and a write`;
+    verifies(["bad-input.api", "errors.effect", "errors.no-leak"], claim, async () => {
       await expectFault("read", fault);
       await boundary.api.behave();
       await expectFault("write", fault);

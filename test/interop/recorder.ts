@@ -28,7 +28,7 @@ export interface Seen {
 }
 
 /** One request that the recorder keeps from the API until it is told otherwise. */
-export interface Held {
+interface Held {
   /** Resolves when the request has come, whole. */
   readonly arrived: Promise<Seen>;
   /** Resolves when doorless has hung up on it. */
@@ -44,7 +44,7 @@ interface Trap extends Held {
   readonly released: Promise<void>;
 }
 
-export class Recorder {
+class Recorder {
   readonly seen: Seen[] = [];
   private readonly traps: Trap[] = [];
   private readonly server: Server;

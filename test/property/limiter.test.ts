@@ -1,7 +1,8 @@
 // GCRA against a model that refills a leaky bucket: same decisions, same waiting times.
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { Limiter } from "../../src/limits/limiter.ts";
+import { verifies } from "../verifies.ts";
 
 const SEED = { seed: 20_261_123, numRuns: 800 };
 
@@ -29,7 +30,7 @@ class Bucket {
 
 const gaps = fc.array(fc.integer({ min: 0, max: 1500 }), { minLength: 1, maxLength: 60 });
 
-test("every decision and every waiting time is the model's", () => {
+verifies("limits.exact", "every decision and every waiting time is the model's", () => {
   let refused = 0;
   fc.assert(
     fc.property(fc.array(rate, { minLength: 1, maxLength: 3 }), gaps, (rates, steps) => {
@@ -60,7 +61,7 @@ test("every decision and every waiting time is the model's", () => {
   expect(refused).toBeGreaterThan(1000);
 });
 
-test("1 ms before retry_after_ms it is refused, at it it is accepted", () => {
+verifies("limits.exact", "1 ms before retry_after_ms it is refused, at it it is accepted", () => {
   fc.assert(
     fc.property(rate, fc.integer({ min: 0, max: 100_000 }), (its, start) => {
       const limiter = new Limiter(10);
@@ -75,23 +76,27 @@ test("1 ms before retry_after_ms it is refused, at it it is accepted", () => {
   );
 });
 
-test("in any window no more pass than the burst and what the window refills", () => {
-  fc.assert(
-    fc.property(rate, gaps, (its, steps) => {
-      const limiter = new Limiter(10);
-      const passed: number[] = [];
-      let now = 0;
-      for (const gap of steps) {
-        now += gap;
-        if (limiter.take([{ key: "k", scope: "s", rate: its }], now).taken) passed.push(now);
-      }
-      const step_ms = (its.per_s * 1000) / its.calls;
-      passed.forEach((from, i) => {
-        passed.slice(i).forEach((to, j) => {
-          expect(j + 1).toBeLessThanOrEqual(its.burst + Math.floor((to - from) / step_ms));
+verifies(
+  "limits.exact",
+  "in any window no more pass than the burst and what the window refills",
+  () => {
+    fc.assert(
+      fc.property(rate, gaps, (its, steps) => {
+        const limiter = new Limiter(10);
+        const passed: number[] = [];
+        let now = 0;
+        for (const gap of steps) {
+          now += gap;
+          if (limiter.take([{ key: "k", scope: "s", rate: its }], now).taken) passed.push(now);
+        }
+        const step_ms = (its.per_s * 1000) / its.calls;
+        passed.forEach((from, i) => {
+          passed.slice(i).forEach((to, j) => {
+            expect(j + 1).toBeLessThanOrEqual(its.burst + Math.floor((to - from) / step_ms));
+          });
         });
-      });
-    }),
-    SEED,
-  );
-});
+      }),
+      SEED,
+    );
+  },
+);

@@ -4,7 +4,7 @@ import { fitLine, LINE_BYTES_MAX } from "../../../src/ledger/fit.ts";
 import { isSealed, isTruncated } from "../../../src/ledger/seal.ts";
 import { catalogOf, toolFile, WRITES } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
-import { refusalRecord } from "./entries.ts";
+import { refusalOf } from "./entries.ts";
 import { MIA, openRing } from "./ring.ts";
 
 const TEXT = { type: "string", maxLength: 100_000 };
@@ -120,7 +120,7 @@ describe("a line over 64 KiB", () => {
   const digest = (value: unknown): string => openRing().sealer.digestOf("acme", value);
 
   test("keeps who, what and how it ended, and names what it had to leave out", () => {
-    const base = refusalRecord();
+    const base = refusalOf("r1");
     const roles = Array.from({ length: 3000 }, (_, i) => `a-role-with-a-long-name-${i}`);
     const target = `item:${"x".repeat(9000)}`;
     const cut = fitLine({ ...base, roles, target }, digest);
@@ -133,13 +133,15 @@ describe("a line over 64 KiB", () => {
   });
 
   test("of an event keeps the event", () => {
-    const tools = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`tool_${i}`, "x".repeat(64)]));
+    const tools = Object.fromEntries(
+      Array.from({ length: 2000 }, (_, i) => [`tool_${i}`, "x".repeat(64)]),
+    );
     const cut = fitLine({ kind: "event", event: "catalogue", detail: { tools } }, digest);
     expect(cut).toMatchObject({ kind: "event", event: "catalogue", detail: { truncated: true } });
   });
 
   test("that fits is the very same record", () => {
-    const record = refusalRecord();
+    const record = refusalOf("r1");
     expect(fitLine(record, digest)).toBe(record);
   });
 });

@@ -1,4 +1,4 @@
-// Checkpoints are C2SP signed notes: anybody's tool can verify them, and none accepts a changed one.
+// Checkpoints are C2SP signed notes: anybody's tool verifies them, and none takes a changed one.
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { originOf, parseCheckpoint } from "../../../src/ledger/checkpoint.ts";

@@ -1,6 +1,6 @@
 // The Merkle tree is the one of RFC 6962, however it was grown.
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MerkleTree } from "../../../src/ledger/merkle.ts";
 

@@ -46,11 +46,14 @@ export function filesIn(data: string): ReadonlyMap<string, Buffer> {
   );
 }
 
-/** How often `bytes` stand in any file of the folder. */
-export function occurrences(data: string, bytes: Uint8Array): number {
-  let found = 0;
-  for (const file of filesIn(data).values()) {
-    for (let at = file.indexOf(bytes); at !== -1; at = file.indexOf(bytes, at + 1)) found++;
-  }
-  return found;
+/** How often bytes stand in the folder's files, as they are now. */
+export function countIn(data: string): (bytes: Uint8Array) => number {
+  const files = [...filesIn(data).values()];
+  return (bytes) => {
+    let found = 0;
+    for (const file of files) {
+      for (let at = file.indexOf(bytes); at !== -1; at = file.indexOf(bytes, at + 1)) found++;
+    }
+    return found;
+  };
 }

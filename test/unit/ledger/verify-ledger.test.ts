@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { verifyFiles } from "../../../scripts/verify-ledger.ts";
 import { framedNote } from "../../../src/ledger/checkpoint-log.ts";
@@ -82,7 +82,7 @@ describe("both verifiers", () => {
   test("find 2,000 random bit flips of segments and checkpoints, every one", () => {
     const random = seeded(20_260_314);
     const below = (limit: number): number => Math.floor(random() * limit);
-    const files = writeLedger(SHAPE);
+    const files = writeLedger({ records: 12, cuts: [7], checkpoints: [6, 12], padding: 16 });
     const targets = [...segmentFiles(files.ledger), join(files.ledger, "checkpoints")];
     const whole = targets.map((file) => readFileSync(file));
     for (let flip = 0; flip < 2000; flip++) {
@@ -110,7 +110,7 @@ const CHAIN_BREAKS: readonly [string, Change][] = [
 ];
 
 const KEYLESS: readonly [string, Change][] = [
-  ["edits the last line", (lines) => lines.with(-1, (lines.at(-1) ?? "").replace("ok", "no"))],
+  ["edits the last line", (lines) => lines.with(23, (lines[23] ?? "").replace("ok", "no"))],
   ["cuts the tail", (lines) => lines.slice(0, 22)],
   [
     "edits a record and computes the whole chain anew",

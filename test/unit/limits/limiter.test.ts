@@ -2,23 +2,36 @@
 import { describe, expect, test } from "vitest";
 import { Limiter, Running } from "../../../src/limits/limiter.ts";
 import type { Take } from "../../../src/limits/limiter.ts";
+import { verifies } from "../../verifies.ts";
 
 const rate = (calls: number, per_s: number, burst: number) => ({ calls, per_s, burst });
 const take = (key: string, its = rate(2, 1, 2)): Take => ({ key, scope: key, rate: its });
 
 describe("limiter", () => {
-  test("a burst passes, the next is told when, refused 1 ms before and accepted at it", () => {
+  verifies(
+    "limits.exact",
+    "a burst passes, the next is told when, refused 1 ms before and accepted at it",
+    () => {
+      const limiter = new Limiter(100);
+      const bucket = [take("a", rate(4, 2, 3))];
+      for (let i = 0; i < 3; i++) expect(limiter.take(bucket, 1000)).toEqual({ taken: true });
+      const refused = limiter.take(bucket, 1000);
+      expect(refused).toEqual({ taken: false, scope: "a", retry_after_ms: 500 });
+      expect(limiter.take(bucket, 1499)).toEqual({ taken: false, scope: "a", retry_after_ms: 1 });
+      expect(limiter.take(bucket, 1500)).toEqual({ taken: true });
+      expect(limiter.take(bucket, 1500).taken).toBe(false);
+    },
+  );
+
+  verifies("limits.exact", "a fraction of a millisecond too early is too early", () => {
     const limiter = new Limiter(100);
-    const bucket = [take("a", rate(4, 2, 3))];
-    for (let i = 0; i < 3; i++) expect(limiter.take(bucket, 1000)).toEqual({ taken: true });
-    const refused = limiter.take(bucket, 1000);
-    expect(refused).toEqual({ taken: false, scope: "a", retry_after_ms: 500 });
-    expect(limiter.take(bucket, 1499)).toEqual({ taken: false, scope: "a", retry_after_ms: 1 });
-    expect(limiter.take(bucket, 1500)).toEqual({ taken: true });
-    expect(limiter.take(bucket, 1500).taken).toBe(false);
+    const bucket = [take("a", rate(3, 1, 1))];
+    expect(limiter.take(bucket, 0).taken).toBe(true);
+    expect(limiter.take(bucket, 333)).toEqual({ taken: false, scope: "a", retry_after_ms: 1 });
+    expect(limiter.take(bucket, 334).taken).toBe(true);
   });
 
-  test("a refusal takes nothing, from any bucket", () => {
+  verifies("limits.exact", "a refusal takes nothing, from any bucket", () => {
     const limiter = new Limiter(100);
     const wide = take("wide", rate(3, 1, 3));
     const narrow = take("narrow", rate(1, 1, 1));

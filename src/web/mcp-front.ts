@@ -1,0 +1,119 @@
+// The MCP endpoint's HTTP: who asks, before what is asked is read; then on to mcp/.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Entry } from "../gate/call.ts";
+import { challenge } from "../identity/metadata.ts";
+import { refusal } from "../kernel/errors.ts";
+import type { Refusal } from "../kernel/errors.ts";
+import { Secret } from "../kernel/secret.ts";
+import { BoundedLog } from "../telemetry/bounded-log.ts";
+import { parseBody, readBody } from "./guards.ts";
+import { narrowingOf } from "./narrowing.ts";
+import { refuse, refuseParse, respond } from "./respond.ts";
+import type { WebOptions } from "./server.ts";
+
+export class McpFront {
+  private readonly options: WebOptions;
+  private readonly strangers: BoundedLog;
+
+  constructor(options: WebOptions) {
+    this.options = options;
+    this.strangers = new BoundedLog(options.log, options.clock, "not let in");
+  }
+
+  async answer(req: IncomingMessage, res: ServerResponse, agent: string): Promise<void> {
+    const { config, gate, mcp } = this.options;
+    // RFC 6750 section 2.1; a token in the query is none (section 2.3, and the MCP specification).
+    // Of two Authorization lines Node shows the first, and a proxy may have judged the other.
+    const given = req.headersDistinct["authorization"] ?? [];
+    const sole = given.length === 1 ? given[0] : undefined;
+    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(sole ?? "") ?? [];
+    if (token === undefined) {
+      res.setHeader("www-authenticate", challenge(config, agent));
+      return this.refused(res, refusal("invalid_token", { reason: "No bearer token was sent." }));
+    }
+    const entered = await gate.enter(new Secret(token), agent, narrowingOf(req.headers));
+    if (!entered.ok) return this.notEntered(res, agent, entered.refusal);
+    const body = await this.bodyOf(req, res, entered.value);
+    if (body === undefined) return;
+    const gone = new AbortController();
+    res.once("close", () => {
+      if (!res.writableFinished) gone.abort();
+    });
+    const request = new Request(new URL(req.url ?? "/", config.public_url), {
+      method: req.method ?? "GET",
+      headers: headersOf(req),
+      signal: gone.signal,
+    });
+    const response = await mcp.handle(request, entered.value, body.value);
+    this.closeWithToken(response, res, entered.value);
+    return respond(response, res);
+  }
+
+  private refused(res: ServerResponse, why: Refusal): void {
+    this.options.metrics.requests_refused.add({ code: why.code });
+    refuse(res, why);
+  }
+
+  private notEntered(res: ServerResponse, agent: string, why: Refusal): void {
+    const { config } = this.options;
+    this.strangers.note({ agent, error_code: why.code, cause: why.cause ?? why.reason });
+    if (why.code === "invalid_token") {
+      res.setHeader("www-authenticate", challenge(config, agent, why.reason ?? ""));
+    }
+    this.refused(res, why);
+  }
+
+  /** The parsed body (`undefined` for a method without one), or nothing where it was refused. */
+  private async bodyOf(
+    req: IncomingMessage,
+    res: ServerResponse,
+    entry: Entry,
+  ): Promise<{ value: unknown } | undefined> {
+    const { gate, metrics, config } = this.options;
+    if (req.method !== "POST") return { value: undefined };
+    // Nothing is unpacked here: what a proxy inspected must be what is parsed.
+    const isPacked = !/^(?:identity)?$/i.test(req.headers["content-encoding"] ?? "");
+    if (isPacked || !/^application\/json(?:$|[ ;])/i.test(req.headers["content-type"] ?? "")) {
+      res.statusCode = 415;
+      res.end();
+      await gate.refuse(
+        entry,
+        refusal("parse_error", { reason: "It is not JSON by its headers." }),
+      );
+      return undefined;
+    }
+    const bytes = await readBody(req, config.http.body_bytes_max);
+    if (!bytes.ok) {
+      await gate.refuse(entry, bytes.refusal);
+      // The rest of the body is not wanted, so neither is the connection.
+      res.setHeader("connection", "close");
+      this.refused(res, bytes.refusal);
+      return undefined;
+    }
+    const parsed = parseBody(bytes.value, config);
+    if (parsed.ok) return { value: parsed.value };
+    await gate.refuse(entry, parsed.refusal);
+    metrics.requests_refused.add({ code: parsed.refusal.code });
+    refuseParse(res, parsed.refusal);
+    return undefined;
+  }
+
+  // A stream that outlived its token would be a session that nobody can end.
+  private closeWithToken(response: Response, res: ServerResponse, entry: Entry): void {
+    if (response.headers.get("content-type")?.startsWith("text/event-stream") !== true) return;
+    const left_ms = entry.credential.expires_at_ms - this.options.clock.now();
+    const timer = setTimeout(() => res.destroy(), Math.min(Math.max(left_ms, 0), 86_400_000));
+    timer.unref();
+    res.once("close", () => clearTimeout(timer));
+  }
+}
+
+function headersOf(req: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(req.headers)) {
+    // The credential's way ends here: what is behind sees who it was, not what it was.
+    if (name === "authorization" || name === "cookie" || value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
+  }
+  return headers;
+}

@@ -1,0 +1,162 @@
+// Promises of the boundary itself: who, which door, within what, and on record.
+import type { Requirement } from "./requirement.ts";
+
+export const auth = {
+  "auth.metadata": {
+    source: "I2 build 4, RFC 9728",
+    behavior: "each agent has protected-resource metadata with minimal scopes",
+  },
+  "auth.challenge": {
+    source: "I2 build 4, RFC 6750 section 3",
+    behavior: "a bad credential answers 401 invalid_token with WWW-Authenticate",
+  },
+  "auth.jwt-strict": {
+    source: "I2 build 4, RFC 9068 section 4",
+    behavior: "issuer, audience, typ, algorithm, required claims and age are all checked",
+  },
+  "auth.person-not-client": {
+    source: "I2 build 4",
+    behavior: "a token whose subject is its own client is refused",
+  },
+  "auth.one-agent": {
+    source: "DESIGN 2 agent",
+    behavior: "a token must match exactly one agent and the URL it is used at",
+  },
+  "auth.claim-pointers": {
+    source: "I2 build 2",
+    behavior: "tenant and roles are read from the token by JSON pointer",
+  },
+  "auth.host-and-origin": {
+    source: "DESIGN 5 HTTP",
+    behavior: "a foreign Host or Origin answers 403 before anything is parsed",
+  },
+} satisfies Record<string, Requirement>;
+
+export const identity = {
+  "identity.as-the-user": {
+    source: "DESIGN 1.1",
+    behavior: "each downstream request carries a token obtained for that person and that API",
+  },
+  "identity.fails-without-user": {
+    source: "DESIGN 1.1",
+    behavior: "when the person's token cannot be obtained, the call fails and says so",
+  },
+  "identity.exchange-checked": {
+    source: "I2 build 6",
+    behavior: "subject, audience and scope of an exchanged token are checked before it is used",
+  },
+  "identity.token-stays": {
+    source: "I2 must show",
+    behavior: "the client's token is in no downstream request, no ledger record and no log",
+  },
+} satisfies Record<string, Requirement>;
+
+export const surface = {
+  "surface.tables": {
+    source: "INTERFACE, The demo world",
+    behavior: "each person and agent have exactly the tools that the tables imply",
+  },
+  "surface.missing-door": {
+    source: "DESIGN 1.2",
+    behavior: "a hidden tool answers byte for byte like one that never existed",
+  },
+  "surface.one-object": {
+    source: "DESIGN 1.2",
+    behavior: "a tool is callable if and only if it is listed",
+  },
+  "surface.default-deny": {
+    source: "DESIGN 5 Policy",
+    behavior: "what no rule allows is absent, and an explicit deny wins",
+  },
+  "surface.empty-list": {
+    source: "INTERFACE, The demo world",
+    behavior: "a valid token without a door gets an empty list, not an error",
+  },
+  "surface.drafts": { source: "DESIGN 5 Tools", behavior: "a draft tool is never loaded" },
+  "surface.narrowing": {
+    source: "INTERFACE, The command",
+    behavior: "Doorless-Tools and Doorless-Read-Only narrow a surface and never widen it",
+  },
+  "surface.explain": {
+    source: "I2 build 5",
+    behavior: "surface and explain show what a session has, and the rule that decided",
+  },
+  "surface.not-yet": {
+    source: "I2 until their own issues",
+    behavior: "mail_send and billing_refund are listed and refuse with what is missing",
+  },
+} satisfies Record<string, Requirement>;
+
+export const broker = {
+  "broker.declared-operations": {
+    source: "DESIGN 5 Egress broker",
+    behavior: "the broker sends only the operations that the tool declares, and takes no URL",
+  },
+  "broker.origin-only": {
+    source: "DESIGN 5 Egress broker",
+    behavior:
+      "the broker dials the connector's origin at a checked address and follows no redirect",
+  },
+  "broker.token-echo": {
+    source: "DESIGN 5 Egress broker",
+    behavior: "a response that contains the token is withheld",
+  },
+  "broker.projection": {
+    source: "I2 build 6",
+    behavior: "a result holds the projected fields only, in the advertised output schema",
+  },
+  "broker.tool-files": {
+    source: "I2 build 6",
+    behavior: "a tool file without effects or target does not load",
+  },
+} satisfies Record<string, Requirement>;
+
+export const limits = {
+  "limits.loop": {
+    source: "DESIGN 1 property 4",
+    behavior: "a runaway loop is refused with a time to wait, and starves nobody else",
+  },
+  "limits.exact": {
+    source: "DESIGN 5 Limits",
+    behavior: "never more than the rate in any window, all buckets or none, retry_after_ms exact",
+  },
+} satisfies Record<string, Requirement>;
+
+export const ledger = {
+  "ledger.intent-first": {
+    source: "DESIGN 4 step 7",
+    behavior: "the intent is durable before a used token is obtained and before any byte leaves",
+  },
+  "ledger.outcome-first": {
+    source: "DESIGN 4 step 11",
+    behavior: "the outcome is durable before the answer, even when the caller hung up",
+  },
+  "ledger.no-sink-no-call": {
+    source: "DESIGN 5 Ledger",
+    behavior: "without a durable intent nothing runs; without an outcome nothing is answered",
+  },
+  "ledger.refusals": {
+    source: "DESIGN 4",
+    behavior: "a refusal of a known person is recorded; a stranger's is not in the ledger",
+  },
+  "ledger.chain": {
+    source: "DESIGN 1.3",
+    behavior: "a changed, dropped or reordered record is found by audit verify",
+  },
+  "ledger.record": {
+    source: "INTERFACE, The command",
+    behavior: "a record has the fields of INTERFACE, both halves of a call in one",
+  },
+  "ledger.filters": {
+    source: "INTERFACE, audit query",
+    behavior: "each filter of audit query selects, newest first, with a cursor",
+  },
+  "ledger.who-changed-this": {
+    source: "I2 must show",
+    behavior: "audit query --record says who, when, with which arguments and result",
+  },
+  "ledger.kill": {
+    source: "I2 must show",
+    behavior: "after kill -9 every request the API saw has its intent in the ledger",
+  },
+} satisfies Record<string, Requirement>;
