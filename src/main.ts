@@ -13,9 +13,11 @@ import { createProvider } from "./identity/provider.ts";
 import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
+import { createAnchors } from "./ledger/anchors.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
 import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
 import { Sealer } from "./ledger/mark.ts";
+import { nameIn } from "./ledger/reveal.ts";
 import type { SegmentFile } from "./ledger/wal.ts";
 import { Limiter, Running } from "./limits/limiter.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
@@ -71,10 +73,17 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   try {
     const lock = lockFolder(folders.data);
     undo.push(() => lock.release());
+    const keyring = openSqliteKeyring(folders, options.clock);
+    undo.push(() => keyring.close());
+    const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
     const opened = await openLedger({
       ...config.ledger,
       folder: folders.ledger,
       index_file: ledgerIndexFile(folders.data),
+      keys_folder: folders.keys,
+      anchors: createAnchors(config, options.clock),
+      log: options.log,
+      nameOf: (user) => nameIn(user, sealer),
       clock: options.clock,
       onFatal: options.onFatal,
       ...(options.openSegment === undefined ? {} : { openSegment: options.openSegment }),
@@ -90,9 +99,6 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     }
     const rooms = openRooms(options);
     undo.push(() => rooms.close());
-    const keyring = openSqliteKeyring(folders, options.clock);
-    undo.push(() => keyring.close());
-    const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
     const metrics = new Metrics();
     const policy = (): Policy => house.policy;
     const gate = new Gate({ ...options, ...rooms, policy, metrics, ledger, sealer });
@@ -104,7 +110,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
-    const admin = createAdmin({ house: () => house, gate, ledger });
+    const admin = createAdmin({ house: () => house, gate, ledger, sealer, keyring });
     const local = await serveLocal(folders.data, "core", info, admin);
     undo.push(() => local.close());
     await ledger.event("started", {

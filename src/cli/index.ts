@@ -3,10 +3,17 @@ import { ConfigError } from "../config/problem.ts";
 import { BadQuestion } from "../console/people.ts";
 import { LedgerDamaged } from "../ledger/segments.ts";
 import { FolderInUse } from "../store/lock.ts";
-import { auditQuery, auditShow, auditVerify } from "./audit.ts";
+import { auditErase } from "./audit-erase.ts";
+import { auditExport } from "./audit-export.ts";
+import { auditHash } from "./audit-hash.ts";
+import { auditQuery } from "./audit-query.ts";
+import { auditReindex } from "./audit-reindex.ts";
+import { auditShow } from "./audit-show.ts";
+import { auditVerify } from "./audit-verify.ts";
 import { call } from "./call.ts";
 import { demo, demoSet, demoToken } from "./demo.ts";
 import { errors } from "./errors.ts";
+import { keysRotate } from "./keys-rotate.ts";
 import { explain } from "./explain.ts";
 import { EXIT, note, print, Stop } from "./output.ts";
 import { prove } from "./prove.ts";
@@ -31,6 +38,11 @@ const VERBS: readonly Verb[] = [
   auditQuery,
   auditShow,
   auditVerify,
+  auditExport,
+  auditHash,
+  auditReindex,
+  auditErase,
+  keysRotate,
   prove,
   schema,
   errors,

@@ -26,6 +26,8 @@ export interface Config extends ConfigFile {
   /** The client secret of doorless at each issuer, by the issuer's configured name. */
   readonly client_secrets: ReadonlyMap<string, Secret>;
   readonly metrics_secret: Secret | undefined;
+  /** By the anchor's place in the list. */
+  readonly anchor_secrets: ReadonlyMap<number, Secret>;
   /** `file:line` of the value at a JSON pointer, for explanations. */
   place(pointer: string): string;
 }
@@ -127,6 +129,11 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${issue.path.join(".") || "value"}: ${issue.message}`;
 }
 
+// UDP is never told that nobody listens: alone it anchors nothing.
+function tellsOfLoss(anchor: ConfigFile["ledger"]["anchors"][number]): boolean {
+  return anchor.kind !== "syslog" || anchor.transport === "tcp";
+}
+
 function checkAddresses(data: ConfigFile, report: Report): void {
   const https = (pointer: string, value: string): void => {
     const { protocol, hostname } = new URL(value);
@@ -149,6 +156,12 @@ function checkAddresses(data: ConfigFile, report: Report): void {
   for (const [name, connector] of Object.entries(data.connectors)) {
     https(`/connectors/${name}/origin`, connector.origin);
   }
+  const isPublic = !isLoopback(new URL(data.public_url).hostname);
+  const { anchors, without_anchor } = data.ledger;
+  if (isPublic && without_anchor === undefined && !anchors.some(tellsOfLoss)) {
+    const mend = 'add one, or write "without_anchor": "accepted" (docs/threat-model.md)';
+    report("/ledger", "no anchor beyond loopback: a cut end of the log would not show", mend);
+  }
   if (!isLoopback(data.listen.host) && data.public_url.startsWith("http:")) {
     report("/listen/host", "listens beyond loopback with an http public_url", "use https there");
   }
@@ -157,9 +170,14 @@ function checkAddresses(data: ConfigFile, report: Report): void {
 interface Secrets {
   readonly client_secrets: ReadonlyMap<string, Secret>;
   readonly metrics_secret: Secret | undefined;
+  readonly anchor_secrets: ReadonlyMap<number, Secret>;
 }
 
-const NO_SECRETS: Secrets = { client_secrets: new Map(), metrics_secret: undefined };
+const NO_SECRETS: Secrets = {
+  client_secrets: new Map(),
+  metrics_secret: undefined,
+  anchor_secrets: new Map(),
+};
 
 function readSecrets(
   data: ConfigFile,
@@ -182,7 +200,13 @@ function readSecrets(
   const { metrics_token } = data;
   const metrics_secret =
     metrics_token === undefined ? undefined : readRef("/metrics_token", metrics_token);
-  return { client_secrets, metrics_secret };
+  const anchor_secrets = new Map<number, Secret>();
+  for (const [i, anchor] of data.ledger.anchors.entries()) {
+    if (anchor.kind !== "http" || anchor.authorization === undefined) continue;
+    const secret = readRef(`/ledger/anchors/${i}/authorization`, anchor.authorization);
+    if (secret !== undefined) anchor_secrets.set(i, secret);
+  }
+  return { client_secrets, metrics_secret, anchor_secrets };
 }
 
 function readSecret(ref: string, file: string, environment: Environment): string | undefined {

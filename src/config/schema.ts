@@ -56,12 +56,16 @@ const issuerSchema = z.strictObject({
   allow_private_addresses: z.boolean().default(false),
 });
 
+const scopeName = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "one OAuth scope");
+
 const tokensSchema = z.union([
-  z.strictObject({ audience: z.literal("own") }).describe("The audience is this agent's URL"),
+  z
+    .strictObject({ audience: z.literal("own"), scope: scopeName.optional() })
+    .describe("The audience is this agent's URL; a scope where the provider insists on one"),
   z
     .strictObject({
       audience: z.string().min(1),
-      scope: z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/),
+      scope: scopeName,
     })
     .describe("A shared audience, and the one scope that names this agent"),
   z
@@ -106,6 +110,21 @@ const connectorSchema = z.strictObject({
   ]),
 });
 
+const anchorSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("file"), path: z.string().min(1) }),
+  z.strictObject({
+    kind: z.literal("http"),
+    url,
+    authorization: secretRef.optional().describe("The whole Authorization header"),
+  }),
+  z.strictObject({
+    kind: z.literal("syslog"),
+    host: z.string().min(1),
+    port: z.int().min(1).max(65_535).default(514),
+    transport: z.enum(["udp", "tcp"]),
+  }),
+]);
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   public_url: origin.describe("The origin that clients reach; the agents' audiences start with it"),
@@ -147,6 +166,14 @@ export const configSchema = z.strictObject({
     .strictObject({
       segment_bytes_max: z.int().min(65_536).max(1_073_741_824).default(67_108_864),
       disk_free_bytes_min: z.int().min(0).max(1_099_511_627_776).default(268_435_456),
+      anchors: z
+        .array(anchorSchema)
+        .default([])
+        .describe("Where checkpoints go, so that a cut tail shows; on another system"),
+      without_anchor: z
+        .literal("accepted")
+        .optional()
+        .describe("Beyond loopback: that nobody else keeps a checkpoint is accepted"),
     })
     .prefault({}),
   isolation: z

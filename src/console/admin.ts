@@ -3,40 +3,15 @@
 import { z } from "zod";
 import type { Gate } from "../gate/gate.ts";
 import { Secret } from "../kernel/secret.ts";
+import type { Keyring } from "../ledger/keyring.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { Sealer } from "../ledger/mark.ts";
 import { NO_NARROWING } from "../policy/surface.ts";
+import { createAuditDesk, note } from "./audit-desk.ts";
 import type { Answer } from "./local.ts";
 import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
 import { askExplain, askSurface, askWho } from "./questions.ts";
 import type { House } from "./questions.ts";
-
-export const OUTCOMES = [
-  "ok",
-  "tool_error",
-  "refused",
-  "rate_limited",
-  "auth_failed",
-  "downstream_error",
-  "timeout",
-  "cancelled",
-  "drift",
-  "revoked",
-  "unknown",
-] as const;
-
-export const auditFilterSchema = z.strictObject({
-  user: z.string().min(1).optional(),
-  tool: z.string().min(1).optional(),
-  outcome: z.enum(OUTCOMES).optional(),
-  record: z.string().min(1).optional(),
-  from_ms: z.int().optional(),
-  to_ms: z.int().optional(),
-  session: z.string().min(1).optional(),
-  call_id: z.string().min(1).optional(),
-  agent: z.string().min(1).optional(),
-  limit: z.int().min(1).max(1000),
-  cursor: z.string().min(1).optional(),
-});
 
 const whoSchema = z.union([
   z.strictObject({ as: z.string().min(1) }),
@@ -53,7 +28,6 @@ const questions = {
     args: z.unknown().optional(),
   }),
   "/who": z.strictObject({ ...asked, tool: z.string() }),
-  "/audit": z.strictObject({ ...asked, filter: auditFilterSchema }),
   "/dry-run": z.strictObject({
     ...asked,
     agent: z.string(),
@@ -68,37 +42,35 @@ export interface AdminOptions {
   readonly house: () => House;
   readonly gate: Gate;
   readonly ledger: Ledger;
+  readonly sealer: Sealer;
+  readonly keyring: Keyring;
 }
 
 /** Answers the questions of the local socket. */
 export function createAdmin(options: AdminOptions): Answer {
+  const auditor = createAuditDesk(options);
   return async (path, body) => {
+    if (path in auditor) return auditor[path as keyof typeof auditor](body);
     if (!Object.hasOwn(questions, path)) throw new BadQuestion(`no such question: ${path}`);
     switch (path as keyof typeof questions) {
       case "/surface": {
         const { agent, who, os_user } = questions["/surface"].parse(body);
-        await note(options, "surface", os_user, { agent, who });
+        await note(options.ledger, "surface", os_user, { agent, who });
         return askSurface(options.house(), agent, someone(options.house(), who));
       }
       case "/explain": {
         const { agent, who, tool, args, os_user } = questions["/explain"].parse(body);
-        await note(options, "explain", os_user, { agent, who, tool });
+        await note(options.ledger, "explain", os_user, { agent, who, tool });
         return askExplain(options.house(), agent, someone(options.house(), who), tool, args);
       }
       case "/who": {
         const { tool, os_user } = questions["/who"].parse(body);
-        await note(options, "explain", os_user, { tool });
+        await note(options.ledger, "explain", os_user, { tool });
         return askWho(options.house(), tool);
-      }
-      case "/audit": {
-        const { filter, os_user } = questions["/audit"].parse(body);
-        // Reading the log is itself an event, written before the answer.
-        await note(options, "audit query", os_user, { filter });
-        return options.ledger.query(filter);
       }
       case "/dry-run": {
         const question = questions["/dry-run"].parse(body);
-        await note(options, "call --dry-run", question.os_user, { tool: question.tool });
+        await note(options.ledger, "call --dry-run", question.os_user, { tool: question.tool });
         return dryRun(options, question);
       }
     }
@@ -107,15 +79,6 @@ export function createAdmin(options: AdminOptions): Answer {
 
 function someone({ config }: House, who: z.infer<typeof whoSchema>) {
   return "as" in who ? personNamed(config, who.as) : personWithClaims(config, who.claims);
-}
-
-async function note(
-  { ledger }: AdminOptions,
-  verb: string,
-  os_user: string,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await ledger.event("operator", { verb, os_user, verified_by_issuer: false, ...detail });
 }
 
 async function dryRun(

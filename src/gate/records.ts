@@ -16,7 +16,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
   return {
     call_id: call.call_id,
     parent: null,
-    user: principal.name,
+    user: rooms.sealer.sealName(principal),
     subject: principal.subject,
     issuer: principal.issuer,
     tenant,
@@ -27,7 +27,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     session: session.id,
     // A name that nobody has may be anything: it is cut, and made printable.
     tool: tool?.name ?? printable(call.tool),
-    target: targetOf(call, progress),
+    target: targetOf(rooms, call, progress),
     args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, whoOf(call)),
     effects: tool === undefined ? null : { ...tool.effects },
     rule: progress.door?.rule ?? null,
@@ -56,11 +56,27 @@ function printable(name: string): string {
   return name.slice(0, TOOL_CHARS_MAX).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}");
 }
 
-function targetOf(call: CallContext, progress: Progress): string | null {
+function targetOf(rooms: Rooms, call: CallContext, progress: Progress): string | null {
   const target = progress.door?.tool.target;
   // Only arguments that passed their schema name a record.
   if (target === undefined || progress.request === undefined) return null;
-  return `${target.kind}:${String(call.args[target.argument])}`;
+  const value = call.args[target.argument];
+  if (progress.door?.tool.inputs.get(target.argument)?.ledger === "plain") {
+    return `${target.kind}:${String(value)}`;
+  }
+  // What may not be read in the arguments may not be read in the record's name either.
+  return `${target.kind}:${rooms.sealer.digestOf(whoOf(call).tenant, value)}`;
+}
+
+// A path that holds what is not readable is written as the tool's template.
+function downstreamOf(rooms: Rooms, progress: Progress): CallEnd["downstream"] {
+  const tool = progress.door?.tool;
+  const inPath = [...(tool?.inputs.values() ?? [])].filter((input) => input.in === "path");
+  if (tool === undefined || inPath.every((input) => input.ledger === "plain")) {
+    return [...progress.attempts];
+  }
+  const origin = rooms.config.connectors[tool.connector.name]?.origin ?? "";
+  return progress.attempts.map((attempt) => ({ ...attempt, url: origin + tool.path }));
 }
 
 export function intentOf(rooms: Rooms, call: CallContext, progress: Progress): Intent {
@@ -81,7 +97,7 @@ function endOf(
     error_code: refused?.code ?? null,
     duration_ms: rounded(rooms.clock.monotonic() - call.started_ms),
     steps: { who: rounded(call.entry.who_ms), ...progress.steps },
-    downstream: [...progress.attempts],
+    downstream: downstreamOf(rooms, progress),
     result:
       result === undefined || tool === undefined
         ? null

@@ -28,7 +28,8 @@ export function resourceMetadata(config: Config, name: string): Record<string, u
 
 function scopesOfAgent(config: Config, name: string): readonly string[] {
   const tokens = config.agents[name]?.tokens;
-  return tokens !== undefined && "scope" in tokens ? [tokens.scope] : [];
+  const scope = tokens !== undefined && "scope" in tokens ? tokens.scope : undefined;
+  return scope === undefined ? [] : [scope];
 }
 
 /**

@@ -130,7 +130,9 @@ export function agentsOf(
     if (agent.issuers !== undefined && !agent.issuers.includes(issuer)) return [];
     if (!audiences.includes(audienceOf(config, name, agent))) return [];
     const { tokens } = agent;
-    if ("scope" in tokens && !scopes.includes(tokens.scope)) return [];
+    if ("scope" in tokens && tokens.scope !== undefined && !scopes.includes(tokens.scope)) {
+      return [];
+    }
     if ("clients" in tokens && !tokens.clients.includes(client_id)) return [];
     return [name];
   });

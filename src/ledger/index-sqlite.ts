@@ -4,11 +4,11 @@ import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 import type { AuditRecord, Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
 import { AmbiguousUser, BadCursor } from "./query.ts";
-import type { AuditFilter, AuditPage, LedgerIndex } from "./query.ts";
+import type { AuditFilter, AuditPage, Identity, LedgerIndex } from "./query.ts";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS state (last INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS state (last INTEGER NOT NULL, log_id TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS calls (
     call_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, time_ms INTEGER NOT NULL,
     issuer TEXT NOT NULL, subject TEXT NOT NULL, user TEXT NOT NULL COLLATE NOCASE,
@@ -26,19 +26,32 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS orphans ON calls (call_id) WHERE outcome IS NULL;
 `;
 
-/** Opens or makes the index at `path`; ":memory:" for one that nobody keeps. */
-export function openSqliteIndex(path: string): LedgerIndex {
+/** The readable name in a line's `user`, where it can still be read. */
+export type NameOf = (user: unknown) => string | undefined;
+
+export const plainName: NameOf = (user) => (typeof user === "string" ? user : undefined);
+
+/**
+ * Opens or makes the index of the log `log_id` at `path`; ":memory:" for one that nobody keeps.
+ * What is found there of another log is forgotten.
+ */
+export function openSqliteIndex(path: string, log_id: string, nameOf: NameOf): LedgerIndex {
   const db = new DatabaseSync(path);
   if (path !== ":memory:") chmodSync(path, 0o600);
   // Derived data: after a crash it is caught up from the log, so speed may win here.
-  db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+  db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON");
   const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
   if (version !== SCHEMA_VERSION) {
     db.exec("DROP TABLE IF EXISTS calls; DROP TABLE IF EXISTS state");
     db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
   }
   db.exec(SCHEMA);
-  return new SqliteIndex(db);
+  const state = db.prepare("SELECT log_id FROM state").get();
+  if (state?.["log_id"] !== log_id) {
+    db.exec("DELETE FROM calls; DELETE FROM state");
+    db.prepare("INSERT INTO state (last, log_id) VALUES (0, ?)").run(log_id);
+  }
+  return new SqliteIndex(db, nameOf);
 }
 
 interface Person {
@@ -51,18 +64,18 @@ class SqliteIndex implements LedgerIndex {
   private readonly insert: StatementSync;
   private readonly end: StatementSync;
   private readonly remember: StatementSync;
+  private readonly nameOf: NameOf;
   last: number;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, nameOf: NameOf) {
     this.db = db;
+    this.nameOf = nameOf;
     this.insert = db.prepare(`INSERT OR REPLACE INTO calls
       (call_id, seq, time_ms, issuer, subject, user, agent, session, tool, target, outcome,
        facts, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.end = db.prepare("UPDATE calls SET outcome = ?, ending = ? WHERE call_id = ?");
     this.remember = db.prepare("UPDATE state SET last = ?");
-    const state = db.prepare("SELECT last FROM state").get();
-    if (state === undefined) db.exec("INSERT INTO state (last) VALUES (0)");
-    this.last = Number(state?.["last"] ?? 0);
+    this.last = Number(db.prepare("SELECT last FROM state").get()?.["last"]);
   }
 
   ingest(lines: readonly Line[]): void {
@@ -102,8 +115,9 @@ class SqliteIndex implements LedgerIndex {
   }
 
   private put(line: Line & (Intent | RefusalRecord), outcome: string | null, end: string | null) {
-    const { call_id, seq, issuer, subject, user, agent, session, tool, target } = line;
+    const { call_id, seq, issuer, subject, agent, session, tool, target } = line;
     const time_ms = Date.parse(line.time);
+    const user = this.nameOf(line.user) ?? "";
     const who = [issuer, subject, user, agent, session, tool, target];
     this.insert.run(call_id, seq, time_ms, ...who, outcome, JSON.stringify(factsOf(line)), end);
   }
@@ -117,7 +131,9 @@ class SqliteIndex implements LedgerIndex {
     const where = conditions.map(([sql]) => sql).join(" AND ") || "TRUE";
     const values = conditions.flatMap(([, ...given]) => given);
     const rows = this.db
-      .prepare(`SELECT seq, facts, ending FROM calls WHERE ${where} ORDER BY seq DESC LIMIT ?`)
+      .prepare(
+        `SELECT seq, user, facts, ending FROM calls WHERE ${where} ORDER BY seq DESC LIMIT ?`,
+      )
       .all(...values, filter.limit + 1);
     const page = rows.slice(0, filter.limit);
     const next = rows.length > filter.limit ? page.at(-1)?.["seq"] : undefined;
@@ -146,6 +162,27 @@ class SqliteIndex implements LedgerIndex {
     const [row] = found.values();
     if (row === undefined) return undefined;
     return { issuer: String(row["issuer"]), subject: String(row["subject"]) };
+  }
+
+  identities(user: string): readonly Identity[] {
+    const person = this.person(user);
+    if (person === undefined) return [];
+    const { issuer, subject } = person;
+    const tenants = this.db
+      .prepare(
+        "SELECT DISTINCT json_extract(facts, '$.tenant') AS tenant FROM calls " +
+          "WHERE subject = ? AND issuer = ?",
+      )
+      .all(subject, issuer);
+    return tenants.map((row) => ({ tenant: row["tenant"] as string | null, issuer, subject }));
+  }
+
+  forget({ issuer, subject }: Identity): void {
+    this.db
+      .prepare("UPDATE calls SET user = '' WHERE subject = ? AND issuer = ?")
+      .run(subject, issuer);
+    // Pages of the write-ahead file still hold what was overwritten.
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   orphans(): readonly string[] {
@@ -202,11 +239,12 @@ function seqOf(cursor: string): number {
   return Number(match[1]);
 }
 
-function factsOf(line: Line & (Intent | RefusalRecord)): Omit<AuditRecord, keyof Ending> {
-  const { call_id, parent, user, subject, issuer, tenant, roles, actor_chain } = line;
+// Without the name: it stands in a column of its own, from which it can be forgotten.
+function factsOf(line: Line & (Intent | RefusalRecord)): Omit<AuditRecord, keyof Ending | "user"> {
+  const { call_id, parent, subject, issuer, tenant, roles, actor_chain } = line;
   const { agent, client_id, session, tool, target, args, effects, rule, approved_by } = line;
   const { time, trace_id, isolation, policy, tool_hash } = line;
-  const who = { call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain };
+  const who = { call_id, parent, time, subject, issuer, tenant, roles, actor_chain };
   const what = { agent, client_id, session, tool, target, args, effects, rule, approved_by };
   return { ...who, ...what, trace_id, isolation, policy, tool_hash };
 }
@@ -240,14 +278,17 @@ const RUNNING = {
 } as const;
 
 interface Row {
+  readonly user: string;
   readonly facts: string;
   readonly ending: string | null;
 }
 
 function toRecord(row: unknown): AuditRecord {
-  const { facts, ending } = row as Row;
+  const { user: name, facts, ending } = row as Row;
   const end: unknown = ending === null ? RUNNING : JSON.parse(ending);
-  return inOrder({ ...(JSON.parse(facts) as object), ...(end as object) } as AuditRecord);
+  const known = JSON.parse(facts) as AuditRecord;
+  const user = name === "" ? known.subject : name;
+  return inOrder({ ...known, user, ...(end as object) });
 }
 
 // The order of INTERFACE, so that two readers see the same line.

@@ -2,18 +2,30 @@
 // No sink, no call: there is no constructor without a log to write to.
 import { join } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
-import { digestOf } from "../kernel/ids.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { createAnchoring } from "./anchor.ts";
+import type { Anchor } from "./anchor.ts";
+import { openCheckpointer } from "./checkpointer.ts";
+import type { Checkpointer } from "./checkpointer.ts";
+import { Coalescer } from "./coalescer.ts";
 import { IndexFollower } from "./follower.ts";
 import { openSqliteIndex } from "./index-sqlite.ts";
-import type { AuditFilter, AuditPage, LedgerIndex } from "./query.ts";
+import type { NameOf } from "./index-sqlite.ts";
+import type { AuditFilter, AuditPage, Identity, LedgerIndex } from "./query.ts";
 import type { Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
 import { recover, segmentsOf, walk } from "./segments.ts";
+import type { Tail } from "./segments.ts";
 import { Wal } from "./wal.ts";
-import { comparable } from "./seal.ts";
 import type { SegmentFile } from "./wal.ts";
 
 export interface LedgerOptions {
   readonly folder: string;
+  /** Where the signing key is kept, outside the ledger's folder. */
+  readonly keys_folder: string;
+  readonly anchors: readonly Anchor[];
+  readonly log: Logger;
+  /** Opens the names that are sealed in the lines. */
+  readonly nameOf: NameOf;
   /** Where the derived index is kept; not in the ledger's folder, which is evidence. */
   readonly index_file: string;
   readonly clock: Clock;
@@ -30,29 +42,47 @@ export interface Recovery {
 }
 
 const FILL_BATCH = 2000;
-const REPEATS_WRITTEN = 5;
-const REPEAT_WINDOW_MS = 10_000;
-const REPEAT_KEYS_MAX = 10_000;
-
-interface Repeats {
-  readonly until_ms: number;
-  written: number;
-  held: number;
-  last: RefusalRecord;
-}
+const COUNTED_EVERY_MS = 5000;
 
 /** Opens the log in `folder`, recovers it, and writes outcomes for calls that a crash cut off. */
 export async function openLedger(
   options: LedgerOptions,
 ): Promise<{ ledger: Ledger; recovery: Recovery }> {
-  const index = openSqliteIndex(options.index_file);
-  const tail = recover(options.folder, () => undefined);
-  // An index ahead of its log was derived from another one.
-  if (index.last > tail.seq) index.clear();
-  fill(index, options.folder);
-  const follower = new IndexFollower(index, (error) => wal.poison(error));
-  const wal = new Wal({ ...options, tail, onDurable: (batch) => follower.follow(batch) });
-  const ledger = new Ledger(wal, index, follower, options.clock);
+  const onFailed = (error: unknown): void => wal.poison(error);
+  const anchoring = createAnchoring({
+    ...options,
+    onChange: (state) => {
+      ledger.event("anchor", { ...state }).catch(onFailed);
+    },
+  });
+  const checkpointer = await openCheckpointer({
+    ledger_folder: options.folder,
+    keys_folder: options.keys_folder,
+    anchoring,
+    onFailed,
+  });
+  const index = openSqliteIndex(options.index_file, checkpointer.log_id, options.nameOf);
+  let tail: Tail;
+  try {
+    tail = recover(options.folder, {
+      leaf: (raw) => checkpointer.replay(raw),
+      durable_to: () => Math.max(index.last, checkpointer.known_size),
+    });
+    checkpointer.mustBeKnown();
+    fill(index, options.folder);
+  } catch (error) {
+    index.close();
+    await checkpointer.abandon();
+    throw error;
+  }
+  const follower = new IndexFollower(index, onFailed);
+  const onDurable = (lines: readonly Line[], leaves: readonly Buffer[]): void => {
+    checkpointer.follow(leaves);
+    follower.follow(lines);
+  };
+  const wal = new Wal({ ...options, tail, onDurable });
+  const { clock, folder } = options;
+  const ledger = new Ledger({ wal, index, follower, checkpointer, clock, folder });
   const orphans = index.orphans();
   for (const call_id of orphans) await ledger.outcome(unknownOutcome(call_id));
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
@@ -74,19 +104,34 @@ function unknownOutcome(call_id: string): OutcomeRecord {
   };
 }
 
+interface Parts {
+  readonly wal: Wal;
+  readonly index: LedgerIndex;
+  readonly follower: IndexFollower;
+  readonly checkpointer: Checkpointer;
+  readonly clock: Clock;
+  readonly folder: string;
+}
+
 export class Ledger {
   private readonly wal: Wal;
   private readonly index: LedgerIndex;
   private readonly follower: IndexFollower;
-  private readonly clock: Clock;
-  private readonly repeats = new Map<string, Repeats>();
+  private readonly checkpointer: Checkpointer;
+  private readonly coalescer: Coalescer;
+  private readonly folder: string;
+  private readonly timer: NodeJS.Timeout;
   private closing = false;
 
-  constructor(wal: Wal, index: LedgerIndex, follower: IndexFollower, clock: Clock) {
+  constructor({ wal, index, follower, checkpointer, clock, folder }: Parts) {
+    this.folder = folder;
     this.wal = wal;
     this.index = index;
     this.follower = follower;
-    this.clock = clock;
+    this.checkpointer = checkpointer;
+    this.coalescer = new Coalescer(clock);
+    // What was only counted is written when its window ends, asked or not.
+    this.timer = setInterval(() => void this.writeCounted(false), COUNTED_EVERY_MS).unref();
   }
 
   get healthy(): boolean {
@@ -104,63 +149,72 @@ export class Ledger {
     await this.wal.append(record);
   }
 
-  /** Durable; from the sixth identical refusal in ten seconds on, counted into one record. */
+  /** Durable, or counted into a record that will be: no loop fills the disk with refusals. */
   async refusal(record: RefusalRecord): Promise<void> {
-    const now = this.clock.monotonic();
-    await this.writeRepeats((repeats) => repeats.until_ms <= now);
-    const key = repeatKey(record);
-    const repeats = this.repeats.get(key);
-    if (repeats !== undefined && repeats.written >= REPEATS_WRITTEN) {
-      repeats.held++;
-      repeats.last = record;
-      return;
-    }
-    if (repeats !== undefined) repeats.written++;
-    else if (this.repeats.size < REPEAT_KEYS_MAX) {
-      const until_ms = now + REPEAT_WINDOW_MS;
-      this.repeats.set(key, { until_ms, written: 1, held: 0, last: record });
-    }
-    await this.wal.append(record);
+    await this.writeCounted(false);
+    if (this.coalescer.admits(record)) await this.wal.append(record);
   }
 
   async event(event: string, detail: Readonly<Record<string, unknown>>): Promise<void> {
     await this.wal.append({ kind: "event", event, detail });
   }
 
-  /** Writes what was only counted so far; called by a timer, a query and the end. */
-  async writeRepeats(which: (repeats: Repeats) => boolean = () => true): Promise<void> {
-    const due = [...this.repeats].filter(([, repeats]) => which(repeats));
-    for (const [key] of due) this.repeats.delete(key);
-    const counted = due.filter(([, { held }]) => held > 0);
-    await Promise.all(
-      counted.map(([, { last, held }]) => this.wal.append({ ...last, count: held })),
-    );
+  private async writeCounted(all: boolean): Promise<void> {
+    const counted = this.coalescer.counted(all);
+    // A failed append has stopped the server already, and says why.
+    await Promise.allSettled(counted.map((record) => this.wal.append(record)));
   }
 
   /** Newest first; says up to where it is complete. */
   async query(filter: AuditFilter): Promise<AuditPage> {
-    await this.writeRepeats();
+    await this.writeCounted(true);
     this.follower.catchUp();
     return this.index.query(filter);
   }
 
+  /** Whom a name means. Throws `AmbiguousUser`. */
+  identities(user: string): readonly Identity[] {
+    this.follower.catchUp();
+    return this.index.identities(user);
+  }
+
+  /** Takes a person's name out of the index; his records stay, by subject. */
+  forget(identity: Identity): void {
+    this.index.forget(identity);
+  }
+
+  /** Makes the index anew from the log. Resolves with how many records it holds then. */
+  reindex(): number {
+    this.follower.catchUp();
+    this.index.clear();
+    fill(this.index, this.folder);
+    return this.index.last;
+  }
+
+  /** A new signing key; the next checkpoint is signed by both and attests the change. */
+  async rotateKey(): Promise<string> {
+    const verifier = this.checkpointer.rotate();
+    await this.event("signing key rotated", { verifier });
+    return verifier;
+  }
+
   async close(): Promise<void> {
     this.closing = true;
-    await this.writeRepeats();
-    await this.wal.close();
-    this.follower.catchUp();
-    this.index.close();
+    clearInterval(this.timer);
+    await this.writeCounted(true);
+    try {
+      await this.wal.close();
+    } finally {
+      await this.checkpointer.close();
+      this.follower.catchUp();
+      this.index.close();
+    }
   }
 }
 
-function repeatKey(record: RefusalRecord): string {
-  const { session, tool, error_code, args } = record;
-  return digestOf(session, tool, error_code ?? "", comparable(args));
-}
-
 /** Reads a log that nobody writes, into an index that nobody keeps. */
-export function readLedger(folder: string): LedgerIndex {
-  const index = openSqliteIndex(":memory:");
+export function readLedger(folder: string, nameOf: NameOf): LedgerIndex {
+  const index = openSqliteIndex(":memory:", "a reader", nameOf);
   fill(index, folder);
   return index;
 }

@@ -28,6 +28,12 @@ export interface AuditPage {
   readonly complete_to: number;
 }
 
+export interface Identity {
+  readonly tenant: string | null;
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 /** A name that fits two people: the question is refused, and says who they are. */
 export class AmbiguousUser extends Error {
   override readonly name = "AmbiguousUser";
@@ -49,6 +55,10 @@ export interface LedgerIndex {
   readonly last: number;
   /** Newest first. Throws `AmbiguousUser` or `BadCursor`. */
   query(filter: AuditFilter): AuditPage;
+  /** Whom a name means, once per tenant; empty where nobody. Throws `AmbiguousUser`. */
+  identities(user: string): readonly Identity[];
+  /** Takes a person's readable name out of the index. */
+  forget(identity: Identity): void;
   /** Calls whose intent has no outcome. */
   orphans(): readonly string[];
   /** Forgets everything, to be filled again. */

@@ -15,7 +15,8 @@ export interface DownstreamRequest {
 export interface CallFacts {
   readonly call_id: string;
   readonly parent: string | null;
-  readonly user: string;
+  /** The readable name, sealed under the person's key: it goes when the key goes. */
+  readonly user: unknown;
   readonly subject: string;
   readonly issuer: string;
   readonly tenant: string | null;
@@ -87,6 +88,8 @@ export type Line = LineHead & LedgerRecord;
 
 /** One call with both its halves, in the order that people read it (INTERFACE, audit record). */
 export interface AuditRecord extends CallFacts, CallEnd {
+  /** The readable name where one is known, else the subject. */
+  readonly user: string;
   readonly time: string;
   readonly count?: number;
 }

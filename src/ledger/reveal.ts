@@ -45,3 +45,15 @@ function opened(value: unknown, path: string, sealer: Pick<Sealer, "reveal">): u
     ]),
   );
 }
+
+/** The readable name in a line's `user`; nothing where it was erased, or cannot be opened. */
+export function nameIn(user: unknown, sealer: Pick<Sealer, "reveal">): string | undefined {
+  if (typeof user === "string") return user;
+  if (!isSealed(user)) return undefined;
+  try {
+    const name = sealer.reveal(user, "/user");
+    return typeof name === "string" ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,6 +1,14 @@
 // Reading the segments: in order, byte for byte, with the chain checked on the way.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, truncateSync, openSync, fsyncSync, closeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
 import { FIRST_PREV } from "./record.ts";
 import type { Line } from "./record.ts";
@@ -63,6 +71,11 @@ export function walk(
         break;
       }
       const raw = bytes.subarray(start, end);
+      // Of a batch that no sync finished, a later page may be there without an earlier one.
+      if (i === paths.length - 1 && raw.includes(0)) {
+        cut_bytes = bytes.length - start;
+        break;
+      }
       leaf?.(raw);
       const line = parseLine(raw);
       const wrong = line === undefined ? "is not JSON" : chainFault(line, seq, prev);
@@ -106,22 +119,41 @@ function chainFault(line: Line, before: number, prev: string): string | undefine
   return undefined;
 }
 
-/** Makes the log writable again: cuts a torn last line; a damaged middle stops the start. */
-export function recover(folder: string, visit: (line: Line) => void): Tail {
+export interface Recovering {
+  /** Sees each line. */
+  readonly visit?: (line: Line) => void;
+  /** Sees each line's bytes, without the newline. */
+  readonly leaf?: (raw: Buffer) => void;
+  /** What is known to have been durable: nothing up to here may be missing or cut. */
+  readonly durable_to: () => number;
+}
+
+/** Makes the log writable again: cuts a torn end; a damaged middle stops the start. */
+export function recover(folder: string, { visit, leaf, durable_to }: Recovering): Tail {
   const problems: ChainProblem[] = [];
-  const tail = walk(segmentsOf(folder), visit, (problem) => problems.push(problem));
+  const paths = segmentsOf(folder);
+  const tail = walk(paths, visit ?? (() => undefined), (p) => problems.push(p), leaf);
   const [first] = problems;
-  if (first !== undefined) {
-    throw new LedgerDamaged(
-      `${first.file}:${first.line} ${first.message}. The log was changed or lost; ` +
-        "restore it from a copy, or move the folder aside and keep it as evidence",
-    );
+  if (first !== undefined) throw damaged(`${first.file}:${first.line} ${first.message}`);
+  if (tail.seq < durable_to()) {
+    throw damaged(`${folder} ends at record ${tail.seq}, and ${durable_to()} were durable`);
   }
-  if (tail.cut_bytes > 0 && tail.path !== undefined) {
-    truncateSync(tail.path, tail.size);
-    const fd = openSync(tail.path, "r");
-    fsyncSync(fd);
-    closeSync(fd);
-  }
+  if (tail.path !== undefined) cutAfter(tail.path, tail.size);
   return tail;
+}
+
+function damaged(what: string): LedgerDamaged {
+  return new LedgerDamaged(
+    `${what}. The log was changed or lost; restore it from a copy, or accept the loss with ` +
+      "`audit repair --accept-loss`, which keeps the damaged files as evidence",
+  );
+}
+
+// A torn end, and the padding of a segment that was open when the process died.
+function cutAfter(path: string, size: number): void {
+  if (statSync(path).size === size) return;
+  truncateSync(path, size);
+  const fd = openSync(path, "r");
+  fsyncSync(fd);
+  closeSync(fd);
 }

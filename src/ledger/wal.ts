@@ -1,8 +1,7 @@
 // The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
-// Deepened by the ledger's own issue (preallocation, checkpoints) behind this same face.
 import { hash } from "node:crypto";
-import { fdatasync, write } from "node:fs";
-import { open, statfs } from "node:fs/promises";
+import { constants, fdatasync, write } from "node:fs";
+import { open, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "../kernel/clock.ts";
@@ -24,8 +23,8 @@ export interface WalOptions {
   readonly segment_bytes_max: number;
   readonly disk_free_bytes_min: number;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
-  /** Told once of each batch, after it is durable. */
-  readonly onDurable: (lines: readonly Line[]) => void;
+  /** Told once of each batch, after it is durable; `leaves` are the lines' bytes, no newline. */
+  readonly onDurable: (lines: readonly Line[], leaves: readonly Buffer[]) => void;
   /** A write or sync failed: the log is poisoned, is never retried, and the server must stop. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -50,6 +49,7 @@ export class Wal {
   private queue: Waiting[] = [];
   private writing: Promise<void> | undefined;
   private failed: Error | undefined;
+  private inode: number | undefined;
   private room = { asked_at_ms: Number.NEGATIVE_INFINITY, enough: true };
 
   constructor(options: WalOptions) {
@@ -79,8 +79,20 @@ export class Wal {
         asked_at_ms: now,
         enough: bavail * bsize >= this.options.disk_free_bytes_min,
       };
+      await this.mustBeInPlace();
     }
     return this.room.enough;
+  }
+
+  // Writing on into a file that nobody can find any more would be durable, and lost.
+  private async mustBeInPlace(): Promise<void> {
+    const { path, inode } = this;
+    if (path === undefined || inode === undefined) return;
+    const found = await stat(path).catch(() => undefined);
+    if (path !== this.path || found?.ino === inode) return;
+    const gone = new Error(`${path} was removed or replaced while it was written`);
+    this.poison(gone);
+    throw gone;
   }
 
   /** Resolves only when the record is durable; rejects when it may not be. */
@@ -126,7 +138,11 @@ export class Wal {
       return this.fail(error, batch);
     }
     for (const waiting of batch) waiting.resolve();
-    this.options.onDurable(batch.map((waiting) => waiting.line));
+    const leaves = batch.map(({ bytes }) => bytes.subarray(0, -1));
+    this.options.onDurable(
+      batch.map(({ line }) => line),
+      leaves,
+    );
   }
 
   /** Ends the log as a failed write does: what is derived from it cannot follow any more. */
@@ -151,18 +167,37 @@ export class Wal {
       this.size = 0;
     }
     this.file = await this.openSegment(this.path);
+    this.inode = (await stat(this.path).catch(() => undefined))?.ino;
     return this.file;
   }
 }
 
-/** A segment as a file: appended to, and durable after `fdatasync`. */
+// Zeros are written ahead and synced once, so that a record's own sync moves no file size.
+const AHEAD_BYTES = 1_048_576;
+const AHEAD = Buffer.alloc(AHEAD_BYTES);
+
+/** A segment as a file: room is made ahead, and what was appended is durable after `fdatasync`. */
 export async function openSegmentFile(path: string): Promise<SegmentFile> {
-  const handle = await open(path, "a", 0o600);
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   await syncFolder(join(path, ".."));
+  let end = (await handle.stat()).size;
+  let room_until = end;
+  const makeRoom = async (): Promise<void> => {
+    await writeAll(handle.fd, AHEAD, room_until);
+    await handle.sync();
+    room_until += AHEAD_BYTES;
+  };
   return {
-    append: (bytes) => writeAll(handle.fd, bytes),
+    async append(bytes) {
+      while (end + bytes.length > room_until) await makeRoom();
+      await writeAll(handle.fd, bytes, end);
+      end += bytes.length;
+    },
     sync: () => dataSync(handle.fd),
-    close: () => handle.close(),
+    async close() {
+      await handle.truncate(end);
+      await handle.close();
+    },
   };
 }
 
@@ -170,9 +205,10 @@ export async function openSegmentFile(path: string): Promise<SegmentFile> {
 const writeSome = promisify(write);
 const dataSync = promisify(fdatasync);
 
-async function writeAll(fd: number, bytes: Buffer): Promise<void> {
+async function writeAll(fd: number, bytes: Buffer, at: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await writeSome(fd, bytes, done);
+    const left = bytes.length - done;
+    const { bytesWritten } = await writeSome(fd, bytes, done, left, at + done);
     done += bytesWritten;
   }
 }

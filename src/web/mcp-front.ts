@@ -9,7 +9,7 @@ import { BoundedLog } from "../telemetry/bounded-log.ts";
 import { parseBody, readBody } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";
 import { refuse, refuseParse, respond } from "./respond.ts";
-import type { WebOptions } from "./server.ts";
+import type { WebOptions } from "./options.ts";
 
 export class McpFront {
   private readonly options: WebOptions;

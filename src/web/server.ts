@@ -3,31 +3,17 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Config } from "../config/load.ts";
-import type { Gate } from "../gate/gate.ts";
-import type { Clock } from "../kernel/clock.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import type { McpEndpoint } from "../mcp/endpoint.ts";
-import type { Logger } from "../telemetry/log.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
 import { createGuards, mayReadMetrics } from "./guards.ts";
 import type { Guards } from "./guards.ts";
 import { McpFront } from "./mcp-front.ts";
+import type { WebOptions } from "./options.ts";
 import { createPages } from "./pages.ts";
 import { refuse, respond, sendJson } from "./respond.ts";
 
 const HEADER_BYTES_MAX = 98_304;
 const MCP_PATH = /^\/mcp\/([a-z][a-z0-9_-]{0,47})$/;
-
-export interface WebOptions {
-  readonly config: Config;
-  readonly gate: Gate;
-  readonly mcp: McpEndpoint;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  readonly clock: Clock;
-  readonly ready: () => boolean;
-}
 
 export interface Web {
   /** Resolves with the port when connections are accepted. */

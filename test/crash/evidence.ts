@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSqliteIndex } from "../../src/ledger/index-sqlite.ts";
+import { openSqliteIndex, plainName } from "../../src/ledger/index-sqlite.ts";
 import { ledgerIndexFile, readLedger } from "../../src/ledger/ledger.ts";
 import type { AuditRecord, Line } from "../../src/ledger/record.ts";
 
@@ -55,7 +55,7 @@ export class Evidence {
     let rest = "";
     for (const segment of this.segments()) {
       if (rest !== "") breaks.push(`bytes without a line before ${segment}`);
-      const texts = readFileSync(segment, "utf8").split("\n");
+      const texts = readFileSync(segment, "utf8").replace(/\0+$/, "").split("\n");
       rest = texts.pop() ?? "";
       for (const text of texts) {
         const line = JSON.parse(text) as Line;
@@ -78,8 +78,8 @@ export class Evidence {
 
   /** The index that the core keeps, and one that is made anew from the log. */
   indexes(): { kept: readonly AuditRecord[]; rebuilt: readonly AuditRecord[] } {
-    const kept = openSqliteIndex(ledgerIndexFile(this.data));
-    const rebuilt = readLedger(this.ledger);
+    const kept = openSqliteIndex(ledgerIndexFile(this.data), "a test", plainName);
+    const rebuilt = readLedger(this.ledger, plainName);
     try {
       const all = { limit: 1_000_000 };
       return { kept: kept.query(all).records, rebuilt: rebuilt.query(all).records };

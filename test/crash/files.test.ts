@@ -1,5 +1,12 @@
 // What a start does with files that a crash, or a hand, has left in the data folder.
-import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { afterAll, beforeAll, expect } from "vitest";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { doorless } from "../interop/command.ts";
@@ -8,7 +15,7 @@ import { verifies } from "../verifies.ts";
 import { openCrashHouse } from "./house.ts";
 import type { CrashHouse } from "./house.ts";
 
-const TORN_BYTES = 17;
+const TORN = '{"v":1,"seq":9999';
 
 let house: CrashHouse;
 let segment: string;
@@ -44,25 +51,32 @@ verifies(
   "a torn last line is cut off at the start, and the log, the ledger and verify say so",
   async () => {
     const whole = house.evidence.log();
-    const last = readFileSync(segment, "utf8").trimEnd().split("\n").at(-1) ?? "";
-    const left = Buffer.byteLength(last) + 1 - TORN_BYTES;
-    const tear = (): void => truncateSync(segment, statSync(segment).size - TORN_BYTES);
-    await withLog(tear, async () => {
-      const torn = verifyLedger(house.evidence.ledger);
-      expect(torn.intact).toBe(false);
-      expect(torn.problems[0]?.message).toContain(`ends in ${left} bytes that are no line`);
-      const core = await house.start();
-      await core.stop();
-      expect(core.stderr()).toContain("the last run ended abruptly");
-      expect(core.stderr()).toContain(`"cut_bytes":${left}`);
-      const after = house.evidence.log();
-      expect(after.breaks).toEqual([]);
-      const recovered = after.lines[whole.lines.length - 1];
-      expect(recovered).toMatchObject({ event: "recovered", detail: { cut_bytes: left } });
-      expect(verifyLedger(house.evidence.ledger).intact).toBe(true);
-    });
+    // What a batch leaves that no sync finished: the beginning of a line.
+    const left = TORN.length;
+    appendFileSync(segment, TORN);
+    const torn = verifyLedger(house.evidence.ledger);
+    expect(torn.intact).toBe(false);
+    expect(torn.problems[0]?.message).toContain(`ends in ${left} bytes that are no line`);
+    const core = await house.start();
+    await core.stop();
+    expect(core.stderr()).toContain("the last run ended abruptly");
+    expect(core.stderr()).toContain(`"cut_bytes":${left}`);
+    const after = house.evidence.log();
+    expect(after.breaks).toEqual([]);
+    const recovered = after.lines[whole.lines.length];
+    expect(recovered).toMatchObject({ event: "recovered", detail: { cut_bytes: left } });
+    expect(verifyLedger(house.evidence.ledger).intact).toBe(true);
   },
 );
+
+verifies("ledger.chain", "a durable record that is gone stops the start", async () => {
+  const cut = (): void => truncateSync(segment, statSync(segment).size - 17);
+  await withLog(cut, async () => {
+    const { code, stderr } = await doorless(["start", "--config", plain]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("were durable");
+  });
+});
 
 verifies(
   "ledger.chain",
@@ -94,7 +108,8 @@ verifies("ledger.chain", "bytes that are no record, in the middle, stop the star
   await withLog(overwrite, async () => {
     const { code, stderr } = await doorless(["start", "--config", plain]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`${segment}:1 is not JSON`);
+    // A hole is where a torn end would be, were there not records that are known to be durable.
+    expect(stderr).toContain("were durable");
   });
 });
 

@@ -181,6 +181,7 @@ verifies(
       }
     }
   },
+  { timeout_ms: 60_000 },
 );
 
 function chunks<T>(all: readonly T[], size: number): T[][] {

@@ -44,6 +44,7 @@ beforeAll(async () => {
       .replaceAll("https://agents.example.com", url)
       .replaceAll("https://login.example.com", provider.issuer)
       .replaceAll('"https://api.example.com"', JSON.stringify(api.origin))
+      .replace("/mnt/audit/doorless/checkpoints", join(folder, "checkpoints"))
       .replace('"port": 8080', `"port": ${port}`)
       .replace('"claims":', '"allow_private_addresses": true,\n      "claims":')
       .replace('"origin":', '"allow_private_addresses": true,\n      "origin":');

@@ -1,6 +1,6 @@
 // An audit record: its keys and their order, as INTERFACE lists them.
 import { expect } from "vitest";
-import { OUTCOMES } from "../../src/console/admin.ts";
+import { OUTCOMES } from "../../src/console/audit-desk.ts";
 import { verifies } from "../verifies.ts";
 import { call, intent, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
 

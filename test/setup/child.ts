@@ -27,7 +27,7 @@ export interface ChildOptions {
 }
 
 /** The program ended before it was ready. */
-export class ChildFailed extends Error {
+class ChildFailed extends Error {
   override readonly name = "ChildFailed";
 }
 

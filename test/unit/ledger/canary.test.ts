@@ -194,6 +194,6 @@ test("identical refusals are counted although they seal their arguments anew", a
   }
   const other = sealer.args(tool.inputs, { sealed_text: "another note" }, MIA);
   await ledger.refusal(refusalOf("r1001", { args: other }));
-  await ledger.writeRepeats();
+  await ledger.query({ limit: 1 });
   expect(linesOf(folder).map((line) => line["count"])).toEqual([1, 1, 1, 1, 1, 1, 995]);
 });

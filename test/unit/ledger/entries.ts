@@ -1,8 +1,10 @@
 // Records as the gate writes them, a clock that tests move, and a disk that tests hold back.
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { createLogger } from "../../../src/telemetry/log.ts";
 import { onTestFinished } from "vitest";
 import type { Clock } from "../../../src/kernel/clock.ts";
+import { plainName } from "../../../src/ledger/index-sqlite.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import type { Ledger, LedgerOptions, Recovery } from "../../../src/ledger/ledger.ts";
 import type {
@@ -102,6 +104,10 @@ export async function opened(
   const clock = options.clock ?? testClock();
   const { ledger, recovery } = await openLedger({
     folder,
+    keys_folder: `${folder}-keys`,
+    anchors: [],
+    log: createLogger("silent"),
+    nameOf: plainName,
     index_file: ":memory:",
     segment_bytes_max: 1_000_000,
     disk_free_bytes_min: 0,
@@ -109,7 +115,10 @@ export async function opened(
     ...options,
     clock,
   });
-  onTestFinished(() => ledger.close().catch(() => undefined));
+  onTestFinished(async () => {
+    await ledger.close().catch(() => undefined);
+    rmSync(`${folder}-keys`, { recursive: true, force: true });
+  });
   return { ledger, recovery, folder, clock, fatal };
 }
 
@@ -120,9 +129,12 @@ export async function call(ledger: Ledger, id: string, changes: Partial<CallFact
 }
 
 export function textOf(folder: string): string {
-  return segmentsOf(folder)
-    .map((path) => readFileSync(path, "utf8"))
-    .join("");
+  return (
+    segmentsOf(folder)
+      // What is open has room made ahead.
+      .map((path) => readFileSync(path, "utf8").replaceAll("\0", ""))
+      .join("")
+  );
 }
 
 export function linesOf(folder: string): Record<string, unknown>[] {

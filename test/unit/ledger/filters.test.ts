@@ -1,6 +1,6 @@
 // Every question that `audit query` can ask, and pages that are whole and do not overlap.
 import { beforeAll, describe, expect, test } from "vitest";
-import { openSqliteIndex } from "../../../src/ledger/index-sqlite.ts";
+import { openSqliteIndex, plainName } from "../../../src/ledger/index-sqlite.ts";
 import { AmbiguousUser, BadCursor } from "../../../src/ledger/query.ts";
 import type { AuditFilter, LedgerIndex } from "../../../src/ledger/query.ts";
 import { FIRST_PREV } from "../../../src/ledger/record.ts";
@@ -21,7 +21,7 @@ let index: LedgerIndex;
 
 /** Forty calls, one an hour: who, through what, and how they ended goes round at its own pace. */
 beforeAll(() => {
-  index = openSqliteIndex(":memory:");
+  index = openSqliteIndex(":memory:", "a test", plainName);
   const lines: Line[] = [];
   const add = (record: object, hour: number): void => {
     const time = new Date(START + hour * 3_600_000).toISOString();
@@ -117,7 +117,7 @@ describe("pages", () => {
   }
 
   verifies("ledger.filters", "a cursor goes on where it stood, whatever came since", () => {
-    const own = openSqliteIndex(":memory:");
+    const own = openSqliteIndex(":memory:", "a test", plainName);
     const line = (seq: number): Line => ({
       v: 1,
       seq,

@@ -1,7 +1,7 @@
 // The index behind the log: how far, and what a question and a failure make of that.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { IndexFollower } from "../../../src/ledger/follower.ts";
-import { openSqliteIndex } from "../../../src/ledger/index-sqlite.ts";
+import { openSqliteIndex, plainName } from "../../../src/ledger/index-sqlite.ts";
 import type { Line } from "../../../src/ledger/record.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -13,7 +13,7 @@ function event(seq: number): Line {
 }
 
 test("it is caught up after a tenth of a second, in one go", () => {
-  const index = openSqliteIndex(":memory:");
+  const index = openSqliteIndex(":memory:", "a test", plainName);
   const follower = new IndexFollower(index, () => undefined);
   follower.follow([event(1)]);
   follower.follow([event(2), event(3)]);
@@ -23,7 +23,7 @@ test("it is caught up after a tenth of a second, in one go", () => {
 });
 
 test("many lines are not waited with", () => {
-  const index = openSqliteIndex(":memory:");
+  const index = openSqliteIndex(":memory:", "a test", plainName);
   const follower = new IndexFollower(index, () => undefined);
   follower.follow(Array.from({ length: 256 }, (_, i) => event(i + 1)));
   expect(index.last).toBe(256);
@@ -31,7 +31,7 @@ test("many lines are not waited with", () => {
 });
 
 test("a question lets it catch up at once", () => {
-  const index = openSqliteIndex(":memory:");
+  const index = openSqliteIndex(":memory:", "a test", plainName);
   const follower = new IndexFollower(index, () => undefined);
   follower.follow([event(1)]);
   follower.catchUp();
@@ -39,7 +39,7 @@ test("a question lets it catch up at once", () => {
 });
 
 test("after a failure nothing follows, so that a start finds what is missing", () => {
-  const index = openSqliteIndex(":memory:");
+  const index = openSqliteIndex(":memory:", "a test", plainName);
   const failures: unknown[] = [];
   const failing = {
     ...index,

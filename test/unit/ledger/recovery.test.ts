@@ -1,4 +1,5 @@
 // A start after a crash: what is cut, what is refused, and what happens to calls that were running.
+import { plainName } from "../../../src/ledger/index-sqlite.ts";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
@@ -107,7 +108,7 @@ describe("the index", () => {
     await ledger.intent(intent("running"));
     const followed = await ledger.query({ limit: 1000 });
     await ledger.close();
-    const rebuilt = readLedger(folder);
+    const rebuilt = readLedger(folder, plainName);
     expect(rebuilt.query({ limit: 1000 })).toEqual(followed);
     expect(followed.records).toHaveLength(31);
     rebuilt.close();

@@ -1,0 +1,65 @@
+// `audit export`: the records as JSON lines, or as CSV that no spreadsheet executes.
+import { FILTER_HELP, FILTER_OPTIONS, filterOf, query } from "./audit.ts";
+import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { EXIT, print, printJson } from "./output.ts";
+import { usageError, wordsOf } from "./verb.ts";
+import type { Verb } from "./verb.ts";
+
+const PAGE = 500;
+const COLUMNS = [
+  "time",
+  "call_id",
+  "user",
+  "subject",
+  "issuer",
+  "tenant",
+  "agent",
+  "client_id",
+  "session",
+  "tool",
+  "target",
+  "args",
+  "outcome",
+  "effect",
+  "error_code",
+  "duration_ms",
+  "trace_id",
+] as const;
+
+export const auditExport: Verb = {
+  name: "audit export",
+  usage: "audit export --format jsonl|csv [the filters of audit query]",
+  summary: "the records as JSON lines or CSV, newest first",
+  help: ["--format F      jsonl or csv", ...FILTER_HELP, ...CORE_HELP],
+  options: { ...CORE_OPTIONS, ...FILTER_OPTIONS, format: { type: "string" } },
+  async run(given) {
+    wordsOf(auditExport, given);
+    const format = given.text("format");
+    if (format !== "jsonl" && format !== "csv") {
+      throw usageError(auditExport, "--format is jsonl or csv");
+    }
+    const place = placeOf(given);
+    let filter = filterOf(auditExport, given, PAGE);
+    if (format === "csv") print(COLUMNS.join(","));
+    for (;;) {
+      const page = await query(place, "audit export", filter);
+      for (const record of page.records) {
+        if (format === "jsonl") printJson(record);
+        else print(COLUMNS.map((column) => csvCell(record[column])).join(","));
+      }
+      if (page.cursor === undefined || given.text("limit") !== undefined) return EXIT.ok;
+      filter = { ...filter, cursor: page.cursor };
+    }
+  },
+};
+
+/**
+ * One cell, quoted (RFC 4180 section 2). Text that a spreadsheet would take for a formula gets an
+ * apostrophe before it (OWASP, CSV injection).
+ */
+export function csvCell(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return `"${inert.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,116 @@
+// What operators ask of the ledger: read it, look behind a seal, erase a person, rotate its key.
+// Each question is an event, durable before it is answered; reading the log is one too.
+import { z } from "zod";
+import type { Keyring } from "../ledger/keyring.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Sealer } from "../ledger/mark.ts";
+import type { Identity } from "../ledger/query.ts";
+import { revealRecord } from "../ledger/reveal.ts";
+import { BadQuestion } from "./people.ts";
+
+export const OUTCOMES = [
+  "ok",
+  "tool_error",
+  "refused",
+  "rate_limited",
+  "auth_failed",
+  "downstream_error",
+  "timeout",
+  "cancelled",
+  "drift",
+  "revoked",
+  "unknown",
+] as const;
+
+export const auditFilterSchema = z.strictObject({
+  user: z.string().min(1).optional(),
+  tool: z.string().min(1).optional(),
+  outcome: z.enum(OUTCOMES).optional(),
+  record: z.string().min(1).optional(),
+  from_ms: z.int().optional(),
+  to_ms: z.int().optional(),
+  session: z.string().min(1).optional(),
+  call_id: z.string().min(1).optional(),
+  agent: z.string().min(1).optional(),
+  limit: z.int().min(1).max(1000),
+  cursor: z.string().min(1).optional(),
+});
+
+const asked = { os_user: z.string().max(100) };
+const reason = z.string().trim().min(3, "say why, in a few words").max(500);
+
+/** Records what an operator does; the provider vouches for no operating-system user. */
+export async function note(
+  ledger: Ledger,
+  verb: string,
+  os_user: string,
+  detail: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await ledger.event("operator", { verb, os_user, verified_by_issuer: false, ...detail });
+}
+
+export interface AuditDeskOptions {
+  readonly ledger: Ledger;
+  readonly sealer: Sealer;
+  readonly keyring: Keyring;
+}
+
+const schemas = {
+  query: z.strictObject({ ...asked, verb: z.string().max(40), filter: auditFilterSchema }),
+  reveal: z.strictObject({ ...asked, call_id: z.string().min(1), reason }),
+  hash: z.strictObject({ ...asked, tenant: z.string().min(1).optional(), value: z.string() }),
+  plain: z.strictObject(asked),
+  erase: z.strictObject({ ...asked, subject: z.string().min(1), reason }),
+};
+
+/** The questions, by their path on the local socket. */
+export function createAuditDesk({ ledger, sealer, keyring }: AuditDeskOptions) {
+  return {
+    async "/audit"(body: unknown) {
+      const { verb, filter, os_user } = schemas.query.parse(body);
+      // A name that is asked for is personal data here, too.
+      const user = filter.user === undefined ? {} : { user: sealer.digestOf(null, filter.user) };
+      await note(ledger, verb, os_user, { filter: { ...filter, ...user } });
+      return ledger.query(filter);
+    },
+    async "/audit/reveal"(body: unknown) {
+      const { call_id, reason: why, os_user } = schemas.reveal.parse(body);
+      await note(ledger, "audit show --reveal", os_user, { call_id, reason: why });
+      const [record] = (await ledger.query({ call_id, limit: 1 })).records;
+      return { record: record === undefined ? null : revealRecord(record, sealer) };
+    },
+    async "/audit/hash"(body: unknown) {
+      const { tenant, value, os_user } = schemas.hash.parse(body);
+      await note(ledger, "audit hash", os_user, { tenant: tenant ?? null });
+      return { digest: sealer.digestOf(tenant ?? null, value) };
+    },
+    async "/audit/reindex"(body: unknown) {
+      const { os_user } = schemas.plain.parse(body);
+      await note(ledger, "audit reindex", os_user, {});
+      return { records: ledger.reindex() };
+    },
+    async "/audit/erase"(body: unknown) {
+      const { subject, reason: why, os_user } = schemas.erase.parse(body);
+      const identities = ledger.identities(subject);
+      if (identities.length === 0) throw new BadQuestion(`nobody is called ${subject} in the log`);
+      const held = identities.filter((identity) => keyring.holdOn(identity) !== undefined);
+      if (held.length > 0) throw new BadQuestion(`${subject} is under a legal hold`);
+      await note(ledger, "audit erase", os_user, { identities, reason: why });
+      return { erased: identities.map((identity) => eraseOne(identity, { ledger, keyring })) };
+    },
+    async "/keys/rotate"(body: unknown) {
+      const { os_user } = schemas.plain.parse(body);
+      await note(ledger, "keys rotate", os_user, {});
+      return { verifier: await ledger.rotateKey() };
+    },
+  };
+}
+
+function eraseOne(
+  identity: Identity,
+  { ledger, keyring }: Pick<AuditDeskOptions, "ledger" | "keyring">,
+) {
+  const key = keyring.erase(identity);
+  ledger.forget(identity);
+  return { ...identity, key };
+}

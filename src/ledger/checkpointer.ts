@@ -1,0 +1,138 @@
+// Checkpoints of a living log: the Merkle tree follows what is durable, and about once a second
+// its root is signed, kept beside the log, and handed to the anchors.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Anchoring } from "./anchor.ts";
+import { signCheckpoint } from "./checkpoint.ts";
+import type { SigningKeys } from "./checkpoint.ts";
+import { openCheckpointLog } from "./checkpoint-log.ts";
+import type { CheckpointLog } from "./checkpoint-log.ts";
+import { MerkleTree } from "./merkle.ts";
+import { LedgerDamaged } from "./segments.ts";
+import { forgetFormerKey, openSigningKey, publishKeys, rotateSigningKey } from "./signing-key.ts";
+
+const EVERY_MS = 1000;
+const EVERY_RECORDS = 1000;
+const LOG_ID = "log_id";
+
+export interface CheckpointerOptions {
+  readonly ledger_folder: string;
+  readonly keys_folder: string;
+  readonly anchoring: Anchoring;
+  /** A checkpoint could not be kept: like a failed write of the log itself. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** Names this log for ever: made with it, and part of every checkpoint's origin. */
+function openLogId(folder: string): string {
+  const file = join(folder, LOG_ID);
+  if (!existsSync(file)) {
+    const id = randomBytes(8).toString("hex");
+    writeFileSync(file, `${id}\n`, { mode: 0o600, flag: "wx", flush: true });
+  }
+  return readFileSync(file, "utf8").trim();
+}
+
+/** Opens what is kept of the log's checkpoints, before the log itself is read. */
+export async function openCheckpointer(options: CheckpointerOptions): Promise<Checkpointer> {
+  const log_id = openLogId(options.ledger_folder);
+  const keys = openSigningKey(options.keys_folder, log_id);
+  publishKeys(options.keys_folder, options.ledger_folder);
+  const log = await openCheckpointLog(options.ledger_folder);
+  return new Checkpointer(options, log_id, keys, log);
+}
+
+export class Checkpointer {
+  readonly log_id: string;
+  /** Records that the newest kept checkpoint covers. */
+  readonly known_size: number;
+  private readonly options: CheckpointerOptions;
+  private keys: SigningKeys;
+  private readonly log: CheckpointLog;
+  private readonly tree = MerkleTree.empty();
+  private readonly known_root: Buffer | undefined;
+  private is_known: boolean;
+  private signed_size: number;
+  private signing: Promise<void> = Promise.resolve();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(options: CheckpointerOptions, log_id: string, keys: SigningKeys, log: CheckpointLog) {
+    this.options = options;
+    this.log_id = log_id;
+    this.keys = keys;
+    this.log = log;
+    this.known_size = log.last?.checkpoint.size ?? 0;
+    this.known_root = log.last?.checkpoint.root;
+    this.is_known = log.last === undefined;
+    this.signed_size = this.known_size;
+    if (log.last !== undefined) options.anchoring.push(log.last.note);
+  }
+
+  /** A line that was on disk at the start. */
+  replay(leaf: Buffer): void {
+    this.tree.append(leaf);
+    if (this.tree.size !== this.known_size) return;
+    this.is_known = this.known_root?.equals(this.tree.root()) === true;
+  }
+
+  /** After the last replay: throws where the log is not the one that was signed. */
+  mustBeKnown(): void {
+    if (this.is_known) return;
+    throw new LedgerDamaged(
+      `the first ${this.known_size} records are not those that their checkpoint was signed for. ` +
+        "Restore the log from a copy; `audit verify` says what differs",
+    );
+  }
+
+  /** Lines that became durable, in their order. */
+  follow(leaves: readonly Buffer[]): void {
+    for (const leaf of leaves) this.tree.append(leaf);
+    if (this.tree.size - this.signed_size >= EVERY_RECORDS) this.sign();
+    else this.timer ??= setTimeout(() => this.sign(), EVERY_MS).unref();
+  }
+
+  /** Replaces the signing key; returns the new verifier key. Throws where one is under way. */
+  rotate(): string {
+    this.keys = rotateSigningKey(this.options.keys_folder, this.log_id);
+    publishKeys(this.options.keys_folder, this.options.ledger_folder);
+    return this.keys.current.verifier.text;
+  }
+
+  /** Signs what is durable now; one after the other. */
+  private sign(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { size } = this.tree;
+    if (size <= this.signed_size) return;
+    this.signed_size = size;
+    const note = signCheckpoint(this.keys, { log_id: this.log_id, size, root: this.tree.root() });
+    const attested = this.keys.former !== undefined;
+    if (attested) this.keys = { current: this.keys.current };
+    this.signing = this.signing.then(() => this.keep(note, attested));
+  }
+
+  private async keep(note: string, attested: boolean): Promise<void> {
+    try {
+      await this.log.append(note);
+      if (attested) forgetFormerKey(this.options.keys_folder);
+      this.options.anchoring.push(note);
+    } catch (error) {
+      this.options.onFailed(error);
+    }
+  }
+
+  /** Signs what is durable, once more. */
+  async close(): Promise<void> {
+    this.sign();
+    await this.abandon();
+  }
+
+  /** Ends without a word about the log: it did not open, and must not look signed. */
+  async abandon(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.signing;
+    await this.options.anchoring.close();
+    await this.log.close();
+  }
+}

@@ -1,0 +1,17 @@
+// What the HTTP front is given by the composition root.
+import type { Config } from "../config/load.ts";
+import type { Gate } from "../gate/gate.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { McpEndpoint } from "../mcp/endpoint.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+export interface WebOptions {
+  readonly config: Config;
+  readonly gate: Gate;
+  readonly mcp: McpEndpoint;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly ready: () => boolean;
+}
