@@ -32,6 +32,7 @@ const LIFELINE_VARIABLE = "DOORLESS_LIFELINE_FD";
 const LIFELINE_FD = 3;
 const LIFELINE_IS_OURS = `${LIFELINE_VARIABLE} is the launcher's own: unset it.`;
 const STOP_DEADLINE_MS = 8000;
+const NPM_WATCH_MS = 200;
 const EXIT_USAGE = 2;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -178,6 +179,22 @@ function isPipe(fd) {
   }
 }
 
+/**
+ * npm starts scripts through a shell, and a signal to npm ends that shell without telling us: a
+ * `npm start` that is stopped must not leave a server behind. A changed parent says so.
+ * @param {() => void} stop
+ */
+function stopWithNpm(stop) {
+  if (process.env["npm_lifecycle_event"] === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    stop();
+  }, NPM_WATCH_MS);
+  watch.unref();
+}
+
 /** @param {string} runtime */
 function runThere(runtime) {
   /** @type {NodeJS.ProcessEnv} */
@@ -201,6 +218,7 @@ function runThere(runtime) {
   const forwarded = ["SIGTERM", "SIGINT", "SIGHUP"];
   // Ctrl+C reaches the child twice, from the terminal and from here: its stop is idempotent.
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
+  stopWithNpm(() => child.kill("SIGTERM"));
   child.on("error", (error) => refuse(`cannot start ${runtime}: ${error.message}`));
   child.on("exit", (code, signal) => {
     if (signal === null) process.exit(code === null ? 1 : code);

@@ -5,10 +5,8 @@ import { createIdentityProvider } from "./idp/index.ts";
 import { listen } from "./listener.ts";
 import { createSaas } from "./saas/server.ts";
 
-export { PEOPLE } from "./people.ts";
-
 /** `revoke:PERSON restore:PERSON contract:1 contract:2 api:down api:up idp:down idp:up` */
-export type Lever = string;
+type Lever = string;
 
 export interface WorldOptions {
   /** A folder, made if need be; both services keep their state in it between runs. */

@@ -27,6 +27,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   timeout: "Step 9, run",
   cancelled: "Step 8, as whom, and step 9, run",
   downstream_error: "Step 9, run",
+  downstream_rate_limited: "Step 9, run",
   downstream_unavailable: "Step 9, run",
   egress_refused: "Step 9, run",
   credential_exposed: "Step 9, run",

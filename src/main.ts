@@ -119,6 +119,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       tools: hashesOf(house.catalog),
       port,
     });
+    await ledger.checkpoint();
     started = true;
     const reload = async (): Promise<void> => {
       house = readHouse(options);

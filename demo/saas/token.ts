@@ -8,7 +8,7 @@ const TOKEN_AGE_MAX_S = 600;
 const CLOCK_TOLERANCE_S = 5;
 const JWKS_COOLDOWN_MS = 5000;
 
-export interface TokenHolder {
+interface TokenHolder {
   readonly subject: string;
   readonly client: string;
   readonly scopes: ReadonlySet<string>;

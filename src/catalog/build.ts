@@ -124,6 +124,12 @@ function checkPath(tool: Unhashed, complain: Complain): void {
   if (/[{}?#\\]/.test(tool.path.replaceAll(/\{[A-Za-z0-9_]+\}/g, ""))) {
     complain("/operation", "the path is malformed", "only /segments and {names}, no query");
   }
+  const segments = tool.path.slice(1).split("/");
+  const walks = segments.some((one) => /^(?:|\.|%2e){1,2}$/i.test(one) && one !== "");
+  if (walks || segments.slice(0, -1).includes("") || !/^[\x21-\x7e]+$/.test(tool.path)) {
+    const mend = "write the path as the API has it: no dot or empty segments, ASCII only";
+    complain("/operation", "the path would name another one", mend);
+  }
   for (const [name, input] of tool.inputs) {
     if (input.in !== "path") continue;
     if (!named.delete(input.as)) {

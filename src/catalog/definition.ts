@@ -15,7 +15,7 @@ export interface Input {
 }
 
 /** MCP's ToolAnnotations; mandatory here, never guessed. */
-export interface Effects {
+interface Effects {
   readonly readOnly: boolean;
   readonly destructive: boolean;
   readonly idempotent: boolean;

@@ -93,4 +93,3 @@ export const toolFileSchema = z.strictObject({
 });
 
 export type ToolFile = z.infer<typeof toolFileSchema>;
-export type ConnectorFile = z.infer<typeof connectorFileSchema>;

@@ -1,5 +1,5 @@
 // `audit verify`: is the log whole, and up to where is it covered? Offline; on copied files too.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { verifyLedger } from "../ledger/verify.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
@@ -24,6 +24,7 @@ export const auditVerify: Verb = {
     // A copy may be of the ledger's folder or of the whole data folder.
     const folder = existsSync(join(named, "ledger")) ? join(named, "ledger") : named;
     if (!existsSync(folder)) throw new Stop(EXIT.usage, `${folder} does not exist`);
+    if (!statSync(folder).isDirectory()) throw new Stop(EXIT.usage, `${folder} is not a folder`);
     const verified = verifyLedger(folder, evidenceOf(given, folder));
     if (given.flag("json")) printJson(verified);
     else show(verified);

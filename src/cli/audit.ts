@@ -64,13 +64,18 @@ export function filterOf(verb: Verb, given: Given, limit_default: number): Audit
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 const DAY_MS = 86_400_000;
 
 // A date alone is that day in UTC, whole: up to its end where it is the end.
 function timeOf(verb: Verb, option: string, value: string, isEnd: boolean): number {
-  const ms = Date.parse(DATE.test(value) ? `${value}T00:00:00Z` : value);
-  if (Number.isNaN(ms) || !/^\d{4}-/.test(value)) {
-    throw usageError(verb, `${option} is a date (2026-03-14) or an RFC 3339 time`);
+  const day_ms = Date.parse(`${value.slice(0, 10)}T00:00:00Z`);
+  // Date.parse makes the 2nd of March of the 30th of February.
+  const isDay =
+    !Number.isNaN(day_ms) && new Date(day_ms).toISOString().startsWith(value.slice(0, 10));
+  const ms = DATE.test(value) ? day_ms : TIME.test(value) ? Date.parse(value) : Number.NaN;
+  if (!isDay || Number.isNaN(ms)) {
+    throw usageError(verb, `${option} is a date (2026-03-14) or an RFC 3339 time with its offset`);
   }
   return DATE.test(value) && isEnd ? ms + DAY_MS : ms;
 }

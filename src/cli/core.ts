@@ -66,7 +66,7 @@ export async function askCore(place: Place, path: string, question: object): Pro
   }
 }
 
-function osUser(): string {
+export function osUser(): string {
   try {
     return userInfo().username;
   } catch {

@@ -1,8 +1,7 @@
 // Starts the demo's world and doorless before it. Only here is demo/ reached.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
@@ -78,12 +77,22 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
+// Below the range from which systems take ports for outgoing connections: one of those could be
+// taken again between this look and the use.
+const FREE_PORTS = { from: 10_000, to: 32_000 } as const;
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(FREE_PORTS.from, FREE_PORTS.to);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((done) => {
+      server.once("error", () => done(false));
+      server.listen(port, "127.0.0.1", () => done(true));
+    });
+    if (!isFree) continue;
+    await new Promise<void>((done) => server.close(() => done()));
+    return port;
+  }
 }
 
 function clientSecret(data: string): string {

@@ -8,6 +8,7 @@ import { auditExport } from "./audit-export.ts";
 import { auditHash } from "./audit-hash.ts";
 import { auditQuery } from "./audit-query.ts";
 import { auditReindex } from "./audit-reindex.ts";
+import { auditRepair } from "./audit-repair.ts";
 import { auditShow } from "./audit-show.ts";
 import { auditVerify } from "./audit-verify.ts";
 import { call } from "./call.ts";
@@ -42,6 +43,7 @@ const VERBS: readonly Verb[] = [
   auditHash,
   auditReindex,
   auditErase,
+  auditRepair,
   keysRotate,
   prove,
   schema,
@@ -81,12 +83,15 @@ function explainFailure(error: unknown): { code: number; message: string } {
   if (error instanceof FolderInUse || error instanceof LedgerDamaged) {
     return { code: EXIT.usage, message: error.message };
   }
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE" || code === "EACCES") {
-    return { code: EXIT.usage, message: `${(error as Error).message}; choose another port` };
+    return { code: EXIT.usage, message: `${message}; choose another port` };
   }
-  const message = error instanceof Error ? (error.stack ?? error.message) : "unknown error";
-  return { code: EXIT.no, message };
+  // A file that is not what was named: the operating system's word for it, and no stack.
+  if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return { code: EXIT.usage, message };
+  const stack = error instanceof Error ? error.stack : undefined;
+  const isDebug = process.env["DOORLESS_LOG"] === "debug";
+  return { code: EXIT.no, message: (isDebug ? stack : undefined) ?? message ?? "unknown error" };
 }
 
 // A reader that has seen enough (`| head`) is not an error.

@@ -20,8 +20,21 @@ export class Stop extends Error {
   }
 }
 
+// What came from an API or a token must not move the cursor, hide text or turn its direction.
+// Written as \uXXXX it stays valid JSON; colours are ours and stay.
+// oxlint-disable-next-line no-control-regex
+const UNPRINTABLE = /\u001b\[\d{1,3}m|(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(text: string): string {
+  return text.replaceAll(UNPRINTABLE, (found) => {
+    if (found.length > 2) return found;
+    const units = Array.from({ length: found.length }, (_, i) => found.charCodeAt(i));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+  });
+}
+
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${escaped(text)}\n`);
 }
 
 export function printJson(value: unknown): void {
@@ -29,7 +42,7 @@ export function printJson(value: unknown): void {
 }
 
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${escaped(text)}\n`);
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -39,9 +52,9 @@ export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-// What came from outside must not move the cursor of whoever reads it.
+// A cell is one line, whatever is in it.
 function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, "\u{fffd}");
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
 }
 
 /** Columns as wide as their widest cell; the last one runs free. */

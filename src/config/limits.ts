@@ -4,7 +4,7 @@ import { z } from "zod";
 const count = (standard: number, max: number) => z.int().min(1).max(max).default(standard);
 
 /** A rate as GCRA counts it: `calls` per `per_s` seconds, of which `burst` may come at once. */
-export const rateSchema = z
+const rateSchema = z
   .strictObject({
     calls: z.int().min(1).max(1_000_000),
     per_s: z.int().min(1).max(86_400),
@@ -25,6 +25,8 @@ export const httpLimitsSchema = z
     keys_max: count(10_000, 1_000_000).describe("Keys and items in one request body"),
     token_bytes_max: count(16_384, 65_536).describe("Longest access token, bytes"),
     connections_max: count(1024, 65_536).describe("Open connections"),
+    requests_per_user_max: count(64, 4096).describe("Requests of one user under way at once"),
+    streams_per_user_max: count(32, 4096).describe("Open streams of one user"),
     transport_sessions_max: count(1024, 65_536).describe("MCP sessions of the 2025 eras, in all"),
     transport_sessions_per_user_max: count(16, 1024),
     transport_session_idle_s: count(1800, 86_400),
@@ -47,5 +49,4 @@ export const limitsSchema = z.strictObject({
 });
 
 export type HttpLimits = z.infer<typeof httpLimitsSchema>;
-export type Limits = z.infer<typeof limitsSchema>;
 export type Rate = z.infer<typeof rateSchema>;

@@ -187,7 +187,6 @@ export type ConfigFile = z.infer<typeof configSchema>;
 export type IssuerConfig = ConfigFile["issuers"][string];
 export type AgentConfig = ConfigFile["agents"][string];
 export type ConnectorConfig = ConfigFile["connectors"][string];
-export type HttpConfig = ConfigFile["http"];
 
 /** The JSON Schema that editors use and `doorless schema` prints. */
 export function configJsonSchema(): Record<string, unknown> {

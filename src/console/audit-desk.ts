@@ -56,7 +56,11 @@ export interface AuditDeskOptions {
 }
 
 const schemas = {
-  query: z.strictObject({ ...asked, verb: z.string().max(40), filter: auditFilterSchema }),
+  query: z.strictObject({
+    ...asked,
+    verb: z.string().max(40).default("audit query"),
+    filter: auditFilterSchema,
+  }),
   reveal: z.strictObject({ ...asked, call_id: z.string().min(1), reason }),
   hash: z.strictObject({ ...asked, tenant: z.string().min(1).optional(), value: z.string() }),
   plain: z.strictObject(asked),

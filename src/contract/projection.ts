@@ -14,18 +14,18 @@ interface FieldBase {
   readonly description?: string;
 }
 
-export interface ScalarField extends FieldBase {
+interface ScalarField extends FieldBase {
   readonly kind: "value";
   readonly schema: Schema;
   readonly ledger: LedgerMark;
 }
 
-export interface ListField extends FieldBase {
+interface ListField extends FieldBase {
   readonly kind: "list";
   readonly items: Projection;
 }
 
-export interface ObjectField extends FieldBase {
+interface ObjectField extends FieldBase {
   readonly kind: "object";
   readonly fields: Projection;
 }

@@ -2,7 +2,7 @@
 // schema on the call's way, and every check is linear in its input (DESIGN section 1, process).
 // @see https://json-schema.org/draft/2020-12/json-schema-validation
 
-export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "array" | "object";
+type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "array" | "object";
 
 export interface Schema {
   readonly type: JsonType | readonly JsonType[];

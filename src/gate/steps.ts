@@ -12,7 +12,7 @@ import type { CallContext, Progress, Rooms } from "./call.ts";
 import { intentOf } from "./records.ts";
 
 type No = Refusal | undefined;
-export type StepName =
+type StepName =
   | "alive"
   | "door"
   | "arguments"

@@ -119,5 +119,8 @@ function strings(value: unknown): string[] {
 
 // A display name is shown to people and terminals: no control or direction-changing characters.
 function readable(name: string): string {
-  return name.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").slice(0, NAME_CHARS_MAX);
+  return name
+    .normalize("NFC")
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")
+    .slice(0, NAME_CHARS_MAX);
 }

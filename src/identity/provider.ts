@@ -16,7 +16,7 @@ const DISCOVERY_RETRY_MS = 1000;
 const METADATA_AGE_MAX_MS = 600_000;
 
 /** The provider could not be asked: nobody knows who this is, so nobody comes in. */
-export class ProviderUnavailable extends Error {
+class ProviderUnavailable extends Error {
   override readonly name = "ProviderUnavailable";
 }
 

@@ -97,6 +97,8 @@ function judge(
 ): Result<Credential> {
   const { exp = 0, iat = 0 } = claims;
   if (exp - iat > provider.config.token_lifetime_s_max) return invalid("it lives too long");
+  // RFC 7800: such a token proves nothing without the key that it is bound to.
+  if (claims["cnf"] !== undefined) return invalid("it is bound to a key that was not shown");
   const client_id = clientOf(claims);
   if (client_id === undefined) return invalid("it names no client");
   const scopes = scopesOf(claims);
@@ -119,7 +121,7 @@ function judge(
 }
 
 /** Every agent that a token with these marks fits; anything but exactly one is a refusal. */
-export function agentsOf(
+function agentsOf(
   config: Config,
   issuer: string,
   audiences: readonly string[],

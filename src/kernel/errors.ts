@@ -194,6 +194,14 @@ export const errorTable = Object.freeze({
     "downstream_error",
     "The API refused or failed the request.",
   ),
+  downstream_rate_limited: row(
+    "result",
+    "after",
+    "agent",
+    SENT,
+    "downstream_error",
+    "The API limits this user's rate. Wait for retry_after_ms, then try again.",
+  ),
   downstream_unavailable: row(
     "result",
     "after",

@@ -122,6 +122,12 @@ export class Checkpointer {
     }
   }
 
+  /** Signs what is durable now, and waits until the checkpoint is kept. */
+  async signNow(): Promise<void> {
+    this.sign();
+    await this.signing;
+  }
+
   /** Signs what is durable, once more. */
   async close(): Promise<void> {
     this.sign();

@@ -144,16 +144,17 @@ class SqliteIndex implements LedgerIndex {
     };
   }
 
-  // The subject first, then the readable name, whole or any word of it.
+  // A subject or a whole readable name; else any word of a name.
   private person(user: string): Person | undefined {
     const hash = user.lastIndexOf("#");
     if (hash > 0) return { issuer: user.slice(0, hash), subject: user.slice(hash + 1) };
     const people = "SELECT DISTINCT issuer, subject, user FROM calls WHERE";
-    let rows = this.db.prepare(`${people} subject = ?`).all(user);
-    if (rows.length === 0) rows = this.db.prepare(`${people} user = ?`).all(user);
+    const name = user.normalize("NFC");
+    // A subject that is somebody else's readable name fits two people, as two equal names do.
+    let rows = this.db.prepare(`${people} subject = ? OR user = ?`).all(user, name);
     if (rows.length === 0) {
       const word = "instr(' ' || lower(user) || ' ', ' ' || lower(?) || ' ') > 0";
-      rows = this.db.prepare(`${people} ${word}`).all(user);
+      rows = this.db.prepare(`${people} ${word}`).all(name);
     }
     const found = new Map(
       rows.map((row) => [`${String(row["issuer"])}#${String(row["subject"])}`, row]),

@@ -172,6 +172,11 @@ export class Ledger {
     return this.index.query(filter);
   }
 
+  /** Resolves when everything that is durable now is covered by a kept checkpoint. */
+  async checkpoint(): Promise<void> {
+    await this.checkpointer.signNow();
+  }
+
   /** Whom a name means. Throws `AmbiguousUser`. */
   identities(user: string): readonly Identity[] {
     this.follower.catchUp();

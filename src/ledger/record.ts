@@ -1,7 +1,7 @@
 // The records of the ledger: what is written, and the one record a reader sees per call.
 import type { Effect, ErrorCode, Outcome } from "../kernel/errors.ts";
 
-export interface DownstreamRequest {
+interface DownstreamRequest {
   readonly method: string;
   /** The URL as sent, without its query. */
   readonly url: string;
@@ -66,7 +66,7 @@ export interface RefusalRecord extends CallFacts, CallEnd {
 }
 
 /** Everything that is not a call: starts, stops, recoveries, sessions, what operators do. */
-export interface LedgerEvent {
+interface LedgerEvent {
   readonly kind: "event";
   readonly event: string;
   readonly detail: Readonly<Record<string, unknown>>;
@@ -75,7 +75,7 @@ export interface LedgerEvent {
 export type LedgerRecord = Intent | OutcomeRecord | RefusalRecord | LedgerEvent;
 
 /** What stands before each record on its line. */
-export interface LineHead {
+interface LineHead {
   readonly v: 1;
   /** Gap-free from 1. */
   readonly seq: number;

@@ -6,7 +6,6 @@ import type { Config } from "../config/load.ts";
 import type { Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { refusal } from "../kernel/errors.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { LegacySessions } from "./legacy.ts";
 import { authInfoOf, createMcpServer } from "./server.ts";
@@ -45,13 +44,9 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   const legacy = new LegacySessions(config.http, clock, serverFor);
   return {
     async handle(request, entry, parsedBody) {
-      // The SDK answers these itself, before any handler; the record is ours to write.
-      const tool = malformedCall(parsedBody);
-      if (tool !== undefined) await gate.refuse(entry, refusal("invalid_arguments"), tool);
-      if (await isLegacyRequest(request, parsedBody)) {
-        return legacy.handle(request, entry, parsedBody);
-      }
-      return modern.fetch(request, { authInfo: authInfoOf(entry), parsedBody });
+      const body = withObjectArguments(parsedBody);
+      if (await isLegacyRequest(request, body)) return legacy.handle(request, entry, body);
+      return modern.fetch(request, { authInfo: authInfoOf(entry), parsedBody: body });
     },
     get transport_sessions() {
       return legacy.count;
@@ -66,12 +61,16 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   };
 }
 
-/** The tool's name where a tools/call has arguments that are no object; else nothing. */
-function malformedCall(body: unknown): string | undefined {
+// The SDK would answer arguments that are no object itself, in its own words and unrecorded. The
+// gate says what any wrong argument says, and a tool that is not there stays unknown.
+const NO_OBJECT = Object.freeze({ "(arguments are not an object)": true });
+
+function withObjectArguments(body: unknown): unknown {
+  if (Array.isArray(body)) return body.map(withObjectArguments);
   const { method, params } = (body ?? {}) as { method?: unknown; params?: unknown };
-  if (method !== "tools/call") return undefined;
-  const { name, arguments: args } = (params ?? {}) as { name?: unknown; arguments?: unknown };
+  if (method !== "tools/call" || params === null || typeof params !== "object") return body;
+  const { arguments: args } = params as { arguments?: unknown };
   const isObject = typeof args === "object" && args !== null && !Array.isArray(args);
-  if (args === undefined || isObject) return undefined;
-  return typeof name === "string" ? name : "(no name)";
+  if (args === undefined || isObject) return body;
+  return { ...(body as object), params: { ...params, arguments: NO_OBJECT } };
 }

@@ -7,6 +7,7 @@ import type { Config } from "../config/load.ts";
 import type { Connector } from "../catalog/definition.ts";
 import { AddressRefused, assertHost, guardedLookup } from "../kernel/address.ts";
 import { refusal } from "../kernel/errors.ts";
+import { decodeUtf8 } from "../kernel/json.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
@@ -17,7 +18,7 @@ import type { BrokerRequest } from "./request.ts";
 const CONNECT_TIMEOUT_MS = 5000;
 const CONNECTIONS_PER_ORIGIN_MAX = 64;
 
-export interface Dispatch {
+interface Dispatch {
   readonly connector: Connector;
   readonly request: BrokerRequest;
   readonly token: Secret;
@@ -119,14 +120,15 @@ async function exchange(
     });
     const request_id = requestIdOf(response, dispatch);
     note(response.statusCode, request_id);
-    const text = await readBody(response, dispatch.response_bytes_max);
-    if (text === undefined) {
+    const bytes = await readBody(response, dispatch.response_bytes_max);
+    if (bytes === undefined) {
       const reason = `The answer is larger than ${dispatch.response_bytes_max} bytes.`;
       return no(refusal("downstream_error", { reason, effect }));
     }
-    if (holdsToken(response, text, dispatch.token))
+    if (holdsToken(response, bytes.toString("utf8"), dispatch.token)) {
       return no(refusal("credential_exposed", { effect }));
-    return judge(response, text, request_id, effect);
+    }
+    return judge(response, bytes, request_id, effect);
   } catch (error) {
     return no(failure(error, dispatch.signal, patience.late, effect));
   } finally {
@@ -156,7 +158,7 @@ function requestIdOf(response: Dispatcher.ResponseData, dispatch: Dispatch): str
 async function readBody(
   response: Dispatcher.ResponseData,
   bytes_max: number,
-): Promise<string | undefined> {
+): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -167,7 +169,7 @@ async function readBody(
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 function holdsToken(response: Dispatcher.ResponseData, text: string, token: Secret): boolean {
@@ -181,15 +183,15 @@ function holdsToken(response: Dispatcher.ResponseData, text: string, token: Secr
 
 function judge(
   response: Dispatcher.ResponseData,
-  text: string,
+  bytes: Buffer,
   request_id: string,
   effect: Effect,
 ): Result<BrokerAnswer> {
   const status = response.statusCode;
-  if (status < 200 || status > 299) return no(refused(status, effect));
-  if (status === 204 || text === "") return ok({ status, request_id, body: {} });
+  if (status < 200 || status > 299) return no(refused(status, effect, retryAfterOf(response)));
+  if (status === 204 || bytes.length === 0) return ok({ status, request_id, body: {} });
   try {
-    return ok({ status, request_id, body: JSON.parse(text) as unknown });
+    return ok({ status, request_id, body: JSON.parse(decodeUtf8(bytes)) as unknown });
   } catch {
     // It said yes, in a language that nobody agreed on.
     const reason = "The answer is not JSON.";
@@ -197,11 +199,24 @@ function judge(
   }
 }
 
-function refused(status: number, effect: Effect): Refusal {
+const RETRY_MS = 1000;
+const RETRY_MS_MAX = 3_600_000;
+
+/** `Retry-After` in seconds (RFC 9110 section 10.2.3); its date form, and nonsense, are one. */
+function retryAfterOf(response: Dispatcher.ResponseData): number {
+  const given = response.headers["retry-after"];
+  const seconds = typeof given === "string" && /^\d{1,6}$/.test(given) ? Number(given) : 1;
+  return Math.min(Math.max(seconds * 1000, RETRY_MS), RETRY_MS_MAX);
+}
+
+function refused(status: number, effect: Effect, retry_after_ms: number): Refusal {
   const details = { status };
   if (status >= 300 && status < 400) {
     const reason = "The API answered with a redirect, which is never followed.";
     return refusal("downstream_error", { reason, effect, details });
+  }
+  if (status === 429) {
+    return refusal("downstream_rate_limited", { effect, details, retry_after_ms });
   }
   const known = STATUS_REASONS.get(status) ?? "";
   const reason = `The API answered with status ${status}.${known}`;
@@ -214,7 +229,6 @@ const STATUS_REASONS: ReadonlyMap<number, string> = new Map([
   [404, " There is no such record, or this user may not see it."],
   [409, " The record is in a state that does not allow it."],
   [422, " It found the values invalid."],
-  [429, " It limits this user's rate; wait before the next call."],
 ]);
 
 function failure(error: unknown, asked: AbortSignal, ranOut: boolean, effect: Effect): Refusal {

@@ -5,6 +5,8 @@ import { challenge } from "../identity/metadata.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { Secret } from "../kernel/secret.ts";
+import { Running } from "../limits/limiter.ts";
+import { userKey } from "../session/session.ts";
 import { BoundedLog } from "../telemetry/bounded-log.ts";
 import { parseBody, readBody } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";
@@ -14,10 +16,16 @@ import type { WebOptions } from "./options.ts";
 export class McpFront {
   private readonly options: WebOptions;
   private readonly strangers: BoundedLog;
+  /** One user's open requests and streams must leave connections for the others. */
+  private readonly requests: Running;
+  private readonly streams: Running;
 
   constructor(options: WebOptions) {
     this.options = options;
     this.strangers = new BoundedLog(options.log, options.clock, "not let in");
+    const { connections_max, requests_per_user_max, streams_per_user_max } = options.config.http;
+    this.requests = new Running(connections_max, requests_per_user_max);
+    this.streams = new Running(connections_max, streams_per_user_max);
   }
 
   async answer(req: IncomingMessage, res: ServerResponse, agent: string): Promise<void> {
@@ -34,7 +42,7 @@ export class McpFront {
     const entered = await gate.enter(new Secret(token), agent, narrowingOf(req.headers));
     if (!entered.ok) return this.notEntered(res, agent, entered.refusal);
     const body = await this.bodyOf(req, res, entered.value);
-    if (body === undefined) return;
+    if (body === undefined || !this.admits(req, res, entered.value, body.value)) return;
     const gone = new AbortController();
     res.once("close", () => {
       if (!res.writableFinished) gone.abort();
@@ -49,9 +57,29 @@ export class McpFront {
     return respond(response, res);
   }
 
-  private refused(res: ServerResponse, why: Refusal): void {
+  /** Whether this user may have one more request open; what is not a tool's is limited here. */
+  private admits(req: IncomingMessage, res: ServerResponse, entry: Entry, body: unknown): boolean {
+    const { issuer, subject } = entry.credential.principal;
+    const user = userKey(issuer, subject);
+    const { method } = (body ?? {}) as { method?: unknown };
+    const isStream = req.method === "GET" || method === "subscriptions/listen";
+    const places = isStream ? [this.requests, this.streams] : [this.requests];
+    const left = places.map((place) => place.enter(user));
+    res.once("close", () => left.forEach((leave) => leave?.()));
+    if (left.includes(undefined)) {
+      this.refused(res, refusal("capacity", { retry_after_ms: 1000 }), 503);
+      return false;
+    }
+    // The gate answers tools' own requests with a result; the rest has no other way to hear of it.
+    const isTools = typeof method === "string" && method.startsWith("tools/");
+    if (entry.stopped === undefined || isTools || req.method === "DELETE") return true;
+    this.refused(res, entry.stopped, 429);
+    return false;
+  }
+
+  private refused(res: ServerResponse, why: Refusal, status?: number): void {
     this.options.metrics.requests_refused.add({ code: why.code });
-    refuse(res, why);
+    refuse(res, why, status);
   }
 
   private notEntered(res: ServerResponse, agent: string, why: Refusal): void {

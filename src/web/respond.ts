@@ -40,11 +40,11 @@ function drained(res: ServerResponse): Promise<void> {
 }
 
 /** A refusal below MCP: its HTTP status, and the error object as the body. */
-export function refuse(res: ServerResponse, refusal: Refusal): void {
+export function refuse(res: ServerResponse, refusal: Refusal, status?: number): void {
   const { wire } = errorTable[refusal.code];
   const error = refusalToError(refusal);
   // What has no status of its own is no mistake of the client's.
-  res.statusCode = typeof wire === "number" ? wire : 500;
+  res.statusCode = status ?? (typeof wire === "number" ? wire : 500);
   if (error.retry_after_ms !== undefined) {
     res.setHeader("retry-after", String(Math.ceil(error.retry_after_ms / 1000)));
   }

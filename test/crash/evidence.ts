@@ -78,11 +78,18 @@ export class Evidence {
 
   /** The index that the core keeps, and one that is made anew from the log. */
   indexes(): { kept: readonly AuditRecord[]; rebuilt: readonly AuditRecord[] } {
-    const kept = openSqliteIndex(ledgerIndexFile(this.data), "a test", plainName);
+    const log_id = readFileSync(join(this.ledger, "log_id"), "utf8").trim();
+    const kept = openSqliteIndex(ledgerIndexFile(this.data), log_id, plainName);
     const rebuilt = readLedger(this.ledger, plainName);
+    // Names are sealed in the log, and this reader has no keys.
+    const nameless = (records: readonly AuditRecord[]): AuditRecord[] =>
+      records.map((record) => ({ ...record, user: record.subject }));
     try {
       const all = { limit: 1_000_000 };
-      return { kept: kept.query(all).records, rebuilt: rebuilt.query(all).records };
+      return {
+        kept: nameless(kept.query(all).records),
+        rebuilt: nameless(rebuilt.query(all).records),
+      };
     } finally {
       kept.close();
       rebuilt.close();

@@ -10,7 +10,8 @@ import {
 import { afterAll, beforeAll, expect } from "vitest";
 import { verifyLedger } from "../../src/ledger/verify.ts";
 import { doorless } from "../interop/command.ts";
-import { freePort, writeCoreConfig } from "../setup/core-config.ts";
+import { writeCoreConfig } from "../setup/core-config.ts";
+import { freePort } from "../../src/cli/demo-world.ts";
 import { verifies } from "../verifies.ts";
 import { openCrashHouse } from "./house.ts";
 import type { CrashHouse } from "./house.ts";
@@ -84,7 +85,7 @@ verifies(
   async () => {
     const change = (): void => {
       const lines = readFileSync(segment, "utf8").split("\n");
-      lines[2] = (lines[2] ?? "").replace('"user":"Omar', '"user":"Mia');
+      lines[2] = (lines[2] ?? "").replace('"subject":"omar"', '"subject":"mia"');
       writeFileSync(segment, lines.join("\n"));
     };
     const damaged = readFileSync(segment, "utf8");

@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 import { execFileSync } from "node:child_process";
 import type { Readable } from "node:stream";
 import { LAUNCHER, NODE_FLAGS, plainEnvironment, ROOT } from "./clients.ts";
-import { freePort } from "./recorder.ts";
+import { freePort } from "../../src/cli/demo-world.ts";
 
 export interface Ready {
   readonly ready: true;

@@ -8,7 +8,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { startCore } from "../../src/main.ts";
 import type { Core } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
-import { freePort } from "../setup/boundary.ts";
+import { freePort } from "../../src/cli/demo-world.ts";
 import { openApi } from "../setup/hostile-peer.ts";
 import type { HostileApi } from "../setup/hostile-peer.ts";
 import { nowS, openProvider } from "../setup/hostile-provider.ts";

@@ -3,12 +3,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer as createSocketServer } from "node:net";
 import type { AddressInfo, Server as SocketServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
+import { freePort } from "../../src/cli/demo-world.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { askLocal } from "../../src/console/local.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -208,12 +208,4 @@ function configText({ url, port, world, origin }: Places): string {
 
 function portOf(server: SocketServer): number {
   return (server.address() as AddressInfo).port;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createSocketServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const port = portOf(server);
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
 }

@@ -12,7 +12,7 @@ import { verifies } from "../verifies.ts";
 import { connectStdio, plainEnvironment, ROOT } from "./clients.ts";
 import type { Json } from "./clients.ts";
 import { connectSigningIn, IdeSignIn, signInAs } from "./picker.ts";
-import { freePort } from "./recorder.ts";
+import { freePort } from "../../src/cli/demo-world.ts";
 import { PAIRS_TO_SHOW, surfaceOf } from "./tables.ts";
 
 const DANA = surfaceOf({ person: "dana", agent: "support" });

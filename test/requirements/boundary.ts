@@ -123,6 +123,28 @@ export const limits = {
 } satisfies Record<string, Requirement>;
 
 export const ledger = {
+  "ledger.signed": {
+    source: "I4 build 3",
+    behavior:
+      "checkpoints over a Merkle tree are signed and anchored; a cut or rewritten log shows",
+  },
+  "ledger.sealed": {
+    source: "I4 build 4",
+    behavior:
+      "text and names are sealed under a key per person; opened only with a recorded reason",
+  },
+  "ledger.erase": {
+    source: "I4 build 6",
+    behavior: "erasing a person destroys the key: no file holds the text, the chain stays whole",
+  },
+  "ledger.repair": {
+    source: "I4 build 2",
+    behavior: "a damaged log stops the start until the loss is accepted, which is a record itself",
+  },
+  "ledger.export": {
+    source: "I4 build 6",
+    behavior: "records leave as JSON lines, or as CSV that no spreadsheet executes",
+  },
   "ledger.intent-first": {
     source: "DESIGN 4 step 7",
     behavior: "the intent is durable before a used token is obtained and before any byte leaves",

@@ -1,10 +1,8 @@
 // A doorless of its own, on temporary files, between a hostile provider and a hostile API.
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../src/cli/demo-world.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/load.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
@@ -194,14 +192,4 @@ function connectorsFor(api: string): Claims {
       },
     ]),
   );
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

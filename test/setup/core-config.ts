@@ -1,13 +1,11 @@
 // A configuration file for a core that runs in a process of its own, before a world elsewhere.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { World } from "../../demo/world.ts";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-export const AGENTS = ["support", "sales", "research"] as const;
+const AGENTS = ["support", "sales", "research"] as const;
 export const BOUNDARY = { client_id: "doorless", client_secret: "the-secret-of-tests-alone" };
 
 /** A rate that no test reaches. */
@@ -78,12 +76,4 @@ function connectorsAt(connectors: Record<string, Json>, options: CoreConfigOptio
 /** The URL of each agent: the audience of its tokens. */
 export function agentUrls(port: number): Record<string, string> {
   return Object.fromEntries(AGENTS.map((name) => [name, `http://127.0.0.1:${port}/mcp/${name}`]));
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
 }

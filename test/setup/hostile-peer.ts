@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-export type Handler = (req: IncomingMessage, res: ServerResponse) => unknown;
+type Handler = (req: IncomingMessage, res: ServerResponse) => unknown;
 
 export interface Peer {
   readonly origin: string;
@@ -50,7 +50,7 @@ export async function openPeer(): Promise<Peer> {
 }
 
 /** One request as a peer received it. */
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingMessage["headers"];

@@ -7,7 +7,7 @@ import type { CryptoKey, JWK, JWTHeaderParameters, JWTPayload } from "jose";
 import { openPeer } from "./hostile-peer.ts";
 import type { Peer } from "./hostile-peer.ts";
 
-export const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
+const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
 export type Claims = Record<string, unknown>;
 /** Takes an endpoint over. */

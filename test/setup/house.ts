@@ -13,6 +13,8 @@ export interface House extends RunningDemo {
   token(person: string, agent: string): Promise<string>;
   /** Everything that was logged so far, as one text. */
   logged(): string;
+  /** Stops everything, and leaves the data folder. */
+  stopCore(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,13 +25,16 @@ export async function openHouse(): Promise<House> {
   const log = createLogger("debug", { write: (line: string) => void lines.push(line) });
   const onFatal = (error: unknown): void => void lines.push(`FATAL ${String(error)}`);
   const running = await startDemo({ port: 0, data, log, onFatal });
+  let stopped: Promise<void> | undefined;
+  const stopCore = (): Promise<void> => (stopped ??= running.stop());
   return {
     ...running,
+    stopCore,
     data,
     token: (person, agent) => running.world.mintToken(person, agent, 600),
     logged: () => lines.join(""),
     async close() {
-      await running.stop();
+      await stopCore();
       rmSync(data, { recursive: true, force: true });
     },
   };

@@ -9,7 +9,7 @@ export interface Posted {
 }
 
 /** What an agent reads of a refused or failed call. */
-export interface Refused {
+interface Refused {
   readonly code: string;
   readonly message: string;
   readonly effect: string;

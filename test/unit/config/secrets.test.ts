@@ -91,9 +91,10 @@ describe("no shared credential", () => {
     expect(found.length).toBeGreaterThan(60);
     const suspicious = found.filter(([name]) => SUGGESTS.test(name)).map(([name]) => name);
     // How tokens of people are told apart; doorless's own proof at the provider; two bounds; and
-    // what an operator shows to read /metrics.
+    // what an operator shows to read /metrics, and doorless to an anchor.
     expect([...new Set(suspicious)].toSorted()).toEqual([
       "allow_private_addresses",
+      "authorization",
       "client_secret",
       "headers_timeout_ms",
       "metrics_token",

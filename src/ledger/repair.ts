@@ -1,0 +1,74 @@
+// `audit repair --accept-loss`: a damaged log goes on from its last good record. What was there is
+// kept beside it as evidence, and the loss itself is the next record.
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseCheckpoint } from "./checkpoint.ts";
+import { CHECKPOINTS, framedNote, framedNotesIn } from "./checkpoint-log.ts";
+import { MerkleTree } from "./merkle.ts";
+import { segmentsOf, walk } from "./segments.ts";
+import type { ChainProblem } from "./segments.ts";
+
+export interface Repaired {
+  /** The last record that was kept. */
+  readonly kept_to: number;
+  /** Checkpoints that no longer have a log to stand for. */
+  readonly dropped_checkpoints: number;
+  /** A whole copy of what was found. */
+  readonly evidence: string;
+  readonly problems: readonly ChainProblem[];
+}
+
+/** Cuts the log at its first fault. The caller holds the folder's lock, and records the loss. */
+export function repairLedger(folder: string, evidence: string): Repaired {
+  cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
+  const problems: ChainProblem[] = [];
+  walk(
+    segmentsOf(folder),
+    () => undefined,
+    (problem) => problems.push(problem),
+  );
+  const [first] = problems;
+  if (first !== undefined) cutBefore(folder, first);
+  const roots = new Map<number, Buffer>();
+  const sizes = new Set(notesIn(folder).map((note) => parseCheckpoint(note).size));
+  const tree = MerkleTree.empty();
+  const tail = walk(
+    segmentsOf(folder),
+    () => undefined,
+    () => undefined,
+    (leaf) => {
+      tree.append(leaf);
+      if (sizes.has(tree.size)) roots.set(tree.size, tree.root());
+    },
+  );
+  if (tail.path !== undefined) truncateSync(tail.path, tail.size);
+  const dropped_checkpoints = dropCheckpoints(folder, roots);
+  return { kept_to: tail.seq, dropped_checkpoints, evidence, problems };
+}
+
+function cutBefore(folder: string, { file, line }: ChainProblem): void {
+  const paths = segmentsOf(folder);
+  const bytes = readFileSync(file);
+  let end = 0;
+  for (let kept = 1; kept < line; kept++) end = bytes.indexOf(0x0a, end) + 1;
+  truncateSync(file, end);
+  for (const later of paths.slice(paths.indexOf(file) + 1)) rmSync(later);
+}
+
+function notesIn(folder: string): string[] {
+  const text = readFileSync(join(folder, CHECKPOINTS), "utf8");
+  return framedNotesIn(text).notes.map(({ note }) => note);
+}
+
+// Those that still stand for the log in front of them, up to the first that does not.
+function dropCheckpoints(folder: string, roots: ReadonlyMap<number, Buffer>): number {
+  const notes = notesIn(folder);
+  const broken = notes.findIndex((note) => {
+    const { size, root } = parseCheckpoint(note);
+    return roots.get(size)?.equals(root) !== true;
+  });
+  if (broken === -1) return 0;
+  const kept = notes.slice(0, broken).map(framedNote).join("");
+  writeFileSync(join(folder, CHECKPOINTS), kept, { mode: 0o600, flush: true });
+  return notes.length - broken;
+}

@@ -1,0 +1,167 @@
+// What operators do with the ledger: look behind a seal, find a text, erase a person, change the
+// key, verify against an anchor, and go on after a loss.
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect } from "vitest";
+import { csvCell } from "../../src/cli/audit-export.ts";
+import { askLocal } from "../../src/console/local.ts";
+import { verifyLedger } from "../../src/ledger/verify.ts";
+import { openHouse } from "../setup/house.ts";
+import type { House } from "../setup/house.ts";
+import { callTool } from "../setup/mcp-post.ts";
+import { verifies } from "../verifies.ts";
+
+const run = promisify(execFile);
+const NOTE = "ring Ms Petrosyan at seven";
+
+let house: House;
+let call_id: string;
+
+beforeAll(async () => {
+  house = await openHouse();
+  const url = house.ready.mcp["sales"] ?? "";
+  const authorization = `Bearer ${await house.token("mia", "sales")}`;
+  const args = { id: 42, stage: "proposal", note: NOTE };
+  ({ call_id } = await callTool(url, authorization, "crm_update_deal_stage", args));
+});
+
+afterAll(() => house.close());
+
+function ask(path: string, question: object): Promise<unknown> {
+  return askLocal(house.data, "core", path, { os_user: "a tester", ...question });
+}
+
+function filesText(): string {
+  const files = readdirSync(house.data, { recursive: true, withFileTypes: true });
+  return files
+    .filter((file) => file.isFile() && !file.parentPath.includes("world"))
+    .map((file) => readFileSync(join(file.parentPath, file.name), "latin1"))
+    .join("\n");
+}
+
+async function doorless(...args: string[]): Promise<{ code: number; stdout: string }> {
+  try {
+    const { stdout } = await run(process.execPath, ["bin/doorless.js", ...args]);
+    return { code: 0, stdout };
+  } catch (error) {
+    const { code, stdout } = error as { code: number; stdout: string };
+    return { code, stdout };
+  }
+}
+
+verifies(
+  "ledger.sealed",
+  "a sealed text opens only with a reason, and that is recorded",
+  async () => {
+    const { records } = (await ask("/audit", { verb: "t", filter: { call_id, limit: 1 } })) as {
+      records: Record<string, Record<string, unknown>>[];
+    };
+    expect(JSON.stringify(records)).not.toContain(NOTE);
+    expect(records[0]?.["user"]).toBe("Mia Lindqvist");
+    await expect(ask("/audit/reveal", { call_id, reason: "" })).rejects.toThrow("say why");
+    const { record } = (await ask("/audit/reveal", { call_id, reason: "a test" })) as {
+      record: { args: unknown };
+    };
+    expect(record.args).toEqual({ id: 42, stage: "proposal", note: NOTE });
+    expect(filesText()).toContain('"verb":"audit show --reveal"');
+    const { digest } = (await ask("/audit/hash", { tenant: "acme", value: NOTE })) as {
+      digest: string;
+    };
+    expect(records[0]?.["args"]?.["note"]).toMatchObject({ digest });
+  },
+);
+
+verifies(
+  "ledger.signed",
+  "a rotated key attests its change, and old checkpoints hold",
+  async () => {
+    const before = readFileSync(join(house.data, "keys", "ledger-signing.pub"), "utf8").trim();
+    const { verifier } = (await ask("/keys/rotate", {})) as { verifier: string };
+    const after = readFileSync(join(house.data, "keys", "ledger-signing.pub"), "utf8");
+    expect(after).toContain(before);
+    expect(after).toContain(verifier);
+    // The second change waits for a checkpoint that attests the first.
+    await expect(ask("/keys/rotate", {})).rejects.toThrow("not attested");
+  },
+);
+
+verifies("ledger.erase", "after an erasure no file holds the name or the text", async () => {
+  const { erased } = (await ask("/audit/erase", { subject: "mia", reason: "she asked" })) as {
+    erased: { subject: string; key: string }[];
+  };
+  expect(erased).toMatchObject([{ subject: "mia", key: "erased" }]);
+  const { record } = (await ask("/audit/reveal", { call_id, reason: "a test" })) as {
+    record: { args: unknown; user: string; target: string };
+  };
+  expect(record.args).toMatchObject({ stage: "proposal", note: { erased: true } });
+  expect(record).toMatchObject({ user: "mia", target: "deal:42" });
+  const text = filesText();
+  expect(text).not.toContain("Lindqvist");
+  expect(text).not.toContain(NOTE);
+  await ask("/audit/reindex", {});
+  expect(filesText()).not.toContain("Lindqvist");
+  await expect(ask("/audit/erase", { subject: "nobody", reason: "x y z" })).rejects.toThrow();
+});
+
+verifies(
+  ["ledger.signed", "ledger.repair"],
+  "what is cut or changed is found, stops the start, and goes on only with the loss on record",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "doorless-repair-"));
+    const data = join(folder, "data");
+    try {
+      await house.stopCore();
+      cpSync(house.data, data, { recursive: true });
+      const [segment = ""] = readdirSync(join(data, "ledger")).filter((n) => n.endsWith(".jsonl"));
+      const file = join(data, "ledger", segment);
+      const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+      const keys = join(data, "keys", "ledger-signing.pub");
+      const anchor = join(folder, "anchor");
+      cpSync(join(data, "ledger", "checkpoints"), anchor);
+      expect(verifyLedger(join(data, "ledger"), { public_keys: keys }).covered_to).toBe(
+        lines.length,
+      );
+
+      // The tail and every checkpoint of it are cut: only the anchor knows.
+      writeFileSync(file, `${lines.slice(0, 2).join("\n")}\n`);
+      writeFileSync(join(data, "ledger", "checkpoints"), "");
+      const cut = verifyLedger(join(data, "ledger"), { public_keys: keys, anchors: [anchor] });
+      expect(cut.intact).toBe(false);
+
+      writeFileSync(file, `${lines.join("\n").replace('"stage":"proposal"', '"stage":"lost"')}\n`);
+      cpSync(anchor, join(data, "ledger", "checkpoints"));
+      expect((await doorless("audit", "verify", join(data, "ledger"))).code).toBe(1);
+      expect((await doorless("audit", "repair", "--data", data)).code).toBe(2);
+      const repaired = await doorless("audit", "repair", "--accept-loss", "--data", data, "--json");
+      expect(repaired.code).toBe(0);
+      const { kept_to, evidence } = JSON.parse(repaired.stdout) as Record<string, number | string>;
+      expect(kept_to).toBeGreaterThan(0);
+      expect(kept_to).toBeLessThan(lines.length);
+      expect(readFileSync(join(String(evidence), segment), "utf8")).toContain('"stage":"lost"');
+      expect(readFileSync(file, "utf8")).toContain('"event":"repaired"');
+      expect((await doorless("audit", "verify", join(data, "ledger"))).code).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
+
+verifies("ledger.export", "a cell that a spreadsheet would execute is inert", () => {
+  expect(csvCell("=HYPERLINK(1)")).toBe(`"'=HYPERLINK(1)"`);
+  expect(csvCell("+1")).toBe(`"'+1"`);
+  expect(csvCell('a "b"')).toBe('"a ""b"""');
+  expect(csvCell(null)).toBe("");
+  expect(csvCell({ a: 1 })).toBe('"{""a"":1}"');
+});
+
+verifies("ledger.export", "an export has every record once, in both formats", async () => {
+  const jsonl = await doorless("audit", "export", "--format", "jsonl", "--data", house.data);
+  const csv = await doorless("audit", "export", "--format", "csv", "--data", house.data);
+  expect(jsonl.stdout.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(jsonl.stdout)).toMatchObject({ call_id, subject: "mia" });
+  expect(csv.stdout.trim().split("\n")).toHaveLength(2);
+  expect((await doorless("audit", "export", "--data", house.data)).code).toBe(2);
+});
