@@ -242,6 +242,37 @@ async function chain(stage: Stage): Promise<string> {
   }
 }
 
+async function sealed(stage: Stage): Promise<string> {
+  const token = await stage.token("mia", "sales");
+  const note = "between you and me: prove-canary";
+  const args = { id: 42, stage: "won", note };
+  const answer = await stage.call("sales", token, "crm_update_deal_stage", args);
+  must(answer.error_code === undefined, `the call failed: ${answer.text}`);
+  const [record] = stage.ledger({ call_id: answer.call_id });
+  const kept = JSON.stringify(record?.args["note"]);
+  must(kept.includes('"sealed"'), `the record holds ${kept}`);
+  must(!stage.traces().includes("prove-canary"), "the text stands in a file or a log line");
+  return "a note to a deal: sealed in the record under Mia's key, in no file readable";
+}
+
+async function signed(stage: Stage): Promise<string> {
+  await asTheUser(stage);
+  const { data } = stage.demo.ready;
+  const public_keys = join(data, "keys", "ledger-signing.pub");
+  const copy = mkdtempSync(join(tmpdir(), "doorless-prove-ledger-"));
+  try {
+    cpSync(join(data, "ledger"), copy, { recursive: true });
+    const { covered_to, intact } = verifyLedger(copy, { public_keys });
+    must(intact && covered_to > 0, "no checkpoint covers the log");
+    const forged = readFileSync(join(copy, "checkpoints"), "utf8").replace(/^\d+$/m, "1000000");
+    writeFileSync(join(copy, "checkpoints"), forged);
+    must(!verifyLedger(copy, { public_keys }).intact, "a forged checkpoint was believed");
+    return `signed up to record ${covered_to}; a forged checkpoint is found`;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
 const check = (id: string, promise: string, run: Check["run"]): Check => ({ id, promise, run });
 
 export const CHECKS: readonly Check[] = [
@@ -259,5 +290,7 @@ export const CHECKS: readonly Check[] = [
   check("ledger.intent-first", "no request without an earlier intent in the log", intentFirst),
   check("ledger.who-changed-this", "who changed this record? has an answer", whoChangedThis),
   check("ledger.chain", "the log shows when it was changed", chain),
+  check("ledger.sealed", "what people write is not readable in the log", sealed),
+  check("ledger.signed", "the log is signed, and a forged signature shows", signed),
   check("limits.loop", "a runaway loop hits a wall and starves nobody else", loops),
 ];

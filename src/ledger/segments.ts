@@ -9,7 +9,7 @@ import {
   statSync,
   truncateSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { FIRST_PREV } from "./record.ts";
 import type { Line } from "./record.ts";
 
@@ -78,7 +78,8 @@ export function walk(
       }
       leaf?.(raw);
       const line = parseLine(raw);
-      const wrong = line === undefined ? "is not JSON" : chainFault(line, seq, prev);
+      const name = number === 1 ? basename(path) : undefined;
+      const wrong = line === undefined ? "is not JSON" : faultOf(line, seq, prev, name);
       if (wrong !== undefined) problem({ file: path, line: number, message: wrong });
       seq = line?.seq ?? seq + 1;
       prev = createHash("sha256").update(raw).digest("hex");
@@ -113,9 +114,16 @@ function parseLine(raw: Buffer): Line | undefined {
   }
 }
 
-function chainFault(line: Line, before: number, prev: string): string | undefined {
+/** `name`: of the segment, where this is its first line. */
+function faultOf(
+  line: Line,
+  before: number,
+  prev: string,
+  name: string | undefined,
+): string | undefined {
   if (line.seq !== before + 1) return `has seq ${line.seq} after ${before}`;
   if (line.prev !== prev) return `seq ${line.seq} does not continue the hash chain`;
+  if (name !== undefined && name !== segmentName(line.seq)) return `is the first of ${name}`;
   return undefined;
 }
 

@@ -161,7 +161,9 @@ export class Wal {
   private async segmentFor(first_seq: number): Promise<SegmentFile> {
     if (this.file !== undefined && this.size < this.options.segment_bytes_max) return this.file;
     const full = this.size >= this.options.segment_bytes_max;
-    await this.file?.close();
+    const ended = this.file;
+    this.file = undefined;
+    await ended?.close();
     if (this.path === undefined || full) {
       this.path = join(this.options.folder, segmentName(first_seq));
       this.size = 0;

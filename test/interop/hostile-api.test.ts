@@ -91,7 +91,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "404": status(404),
   "409": status(409),
   "422": status(422),
-  "429": status(429, { "retry-after": "1" }),
+  "429": { ...status(429, { "retry-after": "1" }), code: "downstream_rate_limited" },
   "500": status(500),
   "503": status(503),
   "300": status(300),

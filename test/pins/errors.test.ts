@@ -25,6 +25,7 @@ const PINNED = {
   timeout: "result after operator none|unknown timeout",
   cancelled: "result after agent none|unknown cancelled",
   downstream_error: "result never agent none|unknown downstream_error",
+  downstream_rate_limited: "result after agent none|unknown downstream_error",
   downstream_unavailable: "result after operator none|unknown downstream_error",
   egress_refused: "result never operator none downstream_error",
   credential_exposed: "result never operator none|unknown downstream_error",

@@ -132,10 +132,10 @@ describe("arguments that are missing or too many", () => {
     expect(boundary.api.seen).toEqual([]);
   });
 
-  verifies("bad-input.arguments", "that are no object are malformed requests", async () => {
+  verifies("bad-input.arguments", "that are no object are invalid arguments", async () => {
     for (const args of [[], "x", 1, true, null]) {
       const called = await call("item_typed", args);
-      expect(called.message).toMatchObject({ error: { code: -32602 } });
+      expect(called.error).toMatchObject({ code: "invalid_arguments", effect: "none" });
       expect(called.text).not.toMatch(STACK);
     }
     expect(boundary.api.seen).toEqual([]);

@@ -1,5 +1,6 @@
 // Which agent a token belongs to, and which tenant and roles it gives (DESIGN section 2, agent).
 import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
+import { askLocal } from "../../src/console/local.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import type { Claims } from "../setup/hostile-provider.ts";
@@ -146,7 +147,12 @@ describe("the roles", () => {
         "item_get",
         { id: "7" },
       );
-      const user = String(boundary.ledger().findLast(({ kind }) => kind === "intent")?.["user"]);
+      const filter = { agent: "desk", limit: 1 };
+      const asked = { os_user: "a test", filter };
+      const { records } = (await askLocal(boundary.data, "core", "/audit", asked)) as {
+        records: { user: string }[];
+      };
+      const user = records[0]?.user ?? "";
       expect(user).toMatch(/^anamex{93,}$/);
       expect(user.length).toBeLessThanOrEqual(100);
     },
