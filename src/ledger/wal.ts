@@ -1,6 +1,6 @@
 // The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
 import { hash } from "node:crypto";
-import { constants, fdatasync, write } from "node:fs";
+import { fdatasync, write } from "node:fs";
 import { open, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -174,32 +174,14 @@ export class Wal {
   }
 }
 
-// Zeros are written ahead and synced once, so that a record's own sync moves no file size.
-const AHEAD_BYTES = 1_048_576;
-const AHEAD = Buffer.alloc(AHEAD_BYTES);
-
-/** A segment as a file: room is made ahead, and what was appended is durable after `fdatasync`. */
+/** A segment as a file: appended to, and durable after `fdatasync`. */
 export async function openSegmentFile(path: string): Promise<SegmentFile> {
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const handle = await open(path, "a", 0o600);
   await syncFolder(join(path, ".."));
-  let end = (await handle.stat()).size;
-  let room_until = end;
-  const makeRoom = async (): Promise<void> => {
-    await writeAll(handle.fd, AHEAD, room_until);
-    await handle.sync();
-    room_until += AHEAD_BYTES;
-  };
   return {
-    async append(bytes) {
-      while (end + bytes.length > room_until) await makeRoom();
-      await writeAll(handle.fd, bytes, end);
-      end += bytes.length;
-    },
+    append: (bytes) => writeAll(handle.fd, bytes),
     sync: () => dataSync(handle.fd),
-    async close() {
-      await handle.truncate(end);
-      await handle.close();
-    },
+    close: () => handle.close(),
   };
 }
 
@@ -207,10 +189,9 @@ export async function openSegmentFile(path: string): Promise<SegmentFile> {
 const writeSome = promisify(write);
 const dataSync = promisify(fdatasync);
 
-async function writeAll(fd: number, bytes: Buffer, at: number): Promise<void> {
+async function writeAll(fd: number, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length;) {
-    const left = bytes.length - done;
-    const { bytesWritten } = await writeSome(fd, bytes, done, left, at + done);
+    const { bytesWritten } = await writeSome(fd, bytes, done);
     done += bytesWritten;
   }
 }
