@@ -7,6 +7,8 @@ import type { Who } from "../ledger/keyring.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 
 const TOOL_CHARS_MAX = 128;
+const LIGHT_TOKEN_BYTES = 16_384;
+const LIGHT_CHARS = 2048;
 
 function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts {
   const { credential, session } = call.entry;
@@ -49,7 +51,17 @@ function fitted<R extends Intent | OutcomeRecord | RefusalRecord>(
   call: CallContext,
   record: R,
 ): R {
+  if (isLight(rooms, record)) return record;
   return fitLine(record, (value) => rooms.sealer.digestOf(whoOf(call).tenant, value));
+}
+
+// Arguments and result are capped already; the rest comes out of the token, but for what a long
+// path argument adds. What such parts can hold fits a line, and weighing it would cost every call.
+function isLight(rooms: Rooms, record: Intent | OutcomeRecord | RefusalRecord): boolean {
+  const target = "target" in record ? (record.target?.length ?? 0) : 0;
+  const urls = "downstream" in record ? record.downstream.map(({ url }) => url.length) : [];
+  const long = urls.reduce((sum, length) => sum + length, target);
+  return rooms.config.http.token_bytes_max <= LIGHT_TOKEN_BYTES && long <= LIGHT_CHARS;
 }
 
 function printable(name: string): string {

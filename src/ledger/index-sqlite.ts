@@ -39,7 +39,7 @@ export function openSqliteIndex(path: string, log_id: string, nameOf: NameOf): L
   const db = new DatabaseSync(path);
   if (path !== ":memory:") chmodSync(path, 0o600);
   // Derived data: after a crash it is caught up from the log, so speed may win here.
-  db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON");
+  db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
   const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
   if (version !== SCHEMA_VERSION) {
     db.exec("DROP TABLE IF EXISTS calls; DROP TABLE IF EXISTS state");
@@ -182,8 +182,8 @@ class SqliteIndex implements LedgerIndex {
     this.db
       .prepare("UPDATE calls SET user = '' WHERE subject = ? AND issuer = ?")
       .run(subject, issuer);
-    // Pages of the write-ahead file still hold what was overwritten.
-    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    // Freed parts of pages, and the write-ahead file, still hold what was overwritten.
+    this.db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   orphans(): readonly string[] {
