@@ -64,6 +64,18 @@ export function parseBody(bytes: Buffer, config: Config): Result<unknown> {
   }
 }
 
+/**
+ * The bearer token (RFC 6750 section 2.1); one in the query is none (section 2.3, and the MCP
+ * specification). Of two Authorization lines Node shows the first, and a proxy may have judged the
+ * other: then there is none.
+ */
+export function bearerOf(request: IncomingMessage): Secret | undefined {
+  const [given, second] = request.headersDistinct["authorization"] ?? [];
+  if (second !== undefined) return undefined;
+  const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(given ?? "") ?? [];
+  return token === undefined ? undefined : new Secret(token);
+}
+
 // A proxy that adds none of these looks like this machine itself.
 const PROXY_HEADERS = /^(?:forwarded|via|x-real-ip|x-forwarded-.*)$/;
 
@@ -82,8 +94,8 @@ export function isLocal(request: IncomingMessage): boolean {
  */
 export function mayReadMetrics(request: IncomingMessage, config: Config): boolean {
   if (isLoopback(new URL(config.public_url).hostname) && isLocal(request)) return true;
-  const [, given] = /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? "") ?? [];
+  const given = bearerOf(request);
   if (given === undefined || config.metrics_secret === undefined) return false;
-  const digests = [new Secret(given), config.metrics_secret].map((s) => Buffer.from(s.digest()));
+  const digests = [given, config.metrics_secret].map((s) => Buffer.from(s.digest()));
   return timingSafeEqual(digests[0] ?? Buffer.alloc(0), digests[1] ?? Buffer.alloc(1));
 }

@@ -4,11 +4,10 @@ import type { Entry } from "../gate/call.ts";
 import { challenge } from "../identity/metadata.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import { Secret } from "../kernel/secret.ts";
 import { Running } from "../limits/limiter.ts";
 import { userKey } from "../session/session.ts";
 import { BoundedLog } from "../telemetry/bounded-log.ts";
-import { parseBody, readBody } from "./guards.ts";
+import { bearerOf, parseBody, readBody } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";
 import { refuse, refuseParse, respond } from "./respond.ts";
 import type { WebOptions } from "./options.ts";
@@ -30,16 +29,12 @@ export class McpFront {
 
   async answer(req: IncomingMessage, res: ServerResponse, agent: string): Promise<void> {
     const { config, gate, mcp } = this.options;
-    // RFC 6750 section 2.1; a token in the query is none (section 2.3, and the MCP specification).
-    // Of two Authorization lines Node shows the first, and a proxy may have judged the other.
-    const given = req.headersDistinct["authorization"] ?? [];
-    const sole = given.length === 1 ? given[0] : undefined;
-    const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(sole ?? "") ?? [];
+    const token = bearerOf(req);
     if (token === undefined) {
       res.setHeader("www-authenticate", challenge(config, agent));
       return this.refused(res, refusal("invalid_token", { reason: "No bearer token was sent." }));
     }
-    const entered = await gate.enter(new Secret(token), agent, narrowingOf(req.headers));
+    const entered = await gate.enter(token, agent, narrowingOf(req.headers));
     if (!entered.ok) return this.notEntered(res, agent, entered.refusal);
     const body = await this.bodyOf(req, res, entered.value);
     if (body === undefined || !this.admits(req, res, entered.value, body.value)) return;

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
-import { createGuards, isLocal, parseBody, readBody } from "../../../src/web/guards.ts";
+import { bearerOf, createGuards, isLocal, parseBody, readBody } from "../../../src/web/guards.ts";
 import { narrowingOf } from "../../../src/web/narrowing.ts";
 import { createPages } from "../../../src/web/pages.ts";
 import { verifies } from "../../verifies.ts";
@@ -106,6 +106,20 @@ describe("bodies", () => {
       expect(parsed(text), text).toBe("parse_error");
     }
     expect(parseBody(Buffer.from([0x22, 0xff, 0x22]), at).ok).toBe(false);
+  });
+});
+
+describe("a bearer token", () => {
+  const token = (headers: Json): string | undefined => bearerOf(incoming(headers))?.reveal();
+
+  verifies("auth.challenge", "is one Authorization line's; of two, neither", () => {
+    expect(token({ authorization: "Bearer abc" })).toBe("abc");
+    expect(token({ authorization: "bearer  abc" })).toBe("abc");
+    for (const authorization of ["", "abc", "Bearer ", "Bearer a b", "Basic abc"]) {
+      expect(token({ authorization }), authorization).toBeUndefined();
+    }
+    expect(token({})).toBeUndefined();
+    expect(token({ authorization: ["Bearer abc", "Bearer def"] })).toBeUndefined();
   });
 });
 
