@@ -1,6 +1,6 @@
 // What was verified a moment ago need not be verified again: a client sends one token many times a
 // second, and each time costs a signature check. A hit says what the check said less than two
-// seconds ago, and nothing about revocation: that is asked at `alive`, on every request.
+// seconds ago, and no more: a signature never knew of revocation.
 import type { Clock } from "../kernel/clock.ts";
 import type { Credential } from "../kernel/principal.ts";
 
