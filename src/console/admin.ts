@@ -50,7 +50,7 @@ export interface AdminOptions {
 export function createAdmin(options: AdminOptions): Answer {
   const auditor = createAuditDesk(options);
   return async (path, body) => {
-    if (path in auditor) return auditor[path as keyof typeof auditor](body);
+    if (Object.hasOwn(auditor, path)) return auditor[path as keyof typeof auditor](body);
     if (!Object.hasOwn(questions, path)) throw new BadQuestion(`no such question: ${path}`);
     switch (path as keyof typeof questions) {
       case "/surface": {

@@ -1,6 +1,5 @@
 // The anchors that the configuration names.
-import { isAbsolute, resolve } from "node:path";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Config } from "../config/load.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { createFileAnchor } from "./anchor-file.ts";
@@ -11,10 +10,8 @@ import type { Anchor } from "./anchor.ts";
 export function createAnchors(config: Config, clock: Clock): readonly Anchor[] {
   return config.ledger.anchors.map((anchor, i) => {
     switch (anchor.kind) {
-      case "file": {
-        const { path } = anchor;
-        return createFileAnchor(isAbsolute(path) ? path : resolve(dirname(config.file), path));
-      }
+      case "file":
+        return createFileAnchor(resolve(dirname(config.file), anchor.path));
       case "http": {
         const authorization = config.anchor_secrets.get(i);
         return createHttpAnchor({
