@@ -49,7 +49,8 @@ export class Wal {
   private queue: Waiting[] = [];
   private writing: Promise<void> | undefined;
   private failed: Error | undefined;
-  private inode: number | undefined;
+  /** The open segment as the folder names it; nothing while one follows another. */
+  private place: { readonly path: string; readonly inode: number } | undefined;
   private room = { asked_at_ms: Number.NEGATIVE_INFINITY, enough: true };
 
   constructor(options: WalOptions) {
@@ -86,11 +87,11 @@ export class Wal {
 
   // Writing on into a file that nobody can find any more would be durable, and lost.
   private async mustBeInPlace(): Promise<void> {
-    const { path, inode } = this;
-    if (path === undefined || inode === undefined) return;
-    const found = await stat(path).catch(() => undefined);
-    if (path !== this.path || found?.ino === inode) return;
-    const gone = new Error(`${path} was removed or replaced while it was written`);
+    const { place } = this;
+    if (place === undefined) return;
+    const inode = await inodeOf(place.path);
+    if (place !== this.place || inode === place.inode) return;
+    const gone = new Error(`${place.path} was removed or replaced while it was written`);
     this.poison(gone);
     throw gone;
   }
@@ -163,15 +164,21 @@ export class Wal {
     const full = this.size >= this.options.segment_bytes_max;
     const ended = this.file;
     this.file = undefined;
+    this.place = undefined;
     await ended?.close();
     if (this.path === undefined || full) {
       this.path = join(this.options.folder, segmentName(first_seq));
       this.size = 0;
     }
     this.file = await this.openSegment(this.path);
-    this.inode = (await stat(this.path).catch(() => undefined))?.ino;
+    const inode = await inodeOf(this.path);
+    if (inode !== undefined) this.place = { path: this.path, inode };
     return this.file;
   }
+}
+
+async function inodeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.ino;
 }
 
 /** A segment as a file: appended to, and durable after `fdatasync`. */

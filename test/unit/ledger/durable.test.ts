@@ -2,6 +2,8 @@
 import { describe, expect } from "vitest";
 import { verifies } from "../../verifies.ts";
 import { testFolder } from "../../setup/minimal.ts";
+import { openSegmentFile } from "../../../src/ledger/wal.ts";
+import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { call, HeldDisk, intent, linesOf, opened, outcome, settle } from "./entries.ts";
 
 async function onDisk(disk: HeldDisk) {
@@ -103,6 +105,33 @@ describe("a disk that fails", () => {
     expect(linesOf(folder).map((line) => line["kind"])).toEqual(["outcome"]);
     expect(ledger.healthy).toBe(true);
   });
+
+  verifies(
+    "ledger.no-sink-no-call",
+    "a segment that is not open yet is not a segment that was removed",
+    async () => {
+      const held = Promise.withResolvers<void>();
+      const paths: string[] = [];
+      const openSegment = async (path: string): Promise<SegmentFile> => {
+        if (paths.push(path) === 2) await held.promise;
+        return openSegmentFile(path);
+      };
+      const { ledger, clock, fatal } = await opened(testFolder(), {
+        segment_bytes_max: 1,
+        openSegment,
+      });
+      await ledger.intent(intent("a"));
+      const rolling = ledger.intent(intent("b"));
+      await settle();
+      expect(paths).toHaveLength(2);
+      clock.ms += 2000;
+      const asked = ledger.intent(intent("c"));
+      await settle();
+      held.resolve();
+      await Promise.all([rolling, asked]);
+      expect(fatal).toEqual([]);
+    },
+  );
 
   verifies("ledger.no-sink-no-call", "closed is closed", async () => {
     const { ledger } = await opened();
