@@ -15,9 +15,10 @@ import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
+import { openIndexThread } from "./ledger/index-thread.ts";
 import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
 import { Sealer } from "./ledger/mark.ts";
-import { nameIn } from "./ledger/reveal.ts";
+import { namesFrom } from "./ledger/reveal.ts";
 import type { SegmentFile } from "./ledger/wal.ts";
 import { Limiter, Running } from "./limits/limiter.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
@@ -25,6 +26,7 @@ import { compilePolicy } from "./policy/policy.ts";
 import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openFolders, openKey } from "./store/folders.ts";
+import type { Folders } from "./store/folders.ts";
 import { lockFolder } from "./store/lock.ts";
 import type { Logger } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -76,19 +78,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const keyring = openSqliteKeyring(folders, options.clock);
     undo.push(() => keyring.close());
     const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
-    const opened = await openLedger({
-      ...config.ledger,
-      folder: folders.ledger,
-      index_file: ledgerIndexFile(folders.data),
-      keys_folder: folders.keys,
-      anchors: createAnchors(config, options.clock),
-      log: options.log,
-      nameOf: (user) => nameIn(user, sealer),
-      clock: options.clock,
-      onFatal: options.onFatal,
-      ...(options.openSegment === undefined ? {} : { openSegment: options.openSegment }),
-    });
-    const { ledger, recovery } = opened;
+    const { ledger, recovery } = await openAudit(options, folders, sealer);
     let started = false;
     undo.push(async () => {
       if (started) await ledger.event("stopped", {}).catch(() => undefined);
@@ -131,6 +121,23 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     await stop();
     throw error;
   }
+}
+
+function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer) {
+  const { config, clock, log, onFatal, openSegment } = options;
+  return openLedger({
+    ...config.ledger,
+    folder: folders.ledger,
+    index_file: ledgerIndexFile(folders.data),
+    keys_folder: folders.keys,
+    anchors: createAnchors(config, clock),
+    log,
+    namesOf: namesFrom(sealer),
+    openIndex: openIndexThread,
+    clock,
+    onFatal,
+    ...(openSegment === undefined ? {} : { openSegment }),
+  });
 }
 
 function readHouse({ config, drafts = false }: CoreOptions): House {

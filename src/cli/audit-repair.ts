@@ -2,8 +2,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../kernel/clock.ts";
-import { plainName } from "../ledger/index-sqlite.ts";
 import { ledgerIndexFile, openLedger } from "../ledger/ledger.ts";
+import { plainNames } from "../ledger/query.ts";
 import { repairLedger } from "../ledger/repair.ts";
 import type { Repaired } from "../ledger/repair.ts";
 import { openFolders } from "../store/folders.ts";
@@ -64,7 +64,7 @@ async function recordLoss(
     keys_folder: folders.keys,
     anchors: [],
     log: createLogger("silent"),
-    nameOf: plainName,
+    namesOf: plainNames,
     index_file: ":memory:",
     clock: systemClock,
     segment_bytes_max: 67_108_864,

@@ -6,9 +6,9 @@ import { systemClock } from "../kernel/clock.ts";
 import { openSqliteKeyring } from "../ledger/keyring-sqlite.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import { Sealer } from "../ledger/mark.ts";
-import { AmbiguousUser, BadCursor } from "../ledger/query.ts";
+import { AmbiguousUser, BadCursor, OPERATOR, plainNames } from "../ledger/query.ts";
 import type { AuditFilter, AuditPage } from "../ledger/query.ts";
-import { nameIn } from "../ledger/reveal.ts";
+import { namesFrom } from "../ledger/reveal.ts";
 import { openFolders, openKey } from "../store/folders.ts";
 import { askCore } from "./core.ts";
 import type { Place } from "./core.ts";
@@ -92,31 +92,32 @@ export async function query(place: Place, verb: string, filter: AuditFilter): Pr
   }
 }
 
-function queryFiles(folder: string, filter: AuditFilter): AuditPage {
+async function queryFiles(folder: string, filter: AuditFilter): Promise<AuditPage> {
   const names = openNames(dirname(folder));
-  const index = readLedger(folder, names.nameOf);
+  const index = readLedger(folder, names.namesOf);
   try {
-    return index.query(filter);
+    return await index.query(filter, OPERATOR);
   } catch (error) {
     if (error instanceof AmbiguousUser || error instanceof BadCursor) {
       throw new Stop(EXIT.usage, error.message);
     }
     throw error;
   } finally {
-    index.close();
+    await index.close();
     names.close();
   }
 }
 
 // Of a copied log only the subjects can be read: the names' keys stay in the data folder.
 function openNames(data: string) {
-  const none = (user: unknown): string | undefined => (typeof user === "string" ? user : undefined);
-  if (!existsSync(join(data, "subjects.sqlite"))) return { nameOf: none, close: () => undefined };
+  if (!existsSync(join(data, "subjects.sqlite"))) {
+    return { namesOf: plainNames, close: () => undefined };
+  }
   const folders = openFolders(data);
   const keyring = openSqliteKeyring(folders, systemClock);
   const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
   return {
-    nameOf: (user: unknown) => nameIn(user, sealer),
+    namesOf: namesFrom(sealer),
     close: () => keyring.close(),
   };
 }

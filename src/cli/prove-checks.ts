@@ -24,7 +24,7 @@ async function asTheUser(stage: Stage): Promise<string> {
   must(answer.call_id !== undefined, `the call failed: ${answer.text}`);
   const row = (await stage.saasRows()).find((one) => one.request_id === answer.call_id);
   must(row?.subject === "mia", `the SaaS saw ${row?.subject ?? "nobody"}`);
-  const [record] = stage.ledger({ call_id: answer.call_id });
+  const [record] = await stage.ledger({ call_id: answer.call_id });
   must(record?.subject === "mia", "our record does not name mia");
   return `the SaaS's own audit log: ${row?.method} ${row?.path} by mia, request ${answer.call_id}`;
 }
@@ -128,7 +128,7 @@ async function foreignPages(stage: Stage): Promise<string> {
 
 async function intentFirst(stage: Stage): Promise<string> {
   await asTheUser(stage);
-  const intents = new Map(stage.ledger({}).map((record) => [record.call_id, record]));
+  const intents = new Map((await stage.ledger({})).map((record) => [record.call_id, record]));
   const rows = (await stage.saasRows()).filter((row) => row.path !== "/audit");
   const unaudited = rows.filter((row) => !isEarlier(intents.get(row.request_id)?.time, row));
   must(unaudited.length === 0, `${unaudited.length} requests without an earlier intent`);
@@ -143,7 +143,7 @@ async function whoChangedThis(stage: Stage): Promise<string> {
   const token = await stage.token("mia", "sales");
   const moved = await stage.call("sales", token, "crm_update_deal_stage", { id: 42, stage: "won" });
   must(moved.error_code === undefined, `the call failed: ${moved.text}`);
-  const [record] = stage.ledger({ record: "deal:42", tool: "crm_update_deal_stage" });
+  const [record] = await stage.ledger({ record: "deal:42", tool: "crm_update_deal_stage" });
   must(record?.subject === "mia" && record.args["stage"] === "won", "the record does not say so");
   return `deal:42 was changed by ${record?.user}, at ${record?.time}, to stage won`;
 }
@@ -248,7 +248,7 @@ async function sealed(stage: Stage): Promise<string> {
   const args = { id: 42, stage: "won", note };
   const answer = await stage.call("sales", token, "crm_update_deal_stage", args);
   must(answer.error_code === undefined, `the call failed: ${answer.text}`);
-  const [record] = stage.ledger({ call_id: answer.call_id });
+  const [record] = await stage.ledger({ call_id: answer.call_id });
   const kept = JSON.stringify(record?.args["note"]);
   must(kept.includes('"sealed"'), `the record holds ${kept}`);
   must(!stage.traces().includes("prove-canary"), "the text stands in a file or a log line");

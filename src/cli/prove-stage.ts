@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { loadCatalog } from "../catalog/load.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
+import { OPERATOR, plainNames } from "../ledger/query.ts";
 import type { AuditFilter } from "../ledger/query.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import type { AuditRecord } from "../ledger/record.ts";
@@ -98,12 +99,12 @@ export class Stage {
   }
 
   /** The ledger as its files have it, without asking the server. */
-  ledger(filter: Partial<AuditFilter>): readonly AuditRecord[] {
-    const index = readLedger(join(this.demo.ready.data, "ledger"), () => undefined);
+  async ledger(filter: Partial<AuditFilter>): Promise<readonly AuditRecord[]> {
+    const index = readLedger(join(this.demo.ready.data, "ledger"), plainNames);
     try {
-      return index.query({ limit: 1000, ...filter }).records;
+      return (await index.query({ limit: 1000, ...filter }, OPERATOR)).records;
     } finally {
-      index.close();
+      await index.close();
     }
   }
 

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Keyring } from "../ledger/keyring.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
+import { OPERATOR } from "../ledger/query.ts";
 import type { Identity } from "../ledger/query.ts";
 import { revealRecord } from "../ledger/reveal.ts";
 import { BadQuestion } from "./people.ts";
@@ -75,12 +76,12 @@ export function createAuditDesk({ ledger, sealer, keyring }: AuditDeskOptions) {
       // A name that is asked for is personal data here, too.
       const user = filter.user === undefined ? {} : { user: sealer.digestOf(null, filter.user) };
       await note(ledger, verb, os_user, { filter: { ...filter, ...user } });
-      return ledger.query(filter);
+      return ledger.query(filter, OPERATOR);
     },
     async "/audit/reveal"(body: unknown) {
       const { call_id, reason: why, os_user } = schemas.reveal.parse(body);
       await note(ledger, "audit show --reveal", os_user, { call_id, reason: why });
-      const [record] = (await ledger.query({ call_id, limit: 1 })).records;
+      const [record] = (await ledger.query({ call_id, limit: 1 }, OPERATOR)).records;
       return { record: record === undefined ? null : revealRecord(record, sealer) };
     },
     async "/audit/hash"(body: unknown) {
@@ -91,16 +92,20 @@ export function createAuditDesk({ ledger, sealer, keyring }: AuditDeskOptions) {
     async "/audit/reindex"(body: unknown) {
       const { os_user } = schemas.plain.parse(body);
       await note(ledger, "audit reindex", os_user, {});
-      return { records: ledger.reindex() };
+      return { records: await ledger.reindex() };
     },
     async "/audit/erase"(body: unknown) {
       const { subject, reason: why, os_user } = schemas.erase.parse(body);
-      const identities = ledger.identities(subject);
+      const identities = await ledger.identities(subject);
       if (identities.length === 0) throw new BadQuestion(`nobody is called ${subject} in the log`);
       const held = identities.filter((identity) => keyring.holdOn(identity) !== undefined);
       if (held.length > 0) throw new BadQuestion(`${subject} is under a legal hold`);
       await note(ledger, "audit erase", os_user, { identities, reason: why });
-      return { erased: identities.map((identity) => eraseOne(identity, { ledger, keyring })) };
+      const erased: { key: string }[] = [];
+      for (const identity of identities) {
+        erased.push(await eraseOne(identity, { ledger, keyring }));
+      }
+      return { erased };
     },
     async "/keys/rotate"(body: unknown) {
       const { os_user } = schemas.plain.parse(body);
@@ -110,11 +115,11 @@ export function createAuditDesk({ ledger, sealer, keyring }: AuditDeskOptions) {
   };
 }
 
-function eraseOne(
+async function eraseOne(
   identity: Identity,
   { ledger, keyring }: Pick<AuditDeskOptions, "ledger" | "keyring">,
 ) {
   const key = keyring.erase(identity);
-  ledger.forget(identity);
+  await ledger.forget(identity);
   return { ...identity, key };
 }

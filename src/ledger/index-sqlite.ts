@@ -1,199 +1,319 @@
-// The ledger's index on SQLite: columns to filter by, and both halves of each call as JSON.
-import { chmodSync } from "node:fs";
+// The ledger's index on SQLite: what calls are found by, and where their lines stand. An answer is
+// read from the log itself, so that there is one place in which a record can be read.
+import { chmodSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import type { SQLInputValue, StatementSync } from "node:sqlite";
-import type { AuditRecord, Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
-import { AmbiguousUser, BadCursor } from "./query.ts";
-import type { AuditFilter, AuditPage, Identity, LedgerIndex } from "./query.ts";
+import type { StatementSync } from "node:sqlite";
+import { Bounded } from "./bounded.ts";
+import { createIndexes, cursorOf, INDEXES, selectOf } from "./index-select.ts";
+import type { Placed } from "./log-reader.ts";
+import type { Line } from "./record.ts";
+import { AmbiguousUser } from "./query.ts";
+import type { AuditFilter, Identity, Reader } from "./query.ts";
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
+// A face is a person as the log knew him then: in a tenant, under a name. `''` is no name.
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS state (last INTEGER NOT NULL, log_id TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS people (
+    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, issuer TEXT NOT NULL, UNIQUE (subject, issuer)
+  );
+  CREATE TABLE IF NOT EXISTS faces (
+    id INTEGER PRIMARY KEY, person INTEGER NOT NULL, tenant TEXT, name TEXT NOT NULL COLLATE NOCASE
+  );
   CREATE TABLE IF NOT EXISTS calls (
-    call_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    issuer TEXT NOT NULL, subject TEXT NOT NULL, user TEXT NOT NULL COLLATE NOCASE,
-    agent TEXT NOT NULL, session TEXT NOT NULL, tool TEXT NOT NULL, target TEXT,
-    outcome TEXT, facts TEXT NOT NULL, ending TEXT
-  ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS by_seq ON calls (seq);
-  CREATE INDEX IF NOT EXISTS by_subject ON calls (subject, issuer, seq);
-  CREATE INDEX IF NOT EXISTS by_tool ON calls (tool, seq);
-  CREATE INDEX IF NOT EXISTS by_outcome ON calls (outcome, seq);
-  CREATE INDEX IF NOT EXISTS by_target ON calls (target, seq) WHERE target IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS by_session ON calls (session, seq);
-  CREATE INDEX IF NOT EXISTS by_agent ON calls (agent, seq);
-  CREATE INDEX IF NOT EXISTS by_user ON calls (user, issuer, subject);
-  CREATE INDEX IF NOT EXISTS orphans ON calls (call_id) WHERE outcome IS NULL;
+    seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, call_id TEXT NOT NULL,
+    person INTEGER NOT NULL, face INTEGER NOT NULL, tenant TEXT, agent TEXT NOT NULL,
+    session TEXT NOT NULL, tool TEXT NOT NULL, target TEXT, outcome TEXT NOT NULL,
+    at INTEGER NOT NULL, size INTEGER NOT NULL, end_seq INTEGER, end_at INTEGER, end_size INTEGER
+  );
+  CREATE INDEX IF NOT EXISTS faces_of ON faces (person);
+  CREATE INDEX IF NOT EXISTS orphans ON calls (call_id) WHERE end_seq IS NULL;
 `;
+const FACES_REMEMBERED_MAX = 10_000;
 
-/** The readable name in a line's `user`, where it can still be read. */
-export type NameOf = (user: unknown) => string | undefined;
+/** One call found: where its lines stand. */
+export interface Hit {
+  readonly seq: number;
+  readonly time_ms: number;
+  readonly face: number;
+  readonly at: number;
+  readonly size: number;
+  /** Nothing while the call runs, or where its server died. */
+  readonly end_seq: number | null;
+  readonly end_at: number | null;
+  readonly end_size: number | null;
+}
 
-export const plainName: NameOf = (user) => (typeof user === "string" ? user : undefined);
+export interface Hits {
+  readonly hits: readonly Hit[];
+  readonly cursor?: string;
+}
+
+/** A line of this kind, in its place. */
+type PlacedAs<Kind extends Line["kind"]> = Placed & {
+  readonly line: Extract<Line, { kind: Kind }>;
+};
+type Names = ReadonlyMap<unknown, string>;
+
+interface Face {
+  readonly id: number;
+  readonly person: number;
+}
 
 /**
  * Opens or makes the index of the log `log_id` at `path`; ":memory:" for one that nobody keeps.
- * What is found there of another log is forgotten.
+ * What is found there of another log, or cannot be read, is forgotten.
  */
-export function openSqliteIndex(path: string, log_id: string, nameOf: NameOf): LedgerIndex {
+export function openSqliteIndex(path: string, log_id: string): SqliteIndex {
+  try {
+    return open(path, log_id);
+  } catch (error) {
+    if (path === ":memory:" || !isUnreadable(error)) throw error;
+    for (const end of ["", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
+    return open(path, log_id);
+  }
+}
+
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+function isUnreadable(error: unknown): boolean {
+  const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+}
+
+function open(path: string, log_id: string): SqliteIndex {
   const db = new DatabaseSync(path);
-  if (path !== ":memory:") chmodSync(path, 0o600);
-  // Derived data: after a crash it is caught up from the log, so speed may win here.
-  db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
-  const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
-  if (version !== SCHEMA_VERSION) {
-    db.exec("DROP TABLE IF EXISTS calls; DROP TABLE IF EXISTS state");
-    db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
+  try {
+    if (path !== ":memory:") chmodSync(path, 0o600);
+    // Derived data: after a crash it is caught up from the log, so speed may win here. Fewer
+    // checkpoints, since each is a sync on the disk that the log writes to.
+    db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8000");
+    db.exec("PRAGMA secure_delete=ON");
+    const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version !== SCHEMA_VERSION) {
+      for (const table of ["calls", "faces", "people", "state"]) {
+        db.exec(`DROP TABLE IF EXISTS ${table}`);
+      }
+      db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
+    }
+    db.exec(SCHEMA);
+    db.exec(createIndexes());
+    const state = db.prepare("SELECT log_id FROM state").get();
+    if (state?.["log_id"] !== log_id) {
+      db.exec("DELETE FROM calls; DELETE FROM faces; DELETE FROM people; DELETE FROM state");
+      db.prepare("INSERT INTO state (last, log_id) VALUES (0, ?)").run(log_id);
+    }
+    return new SqliteIndex(db);
+  } catch (error) {
+    db.close();
+    throw error;
   }
-  db.exec(SCHEMA);
-  const state = db.prepare("SELECT log_id FROM state").get();
-  if (state?.["log_id"] !== log_id) {
-    db.exec("DELETE FROM calls; DELETE FROM state");
-    db.prepare("INSERT INTO state (last, log_id) VALUES (0, ?)").run(log_id);
-  }
-  return new SqliteIndex(db, nameOf);
 }
 
-interface Person {
-  readonly issuer: string;
-  readonly subject: string;
-}
-
-class SqliteIndex implements LedgerIndex {
+export class SqliteIndex {
   private readonly db: DatabaseSync;
   private readonly insert: StatementSync;
   private readonly end: StatementSync;
   private readonly remember: StatementSync;
-  private readonly nameOf: NameOf;
+  private readonly faces = new Bounded<Face>(FACES_REMEMBERED_MAX);
   last: number;
 
-  constructor(db: DatabaseSync, nameOf: NameOf) {
+  constructor(db: DatabaseSync) {
     this.db = db;
-    this.nameOf = nameOf;
     this.insert = db.prepare(`INSERT OR REPLACE INTO calls
-      (call_id, seq, time_ms, issuer, subject, user, agent, session, tool, target, outcome,
-       facts, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.end = db.prepare("UPDATE calls SET outcome = ?, ending = ? WHERE call_id = ?");
+      (seq, time_ms, call_id, person, face, tenant, agent, session, tool, target, outcome, at, size,
+       end_seq, end_at, end_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.end = db.prepare(`UPDATE calls SET outcome = ?, end_seq = ?, end_at = ?, end_size = ?
+      WHERE call_id = ? AND end_seq IS NULL`);
     this.remember = db.prepare("UPDATE state SET last = ?");
     this.last = Number(db.prepare("SELECT last FROM state").get()?.["last"]);
   }
 
-  ingest(lines: readonly Line[]): void {
-    const fresh = lines.filter((line) => line.seq > this.last);
-    const newest = fresh.at(-1)?.seq;
+  /** Lines in order; those at or below `last` are ignored. `names`: of their users, as readable. */
+  ingest(lines: readonly Placed[], names: Names): void {
+    const fresh = lines.filter(({ line }) => line.seq > this.last);
+    const newest = fresh.at(-1)?.line.seq;
     if (newest === undefined) return;
     this.db.exec("BEGIN");
     try {
-      const ends = new Map(fresh.flatMap((line) => endOf(line)));
-      for (const line of fresh) this.ingestLine(line, ends);
+      const ends = new Map(fresh.flatMap(endOf));
+      for (const placed of fresh) this.ingestLine(placed, ends, names);
       this.remember.run(newest);
       this.db.exec("COMMIT");
     } catch (error) {
-      this.db.exec("ROLLBACK");
+      if (this.db.isTransaction) this.db.exec("ROLLBACK");
+      // Faces that were just made are gone with the transaction.
+      this.faces.clear();
       throw error;
     }
     this.last = newest;
   }
 
   // A call whose two halves come together is one row, written once.
-  private ingestLine(line: Line, ends: Map<string, OutcomeRecord>): void {
+  private ingestLine(placed: Placed, ends: Map<string, PlacedAs<"outcome">>, names: Names): void {
+    const { line, at, size } = placed;
     switch (line.kind) {
       case "intent": {
         const end = ends.get(line.call_id);
         ends.delete(line.call_id);
-        if (end === undefined) return this.put(line, null, null);
-        return this.put(line, end.outcome, JSON.stringify(endingOf(end)));
+        return this.put({ line, at, size }, end, names);
       }
       case "refusal":
-        return this.put(line, line.outcome, JSON.stringify(endingOf(line)));
+        return this.put({ line, at, size }, { line, at, size }, names);
       case "outcome":
         if (!ends.has(line.call_id)) return;
-        this.end.run(line.outcome, JSON.stringify(endingOf(line)), line.call_id);
+        this.end.run(line.outcome, line.seq, at, size, line.call_id);
         return;
       case "event":
     }
   }
 
-  private put(line: Line & (Intent | RefusalRecord), outcome: string | null, end: string | null) {
-    const { call_id, seq, issuer, subject, agent, session, tool, target } = line;
-    const time_ms = Date.parse(line.time);
-    const user = this.nameOf(line.user) ?? "";
-    const who = [issuer, subject, user, agent, session, tool, target];
-    this.insert.run(call_id, seq, time_ms, ...who, outcome, JSON.stringify(factsOf(line)), end);
+  private put(
+    { line, at, size }: PlacedAs<"intent" | "refusal">,
+    end: PlacedAs<"outcome" | "refusal"> | undefined,
+    names: Names,
+  ): void {
+    const { seq, call_id, tenant, agent, session, tool, target } = line;
+    const face = this.faceOf(line, names.get(line.user) ?? "");
+    const ending = end === undefined ? [null, null, null] : [end.line.seq, end.at, end.size];
+    const what = [tenant, agent, session, tool, target, end?.line.outcome ?? "unknown"];
+    const who = [call_id, face.person, face.id];
+    this.insert.run(seq, Date.parse(line.time), ...who, ...what, at, size, ...ending);
   }
 
-  query(filter: AuditFilter): AuditPage {
-    const person = filter.user === undefined ? undefined : this.person(filter.user);
-    if (filter.user !== undefined && person === undefined) {
-      return { records: [], complete_to: this.last };
+  private faceOf({ subject, issuer, tenant }: Identity, name: string): Face {
+    const key = JSON.stringify([subject, issuer, tenant, name]);
+    const known = this.faces.get(key);
+    if (known !== undefined) return known;
+    const person = this.personOf({ subject, issuer }) ?? this.meet(subject, issuer);
+    const row = this.db
+      .prepare("SELECT id FROM faces WHERE person = ? AND tenant IS ? AND name = ?")
+      .get(person, tenant, name);
+    const made = (): number | bigint =>
+      this.db
+        .prepare("INSERT INTO faces (person, tenant, name) VALUES (?, ?, ?)")
+        .run(person, tenant, name).lastInsertRowid;
+    const face = { id: Number(row?.["id"] ?? made()), person };
+    this.faces.set(key, face);
+    return face;
+  }
+
+  private personOf({ subject, issuer }: Omit<Identity, "tenant">): number | undefined {
+    const row = this.db
+      .prepare("SELECT id FROM people WHERE subject = ? AND issuer = ?")
+      .get(subject, issuer);
+    return row === undefined ? undefined : Number(row["id"]);
+  }
+
+  private meet(subject: string, issuer: string): number {
+    const made = this.db.prepare("INSERT INTO people (subject, issuer) VALUES (?, ?)");
+    return Number(made.run(subject, issuer).lastInsertRowid);
+  }
+
+  find(filter: AuditFilter, reader: Reader): Hits {
+    let person: number | undefined;
+    if (reader.kind === "person") {
+      person = this.personOf(reader);
+      if (person === undefined) return { hits: [] };
     }
-    const conditions = conditionsOf(filter, person);
-    const where = conditions.map(([sql]) => sql).join(" AND ") || "TRUE";
-    const values = conditions.flatMap(([, ...given]) => given);
-    const rows = this.db
-      .prepare(
-        `SELECT seq, user, facts, ending FROM calls WHERE ${where} ORDER BY seq DESC LIMIT ?`,
-      )
-      .all(...values, filter.limit + 1);
-    const page = rows.slice(0, filter.limit);
-    const next = rows.length > filter.limit ? page.at(-1)?.["seq"] : undefined;
-    return {
-      records: page.map(toRecord),
-      ...(next === undefined ? {} : { cursor: `s${String(next)}` }),
-      complete_to: this.last,
-    };
+    if (filter.user !== undefined) {
+      const named = this.named(filter.user, reader);
+      if (named === undefined || (person !== undefined && named !== person)) return { hits: [] };
+      person = named;
+    }
+    const { sql, values } = selectOf(filter, reader, person);
+    const rows = this.db.prepare(sql).all(...values) as unknown as Hit[];
+    const hits = rows.slice(0, filter.limit);
+    const last = rows.length > filter.limit ? hits.at(-1) : undefined;
+    return { hits, ...(last === undefined ? {} : { cursor: cursorOf(last) }) };
   }
 
-  // A subject or a whole readable name; else any word of a name.
-  private person(user: string): Person | undefined {
+  /** The name of a face; nothing where none is known. */
+  nameOf(face: number): string | undefined {
+    const row = this.db.prepare("SELECT name FROM faces WHERE id = ?").get(face);
+    const name = row?.["name"];
+    return typeof name === "string" && name !== "" ? name : undefined;
+  }
+
+  // A subject or a whole readable name; else any word of a name. Of whom the reader may not read,
+  // nothing is known here, not even that a name fits him too.
+  private named(user: string, reader: Reader): number | undefined {
     const hash = user.lastIndexOf("#");
-    if (hash > 0) return { issuer: user.slice(0, hash), subject: user.slice(hash + 1) };
-    const people = "SELECT DISTINCT issuer, subject, user FROM calls WHERE";
+    if (hash > 0) {
+      return this.personOf({ issuer: user.slice(0, hash), subject: user.slice(hash + 1) });
+    }
     const name = user.normalize("NFC");
     // A subject that is somebody else's readable name fits two people, as two equal names do.
-    let rows = this.db.prepare(`${people} subject = ? OR user = ?`).all(user, name);
-    if (rows.length === 0) {
-      const word = "instr(' ' || lower(user) || ' ', ' ' || lower(?) || ' ') > 0";
-      rows = this.db.prepare(`${people} ${word}`).all(name);
+    let found = this.people("people.subject = ? OR faces.name = ?", [user, name], reader);
+    if (found.size === 0) {
+      const word = "instr(' ' || lower(faces.name) || ' ', ' ' || lower(?) || ' ') > 0";
+      found = this.people(word, [name], reader);
     }
-    const found = new Map(
-      rows.map((row) => [`${String(row["issuer"])}#${String(row["subject"])}`, row]),
+    if (found.size > 1) throw AmbiguousUser.of(user, [...found.values()]);
+    return found.keys().next().value;
+  }
+
+  private people(condition: string, values: readonly string[], reader: Reader) {
+    const [mine, whose] = scopeOf(reader);
+    const rows = this.db
+      .prepare(
+        "SELECT DISTINCT people.id, issuer, subject FROM faces " +
+          `JOIN people ON people.id = faces.person WHERE (${condition})${mine} ORDER BY people.id`,
+      )
+      .all(...values, ...whose);
+    return new Map(
+      rows.map((row) => [Number(row["id"]), `${String(row["issuer"])}#${String(row["subject"])}`]),
     );
-    if (found.size > 1) throw new AmbiguousUser(user, [...found.keys()]);
-    const [row] = found.values();
-    if (row === undefined) return undefined;
-    return { issuer: String(row["issuer"]), subject: String(row["subject"]) };
   }
 
   identities(user: string): readonly Identity[] {
-    const person = this.person(user);
+    const person = this.named(user, { kind: "operator" });
     if (person === undefined) return [];
-    const { issuer, subject } = person;
-    const tenants = this.db
+    const rows = this.db
       .prepare(
-        "SELECT DISTINCT json_extract(facts, '$.tenant') AS tenant FROM calls " +
-          "WHERE subject = ? AND issuer = ?",
+        "SELECT DISTINCT tenant, issuer, subject FROM faces JOIN people ON people.id = person " +
+          "WHERE person = ?",
       )
-      .all(subject, issuer);
-    return tenants.map((row) => ({ tenant: row["tenant"] as string | null, issuer, subject }));
+      .all(person);
+    return rows.map((row) => ({
+      tenant: row["tenant"] as string | null,
+      issuer: String(row["issuer"]),
+      subject: String(row["subject"]),
+    }));
   }
 
-  forget({ issuer, subject }: Identity): void {
+  forget({ tenant, ...who }: Identity): void {
+    const person = this.personOf(who);
+    if (person === undefined) return;
+    this.faces.clear();
     this.db
-      .prepare("UPDATE calls SET user = '' WHERE subject = ? AND issuer = ?")
-      .run(subject, issuer);
+      .prepare("UPDATE faces SET name = '' WHERE person = ? AND tenant IS ?")
+      .run(person, tenant);
     // Freed parts of pages, and the write-ahead file, still hold what was overwritten.
     this.db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   orphans(): readonly string[] {
-    const rows = this.db.prepare("SELECT call_id FROM calls WHERE outcome IS NULL").all();
+    const rows = this.db.prepare("SELECT call_id FROM calls WHERE end_seq IS NULL").all();
     return rows.map((row) => String(row["call_id"]));
   }
 
   clear(): void {
-    this.db.exec("DELETE FROM calls; UPDATE state SET last = 0");
+    this.db.exec("BEGIN; DELETE FROM calls; DELETE FROM faces; DELETE FROM people");
+    this.db.exec("UPDATE state SET last = 0; COMMIT");
+    this.faces.clear();
     this.last = 0;
+  }
+
+  /** While much is ingested the indexes are away, and made once at the end. */
+  async inBulk(work: () => Promise<void>): Promise<void> {
+    for (const name of Object.keys(INDEXES)) this.db.exec(`DROP INDEX IF EXISTS ${name}`);
+    try {
+      await work();
+    } finally {
+      this.db.exec(createIndexes());
+    }
   }
 
   close(): void {
@@ -201,106 +321,19 @@ class SqliteIndex implements LedgerIndex {
   }
 }
 
-type Condition = readonly [sql: string, ...values: SQLInputValue[]];
-
-const EQUALS = {
-  tool: "tool",
-  record: "target",
-  session: "session",
-  agent: "agent",
-  call_id: "call_id",
-} as const;
-
-function conditionsOf(filter: AuditFilter, person: Person | undefined): readonly Condition[] {
-  const conditions: Condition[] = [];
-  if (person !== undefined) {
-    conditions.push(["subject = ? AND issuer = ?", person.subject, person.issuer]);
+function scopeOf(reader: Reader): [sql: string, values: readonly (string | null)[]] {
+  switch (reader.kind) {
+    case "operator":
+      return ["", []];
+    case "auditor":
+      return [" AND faces.tenant = ?", [reader.tenant]];
+    case "person": {
+      const { issuer, subject, tenant } = reader;
+      return [" AND issuer = ? AND subject = ? AND faces.tenant IS ?", [issuer, subject, tenant]];
+    }
   }
-  for (const [field, column] of Object.entries(EQUALS)) {
-    const value = filter[field as keyof typeof EQUALS];
-    if (value !== undefined) conditions.push([`${column} = ?`, value]);
-  }
-  const { outcome, from_ms, to_ms, cursor } = filter;
-  // A call without an end is one that nobody can speak for yet.
-  if (outcome === "unknown") conditions.push(["(outcome = 'unknown' OR outcome IS NULL)"]);
-  else if (outcome !== undefined) conditions.push(["outcome = ?", outcome]);
-  if (from_ms !== undefined) conditions.push(["time_ms >= ?", from_ms]);
-  if (to_ms !== undefined) conditions.push(["time_ms < ?", to_ms]);
-  if (cursor !== undefined) conditions.push(["seq < ?", seqOf(cursor)]);
-  return conditions;
 }
 
-function endOf(line: Line): [string, OutcomeRecord][] {
-  return line.kind === "outcome" ? [[line.call_id, line]] : [];
-}
-
-function seqOf(cursor: string): number {
-  const match = /^s(\d{1,15})$/.exec(cursor);
-  if (match === null) throw new BadCursor(`${JSON.stringify(cursor)} is not a cursor of ours`);
-  return Number(match[1]);
-}
-
-// Without the name: it stands in a column of its own, from which it can be forgotten.
-function factsOf(line: Line & (Intent | RefusalRecord)): Omit<AuditRecord, keyof Ending | "user"> {
-  const { call_id, parent, subject, issuer, tenant, roles, actor_chain } = line;
-  const { agent, client_id, session, tool, target, args, effects, rule, approved_by } = line;
-  const { time, trace_id, isolation, policy, tool_hash } = line;
-  const who = { call_id, parent, time, subject, issuer, tenant, roles, actor_chain };
-  const what = { agent, client_id, session, tool, target, args, effects, rule, approved_by };
-  return { ...who, ...what, trace_id, isolation, policy, tool_hash };
-}
-
-interface Ending {
-  outcome: unknown;
-  effect: unknown;
-  error_code: unknown;
-  duration_ms: unknown;
-  steps: unknown;
-  downstream: unknown;
-  result: unknown;
-  count: unknown;
-}
-
-function endingOf(line: OutcomeRecord | RefusalRecord): Partial<AuditRecord> {
-  const { outcome, effect, error_code, duration_ms, steps, downstream, result } = line;
-  const ending = { outcome, effect, error_code, duration_ms, steps, downstream, result };
-  return line.kind === "refusal" && line.count > 1 ? { ...ending, count: line.count } : ending;
-}
-
-// A call that still runs, or whose server died: nobody can say yet.
-const RUNNING = {
-  outcome: "unknown",
-  effect: "unknown",
-  error_code: null,
-  duration_ms: 0,
-  steps: {},
-  downstream: [],
-  result: null,
-} as const;
-
-interface Row {
-  readonly user: string;
-  readonly facts: string;
-  readonly ending: string | null;
-}
-
-function toRecord(row: unknown): AuditRecord {
-  const { user: name, facts, ending } = row as Row;
-  const end: unknown = ending === null ? RUNNING : JSON.parse(ending);
-  const known = JSON.parse(facts) as AuditRecord;
-  const user = name === "" ? known.subject : name;
-  return inOrder({ ...known, user, ...(end as object) });
-}
-
-// The order of INTERFACE, so that two readers see the same line.
-const ORDER = (
-  "call_id parent time user subject issuer tenant roles actor_chain agent client_id session tool " +
-  "target args result effects rule approved_by outcome effect error_code duration_ms steps " +
-  "downstream trace_id isolation policy tool_hash count"
-).split(" ");
-
-function inOrder(record: AuditRecord): AuditRecord {
-  const own = ORDER.filter((key) => Object.hasOwn(record, key));
-  const pairs = own.map((key) => [key, record[key as keyof AuditRecord]]);
-  return Object.fromEntries(pairs) as AuditRecord;
+function endOf({ line, at, size }: Placed): [string, PlacedAs<"outcome">][] {
+  return line.kind === "outcome" ? [[line.call_id, { line, at, size }]] : [];
 }

@@ -8,12 +8,11 @@ import type { Anchor } from "./anchor.ts";
 import { openCheckpointer } from "./checkpointer.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { Coalescer } from "./coalescer.ts";
-import { IndexFollower } from "./follower.ts";
-import { openSqliteIndex } from "./index-sqlite.ts";
-import type { NameOf } from "./index-sqlite.ts";
-import type { AuditFilter, AuditPage, Identity, LedgerIndex } from "./query.ts";
-import type { Intent, Line, OutcomeRecord, RefusalRecord } from "./record.ts";
-import { recover, segmentsOf, walk } from "./segments.ts";
+import { LogIndex } from "./log-index.ts";
+import type { LogIndexOptions } from "./log-index.ts";
+import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
+import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
+import { recover } from "./segments.ts";
 import type { Tail } from "./segments.ts";
 import { Wal } from "./wal.ts";
 import type { SegmentFile } from "./wal.ts";
@@ -25,7 +24,7 @@ export interface LedgerOptions {
   readonly anchors: readonly Anchor[];
   readonly log: Logger;
   /** Opens the names that are sealed in the lines. */
-  readonly nameOf: NameOf;
+  readonly namesOf: NamesOf;
   /** Where the derived index is kept; not in the ledger's folder, which is evidence. */
   readonly index_file: string;
   readonly clock: Clock;
@@ -33,6 +32,8 @@ export interface LedgerOptions {
   readonly disk_free_bytes_min: number;
   readonly onFatal: (error: unknown) => void;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
+  /** Without it, the index is in this thread. */
+  readonly openIndex?: (options: LogIndexOptions) => Promise<LedgerIndex>;
 }
 
 /** What a start found and mended. */
@@ -41,7 +42,6 @@ export interface Recovery {
   readonly orphans: number;
 }
 
-const FILL_BATCH = 2000;
 const COUNTED_EVERY_MS = 5000;
 
 /** Opens the log in `folder`, recovers it, and writes outcomes for calls that a crash cut off. */
@@ -61,33 +61,47 @@ export async function openLedger(
     anchoring,
     onFailed,
   });
-  const index = openSqliteIndex(options.index_file, checkpointer.log_id, options.nameOf);
+  const index = await openIndex(options, checkpointer);
   let tail: Tail;
+  let orphans: readonly string[];
   try {
     tail = recover(options.folder, {
       leaf: (raw) => checkpointer.replay(raw),
-      durable_to: () => Math.max(index.last, checkpointer.known_size),
+      durable_to: () => Math.max(index.held, checkpointer.known_size),
     });
     checkpointer.mustBeKnown();
-    fill(index, options.folder);
+    index.follow(tail.seq);
+    orphans = await index.orphans();
   } catch (error) {
-    index.close();
+    await index.close().catch(() => undefined);
     await checkpointer.abandon();
     throw error;
   }
-  const follower = new IndexFollower(index, onFailed);
-  const onDurable = (lines: readonly Line[], leaves: readonly Buffer[]): void => {
+  const onDurable = (to: number, leaves: readonly Buffer[]): void => {
     checkpointer.follow(leaves);
-    follower.follow(lines);
+    index.follow(to);
   };
   const wal = new Wal({ ...options, tail, onDurable });
-  const { clock, folder } = options;
-  const ledger = new Ledger({ wal, index, follower, checkpointer, clock, folder });
-  const orphans = index.orphans();
+  const ledger = new Ledger({ wal, index, checkpointer, clock: options.clock });
   for (const call_id of orphans) await ledger.outcome(unknownOutcome(call_id));
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
   if (tail.cut_bytes > 0 || orphans.length > 0) await ledger.event("recovered", { ...recovery });
   return { ledger, recovery };
+}
+
+async function openIndex(options: LedgerOptions, checkpointer: Checkpointer): Promise<LedgerIndex> {
+  const { log, openIndex: open = inThisThread } = options;
+  const onBehind = (err: unknown): void => log.error({ err }, "the ledger's index is behind");
+  try {
+    return await open({ ...options, log_id: checkpointer.log_id, onBehind });
+  } catch (error) {
+    await checkpointer.abandon();
+    throw error;
+  }
+}
+
+function inThisThread(options: LogIndexOptions): Promise<LedgerIndex> {
+  return Promise.resolve(new LogIndex(options));
 }
 
 function unknownOutcome(call_id: string): OutcomeRecord {
@@ -107,27 +121,21 @@ function unknownOutcome(call_id: string): OutcomeRecord {
 interface Parts {
   readonly wal: Wal;
   readonly index: LedgerIndex;
-  readonly follower: IndexFollower;
   readonly checkpointer: Checkpointer;
   readonly clock: Clock;
-  readonly folder: string;
 }
 
 export class Ledger {
   private readonly wal: Wal;
   private readonly index: LedgerIndex;
-  private readonly follower: IndexFollower;
   private readonly checkpointer: Checkpointer;
   private readonly coalescer: Coalescer;
-  private readonly folder: string;
   private readonly timer: NodeJS.Timeout;
   private closing = false;
 
-  constructor({ wal, index, follower, checkpointer, clock, folder }: Parts) {
-    this.folder = folder;
+  constructor({ wal, index, checkpointer, clock }: Parts) {
     this.wal = wal;
     this.index = index;
-    this.follower = follower;
     this.checkpointer = checkpointer;
     this.coalescer = new Coalescer(clock);
     // What was only counted is written when its window ends, asked or not.
@@ -165,11 +173,10 @@ export class Ledger {
     await Promise.allSettled(counted.map((record) => this.wal.append(record)));
   }
 
-  /** Newest first; says up to where it is complete. */
-  async query(filter: AuditFilter): Promise<AuditPage> {
+  /** Newest first, of what `reader` may read; says up to where it is complete. */
+  async query(filter: AuditFilter, reader: Reader): Promise<AuditPage> {
     await this.writeCounted(true);
-    this.follower.catchUp();
-    return this.index.query(filter);
+    return this.index.query(filter, reader);
   }
 
   /** Resolves when everything that is durable now is covered by a kept checkpoint. */
@@ -177,23 +184,19 @@ export class Ledger {
     await this.checkpointer.signNow();
   }
 
-  /** Whom a name means. Throws `AmbiguousUser`. */
-  identities(user: string): readonly Identity[] {
-    this.follower.catchUp();
+  /** Whom a name means. Rejects with `AmbiguousUser`. */
+  identities(user: string): Promise<readonly Identity[]> {
     return this.index.identities(user);
   }
 
   /** Takes a person's name out of the index; his records stay, by subject. */
-  forget(identity: Identity): void {
-    this.index.forget(identity);
+  forget(identity: Identity): Promise<void> {
+    return this.index.forget(identity);
   }
 
-  /** Makes the index anew from the log. Resolves with how many records it holds then. */
-  reindex(): number {
-    this.follower.catchUp();
-    this.index.clear();
-    fill(this.index, this.folder);
-    return this.index.last;
+  /** Makes the index anew from the log. Resolves with the last record that it holds then. */
+  reindex(): Promise<number> {
+    return this.index.rebuild();
   }
 
   /** A new signing key; the next checkpoint is signed by both and attests the change. */
@@ -211,30 +214,18 @@ export class Ledger {
       await this.wal.close();
     } finally {
       await this.checkpointer.close();
-      this.follower.catchUp();
-      this.index.close();
+      await this.index.close();
     }
   }
 }
 
 /** Reads a log that nobody writes, into an index that nobody keeps. */
-export function readLedger(folder: string, nameOf: NameOf): LedgerIndex {
-  const index = openSqliteIndex(":memory:", "a reader", nameOf);
-  fill(index, folder);
+export function readLedger(folder: string, namesOf: NamesOf): LedgerIndex {
+  const index_file = ":memory:";
+  const onBehind = (): void => undefined;
+  const index = new LogIndex({ folder, index_file, log_id: "a reader", namesOf, onBehind });
+  index.follow(Number.POSITIVE_INFINITY);
   return index;
-}
-
-// In batches, so that a long log need not fit into memory. Breaks are not this reader's business:
-// a start has refused them before, and `audit verify` reports them.
-function fill(index: LedgerIndex, folder: string): void {
-  let batch: Line[] = [];
-  const visit = (line: Line): void => {
-    if (batch.push(line) < FILL_BATCH) return;
-    index.ingest(batch);
-    batch = [];
-  };
-  walk(segmentsOf(folder), visit, () => undefined);
-  index.ingest(batch);
 }
 
 export function ledgerIndexFile(data: string): string {

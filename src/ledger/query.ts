@@ -1,6 +1,6 @@
 // What a reader may ask of the ledger, and the index port that answers (DESIGN section 3, ports).
 import type { Outcome } from "../kernel/errors.ts";
-import type { AuditRecord, Line } from "./record.ts";
+import type { AuditRecord } from "./record.ts";
 
 export interface AuditFilter {
   /** A subject, a readable name, or `ISSUER#SUBJECT`. */
@@ -20,6 +20,17 @@ export interface AuditFilter {
   readonly cursor?: string | undefined;
 }
 
+/**
+ * Who asks, and so whose records there are to find: to everybody else's the index is blind, names
+ * included. A person reads his own, an auditor his tenant's, an operator all.
+ */
+export type Reader =
+  | { readonly kind: "operator" }
+  | { readonly kind: "auditor"; readonly tenant: string }
+  | ({ readonly kind: "person" } & Identity);
+
+export const OPERATOR: Reader = Object.freeze({ kind: "operator" });
+
 export interface AuditPage {
   readonly records: readonly AuditRecord[];
   /** Asks for the next page; absent on the last. */
@@ -38,9 +49,17 @@ export interface Identity {
 export class AmbiguousUser extends Error {
   override readonly name = "AmbiguousUser";
   readonly people: readonly string[];
-  constructor(user: string, people: readonly string[]) {
-    super(`${JSON.stringify(user)} fits ${people.length} people: ${people.join(", ")}`);
+  constructor(people: readonly string[], message: string) {
+    super(message);
     this.people = people;
+  }
+
+  static of(user: string, people: readonly string[]): AmbiguousUser {
+    const list = people.join(", ");
+    return new AmbiguousUser(
+      people,
+      `${JSON.stringify(user)} fits ${people.length} people: ${list}`,
+    );
   }
 }
 
@@ -50,18 +69,26 @@ export class BadCursor extends Error {
 
 /** Derived from the log, and rebuilt from it; never the truth. */
 export interface LedgerIndex {
-  /** Lines in order; those at or below `last` are ignored. */
-  ingest(lines: readonly Line[]): void;
-  readonly last: number;
-  /** Newest first. Throws `AmbiguousUser` or `BadCursor`. */
-  query(filter: AuditFilter): AuditPage;
-  /** Whom a name means, once per tenant; empty where nobody. Throws `AmbiguousUser`. */
-  identities(user: string): readonly Identity[];
+  /** The last record that it held when it was opened: so many were durable once. */
+  readonly held: number;
+  /** Everything up to `seq` is durable, and may be read from the files. Returns at once. */
+  follow(seq: number): void;
+  /** Newest first, of what `follow` was told. Rejects with `AmbiguousUser` or `BadCursor`. */
+  query(filter: AuditFilter, reader: Reader): Promise<AuditPage>;
+  /** Whom a name means, once per tenant; empty where nobody. Rejects with `AmbiguousUser`. */
+  identities(user: string): Promise<readonly Identity[]>;
   /** Takes a person's readable name out of the index. */
-  forget(identity: Identity): void;
+  forget(identity: Identity): Promise<void>;
   /** Calls whose intent has no outcome. */
-  orphans(): readonly string[];
-  /** Forgets everything, to be filled again. */
-  clear(): void;
-  close(): void;
+  orphans(): Promise<readonly string[]>;
+  /** Forgets everything and reads the log again. Resolves with the last record that it holds. */
+  rebuild(): Promise<number>;
+  close(): Promise<void>;
 }
+
+/** The readable names in lines' `user`, where they can still be read. */
+export type NamesOf = (users: readonly unknown[]) => Promise<readonly (string | undefined)[]>;
+
+/** Reads only what was never sealed. */
+export const plainNames: NamesOf = (users) =>
+  Promise.resolve(users.map((user) => (typeof user === "string" ? user : undefined)));

@@ -94,4 +94,55 @@ export interface AuditRecord extends CallFacts, CallEnd {
   readonly count?: number;
 }
 
+// A call that still runs, or whose server died: nobody can say yet.
+const RUNNING: CallEnd = Object.freeze({
+  outcome: "unknown",
+  effect: "unknown",
+  error_code: null,
+  duration_ms: 0,
+  steps: {},
+  downstream: [],
+  result: null,
+});
+
+/** Both halves of a call as one record, its parts in the order of INTERFACE. */
+export function joined(
+  call: Line & (Intent | RefusalRecord),
+  end: CallEnd = RUNNING,
+  name: string | undefined,
+): AuditRecord {
+  return {
+    call_id: call.call_id,
+    parent: call.parent,
+    time: call.time,
+    user: name ?? call.subject,
+    subject: call.subject,
+    issuer: call.issuer,
+    tenant: call.tenant,
+    roles: call.roles,
+    actor_chain: call.actor_chain,
+    agent: call.agent,
+    client_id: call.client_id,
+    session: call.session,
+    tool: call.tool,
+    target: call.target,
+    args: call.args,
+    result: end.result,
+    effects: call.effects,
+    rule: call.rule,
+    approved_by: call.approved_by,
+    outcome: end.outcome,
+    effect: end.effect,
+    error_code: end.error_code,
+    duration_ms: end.duration_ms,
+    steps: end.steps,
+    downstream: end.downstream,
+    trace_id: call.trace_id,
+    isolation: call.isolation,
+    policy: call.policy,
+    tool_hash: call.tool_hash,
+    ...(call.kind === "refusal" && call.count > 1 ? { count: call.count } : {}),
+  };
+}
+
 export const FIRST_PREV = "0".repeat(64);

@@ -1,6 +1,7 @@
 // From a record back to what was sealed in it, for an auditor with a recorded reason.
 import { pointerTo } from "../kernel/json.ts";
 import type { Sealer } from "./mark.ts";
+import type { NamesOf } from "./query.ts";
 import { isSealed, KeyErased } from "./seal.ts";
 
 /** The parts of a record in which sealed values stand. */
@@ -46,8 +47,12 @@ function opened(value: unknown, path: string, sealer: Pick<Sealer, "reveal">): u
   );
 }
 
-/** The readable name in a line's `user`; nothing where it was erased, or cannot be opened. */
-export function nameIn(user: unknown, sealer: Pick<Sealer, "reveal">): string | undefined {
+/** The readable names in lines' `user`; nothing where one was erased, or cannot be opened. */
+export function namesFrom(sealer: Pick<Sealer, "reveal">): NamesOf {
+  return (users) => Promise.resolve(users.map((user) => nameIn(user, sealer)));
+}
+
+function nameIn(user: unknown, sealer: Pick<Sealer, "reveal">): string | undefined {
   if (typeof user === "string") return user;
   if (!isSealed(user)) return undefined;
   try {

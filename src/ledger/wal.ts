@@ -23,14 +23,15 @@ export interface WalOptions {
   readonly segment_bytes_max: number;
   readonly disk_free_bytes_min: number;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
-  /** Told once of each batch, after it is durable; `leaves` are the lines' bytes, no newline. */
-  readonly onDurable: (lines: readonly Line[], leaves: readonly Buffer[]) => void;
+  /** Told once of each batch, after it is durable: its last record, and its lines' bytes. */
+  readonly onDurable: (to: number, leaves: readonly Buffer[]) => void;
   /** A write or sync failed: the log is poisoned, is never retried, and the server must stop. */
   readonly onFatal: (error: unknown) => void;
 }
 
 interface Waiting {
-  readonly line: Line;
+  readonly seq: number;
+  /** With its newline. */
   readonly bytes: Buffer;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -105,7 +106,7 @@ export class Wal {
     this.seq++;
     this.prev = hash("sha256", text, "hex");
     return new Promise((resolve, reject) => {
-      this.queue.push({ line, bytes: Buffer.from(`${text}\n`), resolve, reject });
+      this.queue.push({ seq: line.seq, bytes: Buffer.from(`${text}\n`), resolve, reject });
       this.writing ??= this.write();
     });
   }
@@ -131,7 +132,7 @@ export class Wal {
   private async commit(batch: readonly Waiting[]): Promise<void> {
     try {
       const bytes = Buffer.concat(batch.map((waiting) => waiting.bytes));
-      const file = await this.segmentFor(batch[0]?.line.seq ?? 0);
+      const file = await this.segmentFor(batch[0]?.seq ?? 0);
       await file.append(bytes);
       await file.sync();
       this.size += bytes.length;
@@ -140,10 +141,7 @@ export class Wal {
     }
     for (const waiting of batch) waiting.resolve();
     const leaves = batch.map(({ bytes }) => bytes.subarray(0, -1));
-    this.options.onDurable(
-      batch.map(({ line }) => line),
-      leaves,
-    );
+    this.options.onDurable(batch.at(-1)?.seq ?? 0, leaves);
   }
 
   /** Ends the log as a failed write does: what is derived from it cannot follow any more. */

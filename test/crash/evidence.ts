@@ -3,8 +3,10 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSqliteIndex, plainName } from "../../src/ledger/index-sqlite.ts";
 import { ledgerIndexFile, readLedger } from "../../src/ledger/ledger.ts";
+import { LogIndex } from "../../src/ledger/log-index.ts";
+import { OPERATOR, plainNames } from "../../src/ledger/query.ts";
+import type { LedgerIndex } from "../../src/ledger/query.ts";
 import type { AuditRecord, Line } from "../../src/ledger/record.ts";
 
 export interface ApiRow {
@@ -77,24 +79,26 @@ export class Evidence {
   }
 
   /** The index that the core keeps, and one that is made anew from the log. */
-  indexes(): { kept: readonly AuditRecord[]; rebuilt: readonly AuditRecord[] } {
+  async indexes(): Promise<{ kept: readonly AuditRecord[]; rebuilt: readonly AuditRecord[] }> {
     const log_id = readFileSync(join(this.ledger, "log_id"), "utf8").trim();
-    const kept = openSqliteIndex(ledgerIndexFile(this.data), log_id, plainName);
-    const rebuilt = readLedger(this.ledger, plainName);
-    // Names are sealed in the log, and this reader has no keys.
-    const nameless = (records: readonly AuditRecord[]): AuditRecord[] =>
-      records.map((record) => ({ ...record, user: record.subject }));
+    const index_file = ledgerIndexFile(this.data);
+    const onBehind = (): void => undefined;
+    const options = { folder: this.ledger, index_file, log_id, namesOf: plainNames, onBehind };
+    const kept = new LogIndex(options);
+    const rebuilt = readLedger(this.ledger, plainNames);
     try {
-      const all = { limit: 1_000_000 };
-      return {
-        kept: nameless(kept.query(all).records),
-        rebuilt: nameless(rebuilt.query(all).records),
-      };
+      return { kept: await everythingIn(kept), rebuilt: await everythingIn(rebuilt) };
     } finally {
-      kept.close();
-      rebuilt.close();
+      await kept.close();
+      await rebuilt.close();
     }
   }
+}
+
+async function everythingIn(index: LedgerIndex): Promise<readonly AuditRecord[]> {
+  const { records } = await index.query({ limit: 1_000_000 }, OPERATOR);
+  // Names are sealed in the log, and this reader has no keys.
+  return records.map((record) => ({ ...record, user: record.subject }));
 }
 
 function halvesOf(lines: readonly Line[]): Pick<Log, "intents" | "ends"> {

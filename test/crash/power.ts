@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { openLedger } from "../../src/ledger/ledger.ts";
-import { plainName } from "../../src/ledger/index-sqlite.ts";
+import { plainNames } from "../../src/ledger/query.ts";
 import type { Ledger, LedgerOptions } from "../../src/ledger/ledger.ts";
 import { LedgerDamaged } from "../../src/ledger/segments.ts";
 import type { Intent, OutcomeRecord } from "../../src/ledger/record.ts";
@@ -87,7 +87,7 @@ export async function powerLoss(seed: number, fault: Fault = "none"): Promise<Lo
     keys_folder: join(data, "keys"),
     anchors: [],
     log: createLogger("silent"),
-    nameOf: plainName,
+    namesOf: plainNames,
     index_file: join(data, "index.sqlite"),
     clock: systemClock,
     // A wrong writer leaves holes between segments too, which would stop the start: one will do.

@@ -115,7 +115,7 @@ function judge(where: string, killed: Log, recovered: Log, told: Told): void {
 /** Starts and stops once more, in order; the index is then what the log says, and no more. */
 export async function expectSameIndex(house: CrashHouse, evidence: Evidence): Promise<void> {
   await (await house.start()).stop();
-  const { kept, rebuilt } = evidence.indexes();
+  const { kept, rebuilt } = await evidence.indexes();
   expect(rebuilt.length).toBeGreaterThan(0);
   expect(kept).toEqual(rebuilt);
 }

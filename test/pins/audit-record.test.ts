@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { OUTCOMES } from "../../src/console/audit-desk.ts";
 import { verifies } from "../verifies.ts";
-import { call, intent, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
+import { asked, call, intent, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
 
 const KEYS =
   "call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain, agent, client_id, " +
@@ -17,7 +17,7 @@ verifies(
     await call(ledger, "ended");
     await ledger.intent(intent("running"));
     await ledger.refusal(refusalOf("refused"));
-    const { records } = await ledger.query({ limit: 10 });
+    const { records } = await asked(ledger, { limit: 10 });
     expect(records.map(({ call_id }) => call_id)).toEqual(["refused", "running", "ended"]);
     for (const record of records) expect(Object.keys(record).join(", ")).toBe(KEYS);
   },
@@ -30,11 +30,11 @@ verifies(
     const { ledger, clock } = await opened();
     const began = clock.ms;
     await ledger.intent(intent("a"));
-    const [running] = (await ledger.query({ limit: 1 })).records;
+    const [running] = (await asked(ledger, { limit: 1 })).records;
     expect(running).toMatchObject({ outcome: "unknown", effect: "unknown", result: null });
     clock.ms += 60_000;
     await ledger.outcome(outcome("a"));
-    const [record] = (await ledger.query({ limit: 1 })).records;
+    const [record] = (await asked(ledger, { limit: 1 })).records;
     expect(record).toEqual({
       ...running,
       time: new Date(began).toISOString(),

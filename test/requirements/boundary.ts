@@ -173,6 +173,14 @@ export const ledger = {
     source: "INTERFACE, audit query",
     behavior: "each filter of audit query selects, newest first, with a cursor",
   },
+  "ledger.readers": {
+    source: "I4, query",
+    behavior: "people read their own records, auditors their tenant's, nobody another tenant's",
+  },
+  "ledger.fast": {
+    source: "I4, query",
+    behavior: "each advertised question is answered from one index, in order, whatever the size",
+  },
   "ledger.who-changed-this": {
     source: "I2 must show",
     behavior: "audit query --record says who, when, with which arguments and result",

@@ -6,7 +6,7 @@ import { revealRecord } from "../../../src/ledger/reveal.ts";
 import type { Input, ToolDefinition } from "../../../src/catalog/definition.ts";
 import type { LedgerMark } from "../../../src/contract/projection.ts";
 import { catalogOf, toolFile, WRITES } from "../../setup/minimal.ts";
-import { linesOf, opened, refusalOf } from "./entries.ts";
+import { asked, linesOf, opened, refusalOf } from "./entries.ts";
 import { MIA, openRing } from "./ring.ts";
 
 const TEXT = { type: "string", maxLength: 9000 };
@@ -194,6 +194,6 @@ test("identical refusals are counted although they seal their arguments anew", a
   }
   const other = sealer.args(tool.inputs, { sealed_text: "another note" }, MIA);
   await ledger.refusal(refusalOf("r1001", { args: other }));
-  await ledger.query({ limit: 1 });
+  await asked(ledger, { limit: 1 });
   expect(linesOf(folder).map((line) => line["count"])).toEqual([1, 1, 1, 1, 1, 1, 995]);
 });

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { onTestFinished } from "vitest";
 import type { Clock } from "../../../src/kernel/clock.ts";
-import { plainName } from "../../../src/ledger/index-sqlite.ts";
 import { openLedger } from "../../../src/ledger/ledger.ts";
 import type { Ledger, LedgerOptions, Recovery } from "../../../src/ledger/ledger.ts";
 import type {
@@ -13,6 +12,8 @@ import type {
   OutcomeRecord,
   RefusalRecord,
 } from "../../../src/ledger/record.ts";
+import { OPERATOR, plainNames } from "../../../src/ledger/query.ts";
+import type { AuditFilter, AuditPage } from "../../../src/ledger/query.ts";
 import { segmentsOf } from "../../../src/ledger/segments.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { testFolder } from "../../setup/minimal.ts";
@@ -107,7 +108,7 @@ export async function opened(
     keys_folder: `${folder}-keys`,
     anchors: [],
     log: createLogger("silent"),
-    nameOf: plainName,
+    namesOf: plainNames,
     index_file: ":memory:",
     segment_bytes_max: 1_000_000,
     disk_free_bytes_min: 0,
@@ -120,6 +121,11 @@ export async function opened(
     rmSync(`${folder}-keys`, { recursive: true, force: true });
   });
   return { ledger, recovery, folder, clock, fatal };
+}
+
+/** As an operator asks: everything. */
+export function asked(ledger: Ledger, filter: AuditFilter): Promise<AuditPage> {
+  return ledger.query(filter, OPERATOR);
 }
 
 /** One whole call. */

@@ -1,13 +1,13 @@
 // A start after a crash: what is cut, what is refused, and what happens to calls that were running.
-import { plainName } from "../../../src/ledger/index-sqlite.ts";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
+import { OPERATOR, plainNames } from "../../../src/ledger/query.ts";
 import { readLedger } from "../../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { verifies } from "../../verifies.ts";
 import { testFolder } from "../../setup/minimal.ts";
-import { call, inFolder, intent, linesOf, opened } from "./entries.ts";
+import { asked, call, inFolder, intent, linesOf, opened } from "./entries.ts";
 
 const lastSegment = (folder: string): string => segmentsOf(folder).at(-1) ?? "";
 
@@ -106,12 +106,12 @@ describe("the index", () => {
     const { ledger } = await opened(folder, { index_file, segment_bytes_max: 900 });
     for (let i = 0; i < 30; i++) await call(ledger, `c${i}`, { subject: `s${i % 3}` });
     await ledger.intent(intent("running"));
-    const followed = await ledger.query({ limit: 1000 });
+    const followed = await asked(ledger, { limit: 1000 });
     await ledger.close();
-    const rebuilt = readLedger(folder, plainName);
-    expect(rebuilt.query({ limit: 1000 })).toEqual(followed);
+    const rebuilt = readLedger(folder, plainNames);
+    expect(await rebuilt.query({ limit: 1000 }, OPERATOR)).toEqual(followed);
     expect(followed.records).toHaveLength(31);
-    rebuilt.close();
+    await rebuilt.close();
   });
 
   verifies(
@@ -124,7 +124,7 @@ describe("the index", () => {
       await longer.ledger.close();
       const folder = await crashed();
       const other = await opened(folder, { index_file });
-      const { records } = await other.ledger.query({ limit: 10 });
+      const { records } = await asked(other.ledger, { limit: 10 });
       expect(records.map(({ call_id }) => call_id)).toEqual(["done"]);
       await other.ledger.close();
       // Behind: lines that only the log has.
@@ -132,7 +132,7 @@ describe("the index", () => {
       await call(writer.ledger, "later");
       await writer.ledger.close();
       const behind = await opened(folder, { index_file });
-      const caught = await behind.ledger.query({ limit: 10 });
+      const caught = await asked(behind.ledger, { limit: 10 });
       expect(caught.records.map(({ call_id }) => call_id)).toEqual(["later", "done"]);
     },
   );

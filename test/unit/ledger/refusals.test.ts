@@ -1,7 +1,7 @@
 // Refusals: recorded, and from the sixth identical one on counted, so that no loop fills the disk.
 import { describe, expect } from "vitest";
 import { verifies } from "../../verifies.ts";
-import { linesOf, opened, refusalOf } from "./entries.ts";
+import { asked, linesOf, opened, refusalOf } from "./entries.ts";
 
 const countsOf = (folder: string): unknown[] => linesOf(folder).map((line) => line["count"]);
 
@@ -15,7 +15,7 @@ describe("refusals", () => {
       expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1]);
       for (let i = 6; i <= 1000; i++) await ledger.refusal(refusalOf(`r${i}`));
       expect(countsOf(folder)).toHaveLength(5);
-      const { records } = await ledger.query({ limit: 100 });
+      const { records } = await asked(ledger, { limit: 100 });
       expect(records.map(({ count }) => count)).toEqual([
         995,
         ...Array<undefined>(5).fill(undefined),

@@ -1,0 +1,122 @@
+// Reads the log from where it stopped the last time: what is derived from it follows the files
+// themselves, so that nothing is handed over on a call's way.
+import { closeSync, openSync, readSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Line } from "./record.ts";
+import { LedgerDamaged, segmentName, segmentsOf } from "./segments.ts";
+
+/** A line, and where its bytes stand in the segment that holds its number. */
+export interface Placed {
+  readonly line: Line;
+  readonly at: number;
+  readonly size: number;
+}
+
+interface Position {
+  /** The number that names the segment; its first line's. */
+  readonly first: number;
+  readonly at: number;
+  /** The line before `at`. */
+  readonly seq: number;
+}
+
+const CHUNK_BYTES = 1_048_576;
+
+export class LogReader {
+  private readonly folder: string;
+  private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  private position: Position | undefined;
+  private firsts: number[] = [];
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /**
+   * The lines after `after`, up to `to` or, without it, as many whole ones as there are; a chunk at
+   * a time. What lies before the first segment was dropped by retention, and is passed over. Throws
+   * `LedgerDamaged` where the log ends before `to`, or is no sequence.
+   */
+  *read(after: number, to = Number.POSITIVE_INFINITY): Generator<readonly Placed[]> {
+    let here = this.position?.seq === after ? this.position : this.placeOf(after);
+    while (here !== undefined && here.seq < to) {
+      const { placed, next } = this.linesAt(here, after, to);
+      here = next.at === here.at ? this.segmentAfter(here, to) : next;
+      if (here !== undefined) this.position = here;
+      if (placed.length > 0) yield placed;
+    }
+  }
+
+  /** The one line that `read` placed there. */
+  lineAt(seq: number, at: number, size: number): Line {
+    const first = this.firstOf(seq) ?? this.firstOf(seq, segmentsOf(this.folder).map(firstIn));
+    if (first === undefined) throw new LedgerDamaged(`the segment of record ${seq} is gone`);
+    const bytes = this.bytesAt(first, at, size);
+    return lineOf(bytes, seq, join(this.folder, segmentName(first)));
+  }
+
+  private firstOf(seq: number, firsts = this.firsts): number | undefined {
+    this.firsts = firsts;
+    return firsts.findLast((first) => first <= seq);
+  }
+
+  private placeOf(after: number): Position | undefined {
+    const firsts = segmentsOf(this.folder).map(firstIn);
+    const first = this.firstOf(after + 1, firsts) ?? firsts[0];
+    return first === undefined ? undefined : { first, at: 0, seq: first - 1 };
+  }
+
+  private linesAt(here: Position, after: number, to: number) {
+    const bytes = this.bytesAt(here.first, here.at, CHUNK_BYTES);
+    const path = join(this.folder, segmentName(here.first));
+    const placed: Placed[] = [];
+    let { seq } = here;
+    let start = 0;
+    while (seq < to) {
+      const end = bytes.indexOf(0x0a, start);
+      if (end === -1) break;
+      seq++;
+      if (seq > after) {
+        const line = lineOf(bytes.subarray(start, end), seq, path);
+        placed.push({ line, at: here.at + start, size: end - start });
+      }
+      start = end + 1;
+    }
+    return { placed, next: { first: here.first, at: here.at + start, seq } };
+  }
+
+  private segmentAfter({ seq, first }: Position, to: number): Position | undefined {
+    const next = seq + 1;
+    if (first !== next && segmentsOf(this.folder).map(firstIn).includes(next)) {
+      return { first: next, at: 0, seq };
+    }
+    if (to === Number.POSITIVE_INFINITY) return undefined;
+    throw new LedgerDamaged(`${this.folder} ends at record ${seq}, and ${to} were durable`);
+  }
+
+  private bytesAt(first: number, at: number, size: number): Buffer {
+    const fd = openSync(join(this.folder, segmentName(first)), "r");
+    try {
+      const into = size <= CHUNK_BYTES ? this.chunk : Buffer.allocUnsafe(size);
+      return into.subarray(0, readSync(fd, into, 0, size, at));
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function firstIn(path: string): number {
+  return Number.parseInt(basename(path), 10);
+}
+
+function lineOf(bytes: Buffer, seq: number, path: string): Line {
+  let line: Partial<Line> | undefined;
+  try {
+    line = JSON.parse(bytes.toString("utf8")) as Partial<Line>;
+  } catch {
+    line = undefined;
+  }
+  if (line?.seq !== seq)
+    throw new LedgerDamaged(`${path} does not hold record ${seq} in its place`);
+  return line as Line;
+}
