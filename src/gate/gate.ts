@@ -12,7 +12,7 @@ import type { Secret } from "../kernel/secret.ts";
 import { narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
 import type { Policy } from "../policy/policy.ts";
-import { sessionOf, userKey } from "../session/session.ts";
+import { sessionOf } from "../session/session.ts";
 import type {
   CallAnswer,
   CallContext,
@@ -61,21 +61,22 @@ export class Gate {
     const verified = await verifier.verify(token, agent);
     if (!verified.ok) return no(verified.refusal);
     const credential = verified.value;
+    const session = sessionOf(credential, agent);
     const surface = narrow(policy().surface(credential.principal.roles, agent), narrowing);
     return ok(
       Object.freeze({
         credential,
-        session: sessionOf(credential, agent),
+        session,
         surface,
-        stopped: this.requestLimit(credential.principal.issuer, credential.principal.subject),
+        stopped: this.requestLimit(session.user),
         who_ms: clock.monotonic() - started_ms,
       }),
     );
   }
 
-  private requestLimit(issuer: string, subject: string): Refusal | undefined {
+  private requestLimit(user: string): Refusal | undefined {
     const { limiter, clock, config } = this.rooms;
-    const key = `r|${userKey(issuer, subject)}`;
+    const key = `r|${user}`;
     const rate = config.limits.requests_per_user;
     const taken = limiter.take([{ key, scope: "user", rate }], clock.monotonic());
     return taken.taken ? undefined : rateLimited(taken);
@@ -88,8 +89,9 @@ export class Gate {
     if (this.met.size >= SESSIONS_REMEMBERED_MAX) this.met.clear();
     this.met.add(session.id);
     const { issuer, subject, tenant = null } = credential.principal;
-    const who = { issuer, subject, tenant, client_id: credential.client_id };
-    const detail = { ...who, ...session, client_claims: client ?? null };
+    const { id, agent, client_id, has_family } = session;
+    const who = { issuer, subject, tenant, client_id, id, agent, has_family };
+    const detail = { ...who, client_claims: client ?? null };
     const failed = (error: unknown): void => {
       this.rooms.log.error({ err: error }, "a session could not be recorded");
     };

@@ -6,7 +6,6 @@ import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
 import { buildRequest } from "../sandbox/request.ts";
-import { userKey } from "../session/session.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { intentOf } from "./records.ts";
@@ -85,13 +84,12 @@ function approval(_rooms: Rooms, _call: CallContext, progress: Progress): No {
 }
 
 function limits(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): No {
-  const { issuer, subject } = entry.credential.principal;
-  const user = userKey(issuer, subject);
+  const { user, id } = entry.session;
   const { calls_per_user, calls_per_session, calls_per_user_and_tool } = rooms.config.limits;
   const taken = rooms.limiter.take(
     [
       { key: `u|${user}`, scope: "user", rate: calls_per_user },
-      { key: `s|${entry.session.id}`, scope: "session", rate: calls_per_session },
+      { key: `s|${id}`, scope: "session", rate: calls_per_session },
       { key: `t|${user}|${tool}`, scope: "user and tool", rate: calls_per_user_and_tool },
     ],
     rooms.clock.monotonic(),

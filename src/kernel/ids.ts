@@ -34,15 +34,25 @@ export function uuidv7(now_ms: number, random: (size: number) => Buffer = idByte
   ].join("-");
 }
 
-/** SHA-256 over length-prefixed parts, so that ("ab","c") and ("a","bc") differ. base64url. */
+const NOBODY = 0xffff_ffff;
+
+/** Length-prefixed parts, so that ("ab","c"), ("a","bc") and (null,"abc") all differ. */
+export function framed(...parts: readonly (string | null)[]): Buffer {
+  let size = 0;
+  for (const part of parts) size += 4 + (part === null ? 0 : Buffer.byteLength(part));
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const part of parts) {
+    const length = part === null ? 0 : bytes.write(part, at + 4);
+    bytes.writeUInt32BE(part === null ? NOBODY : length, at);
+    at += 4 + length;
+  }
+  return bytes;
+}
+
+/** SHA-256 over length-prefixed parts, in base64url. */
 export function digestOf(...parts: string[]): string {
-  const framed = parts.flatMap((part) => {
-    const bytes = Buffer.from(part, "utf8");
-    const length = Buffer.allocUnsafe(4);
-    length.writeUInt32BE(bytes.length);
-    return [length, bytes];
-  });
-  return hash("sha256", Buffer.concat(framed), "base64url");
+  return hash("sha256", framed(...parts), "base64url");
 }
 
 /** `sha256:` and hex, over JSON with sorted keys: equal values have equal fingerprints. */

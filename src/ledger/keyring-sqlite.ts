@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { SQLOutputValue, StatementSync } from "node:sqlite";
 import type { Clock } from "../kernel/clock.ts";
+import { framed } from "../kernel/ids.ts";
 import { openKey } from "../store/folders.ts";
 import type { Folders } from "../store/folders.ts";
 import { Bounded } from "./bounded.ts";
-import { framed, KeyringDamaged } from "./keyring.ts";
+import { KeyringDamaged } from "./keyring.ts";
 import type { Erased, Hold, Keyring, KeyHistory, SubjectKey, Who } from "./keyring.ts";
 
 const SCHEMA_VERSION = 1;

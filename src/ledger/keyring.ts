@@ -56,19 +56,3 @@ export interface Keyring {
 export class KeyringDamaged extends Error {
   override readonly name = "KeyringDamaged";
 }
-
-const NOBODY = 0xffff_ffff;
-
-/** Length-prefixed parts, so that ("ab","c"), ("a","bc") and (null,"abc") all differ. */
-export function framed(...parts: readonly (string | null)[]): Buffer {
-  let size = 0;
-  for (const part of parts) size += 4 + (part === null ? 0 : Buffer.byteLength(part));
-  const bytes = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const part of parts) {
-    const length = part === null ? 0 : bytes.write(part, at + 4);
-    bytes.writeUInt32BE(part === null ? NOBODY : length, at);
-    at += 4 + length;
-  }
-  return bytes;
-}

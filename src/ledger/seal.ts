@@ -1,8 +1,7 @@
 // The sealed value: text that only its subject's key opens, and only in the field that it was
 // sealed in (DESIGN section 5, inputs and results).
 import { createCipheriv, createDecipheriv } from "node:crypto";
-import { idBytes } from "../kernel/ids.ts";
-import { framed } from "./keyring.ts";
+import { framed, idBytes } from "../kernel/ids.ts";
 import type { Keyring, SubjectKey } from "./keyring.ts";
 
 export interface Sealed {

@@ -102,11 +102,11 @@ export class Wal {
     if (this.failed !== undefined) return Promise.reject(this.failed);
     const time = new Date(this.options.clock.now()).toISOString();
     const line: Line = { v: 1, seq: this.seq + 1, prev: this.prev, time, ...record };
-    const text = JSON.stringify(line);
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     this.seq++;
-    this.prev = hash("sha256", text, "hex");
+    this.prev = hash("sha256", bytes.subarray(0, -1), "hex");
     return new Promise((resolve, reject) => {
-      this.queue.push({ seq: line.seq, bytes: Buffer.from(`${text}\n`), resolve, reject });
+      this.queue.push({ seq: line.seq, bytes, resolve, reject });
       this.writing ??= this.write();
     });
   }

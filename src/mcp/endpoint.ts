@@ -1,6 +1,10 @@
 // One endpoint, every era: 2026-07-28 is served per request, the older revisions per session.
 // Both legs build their servers from one factory, so that they cannot drift apart.
-import { createMcpHandler, isLegacyRequest } from "@modelcontextprotocol/server";
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  PROTOCOL_VERSION_META_KEY,
+} from "@modelcontextprotocol/server";
 import type { McpServer } from "@modelcontextprotocol/server";
 import type { Config } from "../config/load.ts";
 import type { Entry } from "../gate/call.ts";
@@ -45,7 +49,8 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   return {
     async handle(request, entry, parsedBody) {
       const body = withObjectArguments(parsedBody);
-      if (await isLegacyRequest(request, body)) return legacy.handle(request, entry, body);
+      const isLegacy = !hasEnvelope(body) && (await isLegacyRequest(request, body));
+      if (isLegacy) return legacy.handle(request, entry, body);
       return modern.fetch(request, { authInfo: authInfoOf(entry), parsedBody: body });
     },
     get transport_sessions() {
@@ -59,6 +64,12 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       await Promise.all([modern.close(), legacy.closeAll()]);
     },
   };
+}
+
+// What `isLegacyRequest` asks first: a message that names its revision is never an older one.
+function hasEnvelope(body: unknown): boolean {
+  const { params } = (body ?? {}) as { params?: { _meta?: Record<string, unknown> } | null };
+  return typeof params?._meta?.[PROTOCOL_VERSION_META_KEY] === "string";
 }
 
 // The SDK would answer arguments that are no object itself, in its own words and unrecorded. The

@@ -8,7 +8,6 @@ import type { Entry } from "../gate/call.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { refusal, refusalToError } from "../kernel/errors.ts";
 import type { ErrorCode } from "../kernel/errors.ts";
-import { userKey } from "../session/session.ts";
 import { authInfoOf } from "./server.ts";
 
 interface TransportSession {
@@ -49,8 +48,7 @@ export class LegacySessions {
   }
 
   private async open(request: Request, entry: Entry, parsedBody: unknown): Promise<Response> {
-    const { issuer, subject } = entry.credential.principal;
-    const user = userKey(issuer, subject);
+    const { user } = entry.session;
     this.closeIdle();
     this.makeRoom(user);
     if (this.sessions.size >= this.limits.transport_sessions_max) {

@@ -4,6 +4,7 @@
 import { Agent, errors, request as send } from "undici";
 import type { Dispatcher } from "undici";
 import type { Config } from "../config/load.ts";
+import type { ConnectorConfig } from "../config/schema.ts";
 import type { Connector } from "../catalog/definition.ts";
 import { AddressRefused, assertHost, guardedLookup } from "../kernel/address.ts";
 import { refusal } from "../kernel/errors.ts";
@@ -56,42 +57,47 @@ export interface Broker {
 }
 
 export function createBroker(config: Config): Broker {
-  const agents = new Map<string, Agent>();
+  const lines = new Map<string, Line>();
   for (const [name, connector] of Object.entries(config.connectors)) {
-    const lookup = guardedLookup(connector.allow_private_addresses);
-    agents.set(
-      name,
-      new Agent({
-        connect: { lookup, timeout: CONNECT_TIMEOUT_MS },
-        connections: CONNECTIONS_PER_ORIGIN_MAX,
-        pipelining: 1,
-      }),
-    );
+    lines.set(name, openLine(connector));
   }
   return {
     async dispatch(dispatch, attempted) {
-      const connector = config.connectors[dispatch.connector.name];
-      const dispatcher = agents.get(dispatch.connector.name);
-      if (connector === undefined || dispatcher === undefined) {
-        throw new RangeError(`no connector ${dispatch.connector.name}`);
-      }
-      const { hostname } = new URL(connector.origin);
-      try {
-        assertHost(hostname, connector.allow_private_addresses);
-      } catch (error) {
-        return no(refusal("egress_refused", { cause: (error as Error).message }));
-      }
-      return exchange(connector.origin, dispatcher, dispatch, attempted);
+      const line = lines.get(dispatch.connector.name);
+      if (line === undefined) throw new RangeError(`no connector ${dispatch.connector.name}`);
+      if (line.refused !== undefined) return no(line.refused);
+      return exchange(line, dispatch, attempted);
     },
     async close() {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      await Promise.all([...lines.values()].map(({ agent }) => agent.destroy()));
     },
   };
 }
 
+/** The way to one connector's origin. */
+interface Line {
+  readonly origin: string;
+  readonly agent: Agent;
+  /** Why nothing is ever dialled here: the origin is a literal address that may not be. */
+  readonly refused: Refusal | undefined;
+}
+
+function openLine({ origin, allow_private_addresses }: ConnectorConfig): Line {
+  const agent = new Agent({
+    connect: { lookup: guardedLookup(allow_private_addresses), timeout: CONNECT_TIMEOUT_MS },
+    connections: CONNECTIONS_PER_ORIGIN_MAX,
+    pipelining: 1,
+  });
+  try {
+    assertHost(new URL(origin).hostname, allow_private_addresses);
+    return { origin, agent, refused: undefined };
+  } catch (error) {
+    return { origin, agent, refused: refusal("egress_refused", { cause: describe(error) }) };
+  }
+}
+
 async function exchange(
-  origin: string,
-  dispatcher: Dispatcher,
+  { origin, agent }: Line,
   dispatch: Dispatch,
   attempted: (attempt: Attempt) => void,
 ): Promise<Result<BrokerAnswer>> {
@@ -110,7 +116,7 @@ async function exchange(
   const patience = new Patience(dispatch.signal, dispatch.timeout_ms);
   try {
     const response = await send(url, {
-      dispatcher,
+      dispatcher: agent,
       method: request.method,
       headers: headersOf(dispatch),
       body: request.body ?? null,
@@ -125,7 +131,7 @@ async function exchange(
       const reason = `The answer is larger than ${dispatch.response_bytes_max} bytes.`;
       return no(refusal("downstream_error", { reason, effect }));
     }
-    if (holdsToken(response, bytes.toString("utf8"), dispatch.token)) {
+    if (holdsToken(response, bytes, dispatch.token)) {
       return no(refusal("credential_exposed", { effect }));
     }
     return judge(response, bytes, request_id, effect);
@@ -172,13 +178,20 @@ async function readBody(
   return Buffer.concat(chunks);
 }
 
-function holdsToken(response: Dispatcher.ResponseData, text: string, token: Secret): boolean {
+function holdsToken(response: Dispatcher.ResponseData, bytes: Buffer, token: Secret): boolean {
   const value = token.reveal();
-  // JSON may write any letter as an escape, and whoever parses it reads the letter.
-  const read = text.replaceAll(/\\u([0-9a-f]{4})/gi, (_escape, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  return read.includes(value) || JSON.stringify(response.headers).includes(value);
+  if (bytes.includes(value) || JSON.stringify(response.headers).includes(value)) return true;
+  return unescaped(bytes).includes(value);
+}
+
+// JSON may write any letter as an escape, and whoever parses it reads the letter.
+function unescaped(bytes: Buffer): string {
+  if (!bytes.includes("\\u")) return "";
+  return bytes
+    .toString("utf8")
+    .replaceAll(/\\u([0-9a-f]{4})/gi, (_escape, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
 }
 
 function judge(
@@ -231,10 +244,14 @@ const STATUS_REASONS: ReadonlyMap<number, string> = new Map([
   [422, " It found the values invalid."],
 ]);
 
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+}
+
 function failure(error: unknown, asked: AbortSignal, ranOut: boolean, effect: Effect): Refusal {
   if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
   if (asked.aborted) return refusal("cancelled", { effect });
-  const cause = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+  const cause = describe(error);
   const late =
     ranOut ||
     error instanceof errors.HeadersTimeoutError ||

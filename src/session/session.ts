@@ -5,14 +5,27 @@ import { digestOf } from "../kernel/ids.ts";
 
 export interface Session {
   readonly id: string;
+  /** Names the human: `userKey`. */
+  readonly user: string;
   readonly agent: string;
   readonly client_id: string;
   /** False where the provider names no token family: the session is then coarser. */
   readonly has_family: boolean;
 }
 
+/** A credential is one object for as long as its verification holds: so is its session. */
+const known = new WeakMap<Credential, Session>();
+
 /** Issuer, subject, client, agent, token family. The id is a digest: it authenticates nobody. */
 export function sessionOf(credential: Credential, agent: string): Session {
+  const found = known.get(credential);
+  if (found?.agent === agent) return found;
+  const made = makeSession(credential, agent);
+  known.set(credential, made);
+  return made;
+}
+
+function makeSession(credential: Credential, agent: string): Session {
   const { principal, client_id, family } = credential;
   const id = digestOf(
     "session-v1",
@@ -24,6 +37,7 @@ export function sessionOf(credential: Credential, agent: string): Session {
   );
   return Object.freeze({
     id: `ses_${id.slice(0, 24)}`,
+    user: userKey(principal.issuer, principal.subject),
     agent,
     client_id,
     has_family: family !== undefined,

@@ -8,18 +8,22 @@ type Labels = Readonly<Record<string, string>>;
 class Counter {
   readonly name: string;
   readonly help: string;
-  private readonly values = new Map<string, number>();
+  private readonly values = new Map<string, { labels: Labels; count: number }>();
   constructor(name: string, help: string) {
     this.name = name;
     this.help = help;
   }
   add(labels: Labels, by = 1): void {
-    const key = labelText(labels);
-    this.values.set(key, (this.values.get(key) ?? 0) + by);
+    const key = seriesOf(labels);
+    const known = this.values.get(key);
+    if (known === undefined) this.values.set(key, { labels, count: by });
+    else known.count += by;
   }
   *lines(): Iterable<string> {
     yield* head(this.name, this.help, "counter");
-    for (const [labels, value] of this.values) yield `${this.name}${labels} ${value}`;
+    for (const { labels, count } of this.values.values()) {
+      yield `${this.name}${labelText(labels)} ${count}`;
+    }
   }
 }
 
@@ -28,31 +32,34 @@ class Histogram {
   readonly help: string;
   private readonly series = new Map<
     string,
-    { labels: Labels; buckets: number[]; sum: number; count: number }
+    { labels: Labels; below: number[]; sum: number; count: number }
   >();
   constructor(name: string, help: string) {
     this.name = name;
     this.help = help;
   }
   observe(labels: Labels, seconds: number): void {
-    const key = labelText(labels);
+    const key = seriesOf(labels);
     let series = this.series.get(key);
     if (series === undefined) {
-      series = { labels, buckets: SECONDS.map(() => 0), sum: 0, count: 0 };
+      series = { labels, below: SECONDS.map(() => 0), sum: 0, count: 0 };
       this.series.set(key, series);
     }
     series.sum += seconds;
     series.count++;
-    SECONDS.forEach((bound, i) => {
-      if (seconds <= bound) series.buckets[i] = (series.buckets[i] ?? 0) + 1;
-    });
+    const at = SECONDS.findIndex((bound) => seconds <= bound);
+    if (at !== -1) series.below[at] = (series.below[at] ?? 0) + 1;
   }
   *lines(): Iterable<string> {
     yield* head(this.name, this.help, "histogram");
-    for (const { labels, buckets, sum, count } of this.series.values()) {
+    for (const { labels, below, sum, count } of this.series.values()) {
       const bucket = (le: string, n: number): string =>
         `${this.name}_bucket${labelText({ ...labels, le })} ${n}`;
-      for (const [i, bound] of SECONDS.entries()) yield bucket(String(bound), buckets[i] ?? 0);
+      let so_far = 0;
+      for (const [i, bound] of SECONDS.entries()) {
+        so_far += below[i] ?? 0;
+        yield bucket(String(bound), so_far);
+      }
       yield bucket("+Inf", count);
       yield `${this.name}_sum${labelText(labels)} ${sum}`;
       yield `${this.name}_count${labelText(labels)} ${count}`;
@@ -78,6 +85,11 @@ class Gauge {
 function* head(name: string, help: string, type: string): Iterable<string> {
   yield `# HELP ${name} ${help}`;
   yield `# TYPE ${name} ${type}`;
+}
+
+/** One metric always has the same label names, so the values tell its series apart. */
+function seriesOf(labels: Labels): string {
+  return Object.values(labels).join("\n");
 }
 
 function labelText(labels: Labels): string {

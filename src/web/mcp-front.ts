@@ -5,7 +5,6 @@ import { challenge } from "../identity/metadata.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { Running } from "../limits/limiter.ts";
-import { userKey } from "../session/session.ts";
 import { BoundedLog } from "../telemetry/bounded-log.ts";
 import { bearerOf, parseBody, readBody } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";
@@ -42,7 +41,8 @@ export class McpFront {
     res.once("close", () => {
       if (!res.writableFinished) gone.abort();
     });
-    const request = new Request(new URL(req.url ?? "/", config.public_url), {
+    // The path begins with one slash (server.ts), so that it cannot name another origin.
+    const request = new Request(config.public_url + (req.url ?? "/"), {
       method: req.method ?? "GET",
       headers: headersOf(req),
       signal: gone.signal,
@@ -54,8 +54,7 @@ export class McpFront {
 
   /** Whether this user may have one more request open; what is not a tool's is limited here. */
   private admits(req: IncomingMessage, res: ServerResponse, entry: Entry, body: unknown): boolean {
-    const { issuer, subject } = entry.credential.principal;
-    const user = userKey(issuer, subject);
+    const { user } = entry.session;
     const { method } = (body ?? {}) as { method?: unknown };
     const isStream = req.method === "GET" || method === "subscriptions/listen";
     const places = isStream ? [this.requests, this.streams] : [this.requests];
@@ -131,12 +130,12 @@ export class McpFront {
   }
 }
 
-function headersOf(req: IncomingMessage): Headers {
-  const headers = new Headers();
+function headersOf(req: IncomingMessage): [string, string][] {
+  const headers: [string, string][] = [];
   for (const [name, value] of Object.entries(req.headers)) {
     // The credential's way ends here: what is behind sees who it was, not what it was.
     if (name === "authorization" || name === "cookie" || value === undefined) continue;
-    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
+    for (const one of Array.isArray(value) ? value : [value]) headers.push([name, one]);
   }
   return headers;
 }

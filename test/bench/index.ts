@@ -154,6 +154,7 @@ async function sample(side: Side, what: Case, duration_ms: number): Promise<Samp
   return {
     per_s: (requests * 1000) / elapsed_ms,
     cpu_us: (after.cpu_us - before.cpu_us) / Math.max(requests, 1),
+    main_us: (after.main_us - before.main_us) / Math.max(requests, 1),
     latencies_ms: latencies_ms.toSorted((a, b) => a - b),
     requests,
   };

@@ -5,6 +5,7 @@ import type { StepTime } from "./steps.ts";
 export interface Sample {
   readonly per_s: number;
   readonly cpu_us: number;
+  readonly main_us: number;
   readonly requests: number;
   readonly latencies_ms: readonly number[];
 }
@@ -48,6 +49,7 @@ const HEADS = [
   "p50 ms",
   "p99 ms",
   "CPU µs",
+  "main µs",
   "ratio (min-max)",
 ];
 
@@ -88,6 +90,7 @@ function rowsOf({ era, method, rounds }: CaseResult): string[][] {
     median(samples.map((s) => quantile(s.latencies_ms, 0.5))).toFixed(2),
     median(samples.map((s) => quantile(s.latencies_ms, 0.99))).toFixed(2),
     median(samples.map((s) => s.cpu_us)).toFixed(0),
+    median(samples.map((s) => s.main_us)).toFixed(0),
     ratio,
   ];
   const protectedRounds = rounds.map((r) => r.doorless);

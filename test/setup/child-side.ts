@@ -10,12 +10,16 @@ export function tell(message: Message): void {
 /** What this process has used so far: CPU in microseconds, resident memory in bytes. */
 export interface Usage {
   readonly cpu_us: number;
+  /** Of that, the main thread's. */
+  readonly main_us: number;
   readonly rss_bytes: number;
 }
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
-  return { cpu_us: user + system, rss_bytes: process.memoryUsage.rss() };
+  const main = process.threadCpuUsage();
+  const main_us = main.user + main.system;
+  return { cpu_us: user + system, main_us, rss_bytes: process.memoryUsage.rss() };
 }
 
 export type Verbs = Readonly<Record<string, (given: Message) => unknown>>;
