@@ -3,16 +3,21 @@ import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import type { Catalog } from "./catalog/definition.ts";
 import { loadCatalog } from "./catalog/load.ts";
+import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
 import type { House } from "./console/questions.ts";
 import { createDelegation } from "./delegation/delegation.ts";
+import type { Delegation } from "./delegation/delegation.ts";
 import { Gate } from "./gate/gate.ts";
+import { createClient } from "./identity/client.ts";
+import { createIntrospection } from "./identity/introspection.ts";
 import { createProvider } from "./identity/provider.ts";
 import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
+import type { Credential } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
 import { openIndexThread } from "./ledger/index-thread.ts";
@@ -25,6 +30,14 @@ import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { compilePolicy } from "./policy/policy.ts";
 import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
+import { Alive } from "./session/alive.ts";
+import { ExclusiveAgents } from "./session/exclusive.ts";
+import { Liveness } from "./session/liveness.ts";
+import type { Ask, IssuerLiveness } from "./session/liveness.ts";
+import { isReached } from "./session/reach.ts";
+import { Sessions } from "./session/sessions.ts";
+import { openSqliteStopStore } from "./session/stop-store-sqlite.ts";
+import { Stops } from "./session/stops.ts";
 import { openFolders, openKey } from "./store/folders.ts";
 import type { Folders } from "./store/folders.ts";
 import { lockFolder } from "./store/lock.ts";
@@ -91,24 +104,22 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => rooms.close());
     const metrics = new Metrics();
     const policy = (): Policy => house.policy;
-    const gate = new Gate({ ...options, ...rooms, policy, metrics, ledger, sealer });
+    const going = openSessions(options, folders.data, rooms);
+    undo.push(() => going.close());
+    const gate = new Gate({ ...options, ...rooms, ...going, policy, metrics, ledger, sealer });
     const mcp = createMcpEndpoint({ ...options, gate, version: VERSION });
     undo.push(() => mcp.close());
+    going.stops.onChange(() => mcp.toolsChanged());
     const ready = (): boolean => ledger.healthy;
     describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
     const web = createWeb({ ...options, gate, mcp, metrics, ready });
     undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
-    const admin = createAdmin({ house: () => house, gate, ledger, sealer, keyring });
-    const local = await serveLocal(folders.data, "core", info, admin);
+    const desks = { ...options, ...going, house: () => house, gate, ledger, sealer, keyring };
+    const local = await serveLocal(folders.data, "core", info, createAdmin(desks));
     undo.push(() => local.close());
-    await ledger.event("started", {
-      version: VERSION,
-      policy: config.hash,
-      tools: hashesOf(house.catalog),
-      port,
-    });
+    await ledger.event("started", startFacts(house, port));
     await ledger.checkpoint();
     started = true;
     const reload = async (): Promise<void> => {
@@ -145,8 +156,79 @@ function readHouse({ config, drafts = false }: CoreOptions): House {
   return { config, catalog, policy: compilePolicy(config, catalog) };
 }
 
+function startFacts({ config, catalog }: House, port: number): Record<string, unknown> {
+  const liveness = Object.entries(config.issuers).map(([name, issuer]) => [
+    name,
+    { source: livenessOf(issuer).source, bound_ms: boundOf(issuer) },
+  ]);
+  return {
+    version: VERSION,
+    policy: config.hash,
+    liveness: Object.fromEntries(liveness),
+    tools: hashesOf(catalog),
+    port,
+  };
+}
+
 function hashesOf(catalog: Catalog): Record<string, string> {
   return Object.fromEntries([...catalog.tools.values()].map((tool) => [tool.name, tool.hash]));
+}
+
+/** Who may go on: locks, endings, and what each provider is asked. */
+function openSessions(
+  { config, clock, log }: CoreOptions,
+  data: string,
+  { providers, delegation }: ReturnType<typeof openRooms>,
+) {
+  const now_s = Math.floor(clock.now() / 1000);
+  const stops = new Stops(openSqliteStopStore(join(data, "stops.sqlite"), now_s));
+  const issuers = new Map<string, IssuerLiveness>();
+  for (const [name, provider] of providers) {
+    const { source } = livenessOf(provider.config);
+    const ask = askerOf(config, provider, delegation);
+    issuers.set(name, { source, bound_ms: boundOf(provider.config), ask });
+  }
+  const liveness = new Liveness(issuers, clock);
+  const agents = Object.entries(config.agents).filter(([, agent]) => agent.exclusive);
+  const exclusive = new ExclusiveAgents(
+    new Set(agents.map(([name]) => name)),
+    config.limits.exclusive_idle_s * 1000,
+    clock,
+  );
+  stops.onChange(({ reach, lifted }) => {
+    if (lifted) return;
+    const isTheirs = (credential: Credential): boolean => isReached(reach, credential);
+    delegation.drop(isTheirs).catch((error: unknown) => {
+      log.warn({ err: error }, "a dropped token could not be revoked at its provider");
+    });
+  });
+  liveness.follow(stops);
+  return {
+    stops,
+    alive: new Alive(stops, liveness, exclusive),
+    sessions: new Sessions(clock),
+    close(): void {
+      liveness.close();
+      stops.close();
+    },
+  };
+}
+
+function askerOf(config: Config, provider: Provider, delegation: Delegation): Ask | undefined {
+  const liveness = livenessOf(provider.config);
+  switch (liveness.source) {
+    case "introspection": {
+      const { client } = provider.config;
+      const secret = config.client_secrets.get(provider.name);
+      if (client === undefined || secret === undefined) throw new Error("introspection, no client");
+      return createIntrospection(createClient(provider, client.client_id, secret));
+    }
+    case "exchange":
+      return (credential) => delegation.probe(credential, liveness.connector, liveness.scopes);
+    case "events":
+    case "token_lifetime":
+      return undefined;
+  }
 }
 
 function openRooms({ config, clock, allow_demo }: CoreOptions) {
@@ -162,6 +244,7 @@ function openRooms({ config, clock, allow_demo }: CoreOptions) {
     limiter: new Limiter(keys_max),
     running: new Running(running_calls_max, running_calls_per_user_max),
     broker,
+    providers,
     async close(): Promise<void> {
       await broker.close();
       await Promise.all([...providers.values()].map((provider) => provider.close()));

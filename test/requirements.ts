@@ -14,6 +14,7 @@ export const requirements = {
   ...boundary.broker,
   ...boundary.limits,
   ...boundary.ledger,
+  ...boundary.revocation,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,

@@ -17,8 +17,10 @@ import { errors } from "./errors.ts";
 import { keysRotate } from "./keys-rotate.ts";
 import { explain } from "./explain.ts";
 import { EXIT, note, print, Stop } from "./output.ts";
+import { lockAdd, lockLs, lockRm } from "./lock.ts";
 import { prove } from "./prove.ts";
 import { schema } from "./schema.ts";
+import { sessionsKill, sessionsLs } from "./sessions.ts";
 import { start } from "./start.ts";
 import { stdio } from "./stdio.ts";
 import { surface } from "./surface.ts";
@@ -44,6 +46,11 @@ const VERBS: readonly Verb[] = [
   auditReindex,
   auditErase,
   auditRepair,
+  sessionsLs,
+  sessionsKill,
+  lockAdd,
+  lockRm,
+  lockLs,
   keysRotate,
   prove,
   schema,

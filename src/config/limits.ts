@@ -45,6 +45,7 @@ export const limitsSchema = z.strictObject({
   calls_per_user_and_tool: rate(300, 60, 60).describe("Calls of one tool, per user"),
   running_calls_per_user_max: count(16, 1024),
   running_calls_max: count(256, 65_536),
+  exclusive_idle_s: count(900, 86_400).describe("How long an exclusive agent counts as in use"),
   keys_max: count(100_000, 10_000_000).describe("Limiter keys in memory; beyond them, refusal"),
 });
 

@@ -13,6 +13,7 @@ import type { Problem, Report } from "./problem.ts";
 import { configSchema } from "./schema.ts";
 import type { ConfigFile } from "./schema.ts";
 import { overlaps, unknownNames } from "./cross-check.ts";
+import { checkLiveness } from "./liveness.ts";
 
 const FILE_LIMITS = { depth_max: 64, keys_max: 200_000 };
 
@@ -25,6 +26,8 @@ export interface Config extends ConfigFile {
   readonly hash: string;
   /** The client secret of doorless at each issuer, by the issuer's configured name. */
   readonly client_secrets: ReadonlyMap<string, Secret>;
+  /** What each issuer's transmitter of events shows us, by the issuer's configured name. */
+  readonly event_secrets: ReadonlyMap<string, Secret>;
   readonly metrics_secret: Secret | undefined;
   /** By the anchor's place in the list. */
   readonly anchor_secrets: ReadonlyMap<number, Secret>;
@@ -84,6 +87,7 @@ function build(
   checkAddresses(data, report);
   unknownNames(data, report);
   overlaps(data, report);
+  checkLiveness(data, report);
   const secrets =
     environment === undefined ? NO_SECRETS : readSecrets(data, file, environment, report);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -169,12 +173,14 @@ function checkAddresses(data: ConfigFile, report: Report): void {
 
 interface Secrets {
   readonly client_secrets: ReadonlyMap<string, Secret>;
+  readonly event_secrets: ReadonlyMap<string, Secret>;
   readonly metrics_secret: Secret | undefined;
   readonly anchor_secrets: ReadonlyMap<number, Secret>;
 }
 
 const NO_SECRETS: Secrets = {
   client_secrets: new Map(),
+  event_secrets: new Map(),
   metrics_secret: undefined,
   anchor_secrets: new Map(),
 };
@@ -197,6 +203,13 @@ function readSecrets(
     const secret = readRef(`/issuers/${name}/client/client_secret`, client.client_secret);
     if (secret !== undefined) client_secrets.set(name, secret);
   }
+  const event_secrets = new Map<string, Secret>();
+  for (const [name, { events }] of Object.entries(data.issuers)) {
+    const ref = events?.shared_signals?.authorization;
+    if (ref === undefined) continue;
+    const secret = readRef(`/issuers/${name}/events/shared_signals/authorization`, ref);
+    if (secret !== undefined) event_secrets.set(name, secret);
+  }
   const { metrics_token } = data;
   const metrics_secret =
     metrics_token === undefined ? undefined : readRef("/metrics_token", metrics_token);
@@ -206,7 +219,7 @@ function readSecrets(
     const secret = readRef(`/ledger/anchors/${i}/authorization`, anchor.authorization);
     if (secret !== undefined) anchor_secrets.set(i, secret);
   }
-  return { client_secrets, metrics_secret, anchor_secrets };
+  return { client_secrets, event_secrets, metrics_secret, anchor_secrets };
 }
 
 function readSecret(ref: string, file: string, environment: Environment): string | undefined {

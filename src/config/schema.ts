@@ -27,6 +27,52 @@ const claimsSchema = z.strictObject({
   family: pointer.default("/sid").describe("What ties the tokens of one sign-in together"),
 });
 
+const bound_ms = z
+  .int()
+  .min(100)
+  .max(10_000)
+  .default(2000)
+  .describe("How old the provider's word may be when something happens on the strength of it");
+
+const livenessSchema = z
+  .discriminatedUnion("source", [
+    z
+      .strictObject({ source: z.literal("introspection"), bound_ms })
+      .describe("The provider is asked about each token (RFC 7662); needs `client`"),
+    z
+      .strictObject({
+        source: z.literal("exchange"),
+        bound_ms,
+        connector: name.describe("The API to ask a token for; the token is thrown away"),
+        scopes: z.array(z.string().min(1)).default([]),
+      })
+      .describe("A token exchange is tried (RFC 8693), for providers that introspect no JWTs"),
+    z
+      .strictObject({ source: z.literal("events"), accepted: z.literal(true) })
+      .describe("The provider pushes; an event that is lost counts at the token's end: accepted"),
+    z
+      .strictObject({ source: z.literal("token_lifetime"), accepted: z.literal(true) })
+      .describe("Nobody is asked: whoever is revoked goes on until the token ends: accepted"),
+  ])
+  .describe("How the end of a user's access at this provider becomes known");
+
+const eventsSchema = z
+  .strictObject({
+    backchannel_logout: z
+      .strictObject({ client_id: z.string().min(1).describe("The aud of its logout tokens") })
+      .optional()
+      .describe("OpenID Connect Back-Channel Logout, to /events/backchannel-logout"),
+    shared_signals: z
+      .strictObject({
+        audience: z.string().min(1).describe("The aud of its security event tokens"),
+        authorization: secretRef.optional().describe("The whole Authorization header it sends"),
+      })
+      .optional()
+      .describe("Shared Signals by push (RFC 8935), to /events/ssf"),
+  })
+  .refine((events) => Object.keys(events).length > 0, "name one kind of event")
+  .describe("What this provider pushes to us");
+
 const issuerSchema = z.strictObject({
   issuer: url.describe("Exactly as in the token's iss claim"),
   demo: z.literal(true).optional().describe("The demo's provider: `start` refuses it"),
@@ -53,6 +99,8 @@ const issuerSchema = z.strictObject({
     .strictObject({ client_id: z.string().min(1), client_secret: secretRef })
     .optional()
     .describe("doorless as a confidential client of this provider, for token exchange"),
+  liveness: livenessSchema.optional(),
+  events: eventsSchema.optional(),
   allow_private_addresses: z.boolean().default(false),
 });
 
@@ -82,6 +130,10 @@ const agentSchema = z.strictObject({
   purpose: z.string().min(1).max(300).describe("What it is for; shown to clients"),
   issuers: z.array(name).min(1).optional().describe("Whose users may come; without it, all"),
   tokens: tokensSchema.default({ audience: "own" }),
+  exclusive: z
+    .boolean()
+    .default(false)
+    .describe("While a user has it open in a client, that client gets no other agent of hers"),
   tools: z.record(toolName, grantSchema).describe("The tools of this agent; the rest do not exist"),
 });
 

@@ -11,6 +11,8 @@ import { createAuditDesk, note } from "./audit-desk.ts";
 import type { Answer } from "./local.ts";
 import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
 import { askExplain, askSurface, askWho } from "./questions.ts";
+import { createSessionDesk } from "./session-desk.ts";
+import type { SessionDeskOptions } from "./session-desk.ts";
 import type { House } from "./questions.ts";
 
 const whoSchema = z.union([
@@ -37,7 +39,7 @@ const questions = {
   }),
 } as const;
 
-export interface AdminOptions {
+export interface AdminOptions extends SessionDeskOptions {
   /** The configuration, catalogue and policy in force. */
   readonly house: () => House;
   readonly gate: Gate;
@@ -48,9 +50,9 @@ export interface AdminOptions {
 
 /** Answers the questions of the local socket. */
 export function createAdmin(options: AdminOptions): Answer {
-  const auditor = createAuditDesk(options);
+  const desks = { ...createAuditDesk(options), ...createSessionDesk(options) };
   return async (path, body) => {
-    if (Object.hasOwn(auditor, path)) return auditor[path as keyof typeof auditor](body);
+    if (Object.hasOwn(desks, path)) return desks[path as keyof typeof desks](body);
     if (!Object.hasOwn(questions, path)) throw new BadQuestion(`no such question: ${path}`);
     switch (path as keyof typeof questions) {
       case "/surface": {

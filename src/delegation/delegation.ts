@@ -4,16 +4,17 @@ import type { Config } from "../config/load.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { digestOf } from "../kernel/ids.ts";
 import { refusal } from "../kernel/errors.ts";
+import type { Refusal } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
 import { no } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
-import { createCache } from "../store/cache.ts";
 import type { Provider } from "../identity/provider.ts";
 import { createExchanger } from "./exchange.ts";
+import { HeldTokens } from "./held-tokens.ts";
+import type { IsTheirs } from "./held-tokens.ts";
 import type { DownstreamToken, Exchanger } from "./exchange.ts";
 
 const TOKENS_MAX = 10_000;
-const EXPIRY_MARGIN_MS = 10_000;
 
 export interface Delegation {
   /** This user's token for this connector with exactly these scopes. */
@@ -22,6 +23,20 @@ export interface Delegation {
     connector: string,
     scopes: readonly string[],
   ): Promise<Result<DownstreamToken>>;
+  /**
+   * Their access has ended: forgets their tokens at once, then takes them back at the provider
+   * (RFC 7009). Resolves with how many were kept; rejects with the first that could not be revoked.
+   */
+  drop(isTheirs: IsTheirs): Promise<number>;
+  /**
+   * Whether the provider would still give this user a token for `connector`; the one it gives is
+   * thrown away. Nothing, `invalid_token`, or `identity_unavailable`.
+   */
+  probe(
+    credential: Credential,
+    connector: string,
+    scopes: readonly string[],
+  ): Promise<Refusal | undefined>;
 }
 
 export function createDelegation(
@@ -30,7 +45,7 @@ export function createDelegation(
   clock: Clock,
 ): Delegation {
   const exchangers = createExchangers(config, providers);
-  const cache = createCache<DownstreamToken>(TOKENS_MAX);
+  const held = new HeldTokens(TOKENS_MAX, clock);
   // Concurrent calls of one session share one exchange.
   const running = new Map<string, Promise<Result<DownstreamToken>>>();
 
@@ -47,24 +62,47 @@ export function createDelegation(
         const cause = `issuer ${credential.issuer_name} has no client in the configuration`;
         return no(refusal("delegation_refused", { cause }));
       }
-      const key = digestOf(credential.proof.digest(), connector, ...scopes);
-      const kept = await cache.get(key);
-      if (kept !== undefined && kept.expires_at_ms - clock.now() > EXPIRY_MARGIN_MS) {
-        return { ok: true, value: kept };
-      }
+      const key = digestOf(credential.token_digest, connector, ...scopes);
+      const kept = held.get(key);
+      if (kept !== undefined) return { ok: true, value: kept };
       const already = running.get(key);
       if (already !== undefined) return already;
+      const { epoch } = held;
       const exchange = exchanger.exchange(credential, to, scopes, clock.now());
       running.set(key, exchange);
       try {
         const result = await exchange;
-        if (result.ok) await cache.set(key, result.value, config.delegation.reuse_ms_max);
+        const { reuse_ms_max } = config.delegation;
+        if (result.ok) held.set(key, result.value, credential, reuse_ms_max, epoch);
         return result;
       } finally {
         running.delete(key);
       }
     },
+    async probe(credential, connector, scopes) {
+      const to = config.connectors[connector]?.delegation;
+      const exchanger = exchangers.get(credential.issuer_name);
+      if (to?.kind !== "exchange" || exchanger === undefined) throw new RangeError(connector);
+      const result = await exchanger.exchange(credential, to, scopes, clock.now());
+      return result.ok ? undefined : probed(result.refusal);
+    },
+    async drop(isTheirs) {
+      const dropped = held.drop(isTheirs);
+      const revoked = dropped.map(async ({ token, credential }) =>
+        exchangers.get(credential.issuer_name)?.revoke(token),
+      );
+      await Promise.all(revoked);
+      return dropped.length;
+    },
   };
+}
+
+// Only "this grant is over" is about the user; a provider that says anything else said nothing.
+function probed({ code, cause = code }: Refusal): Refusal {
+  if (code === "reauth_required") {
+    return refusal("invalid_token", { reason: "Refused: it was revoked.", cause });
+  }
+  return refusal("identity_unavailable", { retry_after_ms: 1000, cause });
 }
 
 function createExchangers(

@@ -3,15 +3,12 @@
 import { jwtVerify } from "jose";
 import type { JWTPayload } from "jose";
 import {
-  allowInsecureRequests,
-  ClientSecretPost,
-  Configuration,
-  customFetch,
   genericGrantRequest,
   ResponseBodyError,
+  tokenRevocation,
   WWWAuthenticateChallengeError,
 } from "openid-client";
-import type { ServerMetadata, TokenEndpointResponse } from "openid-client";
+import type { TokenEndpointResponse } from "openid-client";
 import type { ConnectorConfig } from "../config/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
@@ -20,6 +17,7 @@ import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import { Secret } from "../kernel/secret.ts";
 import { audiencesOf, scopesOf, machineSign } from "../identity/claims.ts";
+import { createClient } from "../identity/client.ts";
 import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
 
@@ -43,32 +41,28 @@ export interface Exchanger {
     scopes: readonly string[],
     now_ms: number,
   ): Promise<Result<DownstreamToken>>;
+  /** Takes a token back at the provider (RFC 7009). Rejects where it could not. */
+  revoke(token: DownstreamToken): Promise<void>;
 }
 
 /** An exchanger at one provider, where doorless is the confidential client `client_id`. */
 export function createExchanger(provider: Provider, client_id: string, secret: Secret): Exchanger {
-  let ready: { metadata: ServerMetadata; configuration: Configuration } | undefined;
-  // Made anew when the provider's metadata is: an endpoint that moved is followed.
-  const configure = async (): Promise<Configuration> => {
-    const metadata = await provider.metadata();
-    if (ready?.metadata === metadata) return ready.configuration;
-    const auth = ClientSecretPost(secret.reveal());
-    const configuration = new Configuration(metadata, client_id, undefined, auth);
-    configuration[customFetch] = (url, init) => provider.fetch(url, init);
-    if (provider.insecure) allowInsecureRequests(configuration);
-    ready = { metadata, configuration };
-    return configuration;
-  };
+  const clientOf = createClient(provider, client_id, secret);
   return {
     async exchange(credential, to, scopes, now_ms) {
       let answer: TokenEndpointResponse;
       try {
         const asked = parameters(credential, to, scopes);
-        answer = await genericGrantRequest(await configure(), GRANT, asked);
+        answer = await genericGrantRequest(await clientOf(), GRANT, asked);
       } catch (error) {
         return failed(error);
       }
       return check(provider, credential, to, scopes, answer, now_ms);
+    },
+    async revoke({ token }) {
+      const client = await clientOf();
+      if (client.serverMetadata().revocation_endpoint === undefined) return;
+      await tokenRevocation(client, token.reveal(), { token_type_hint: "access_token" });
     },
   };
 }

@@ -12,13 +12,16 @@ import type { Limiter, Running } from "../limits/limiter.ts";
 import type { Door, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
+import type { Alive } from "../session/alive.ts";
 import type { Session } from "../session/session.ts";
+import type { Watch } from "../session/stops.ts";
 import type { CallSpan } from "../telemetry/trace.ts";
 
 /** The rooms that the steps go through. */
 export interface Rooms {
   readonly config: Config;
   readonly clock: Clock;
+  readonly alive: Alive;
   readonly limiter: Limiter;
   readonly running: Running;
   readonly ledger: Ledger;
@@ -50,6 +53,8 @@ export interface CallRequest {
 export interface CallContext extends CallRequest {
   readonly call_id: string;
   readonly entry: Entry;
+  /** Ends when the session may not go on, whatever step the call is at. */
+  readonly watch: Watch;
   readonly span: CallSpan;
   readonly started_ms: number;
 }

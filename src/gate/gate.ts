@@ -13,6 +13,8 @@ import { narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
 import type { Policy } from "../policy/policy.ts";
 import { sessionOf } from "../session/session.ts";
+import type { ClientClaim, Sessions } from "../session/sessions.ts";
+import type { Watch } from "../session/stops.ts";
 import type {
   CallAnswer,
   CallContext,
@@ -30,21 +32,13 @@ export interface GateOptions extends Rooms {
   readonly verifier: Verifier;
   /** The policy in force; a reload puts another one in its place, whole. */
   readonly policy: () => Policy;
+  readonly sessions: Sessions;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-/** What a client says of itself (MCP clientInfo); nobody has verified it. */
-export interface ClientClaim {
-  readonly name: string;
-  readonly version: string;
-}
-
-const SESSIONS_REMEMBERED_MAX = 10_000;
-
 export class Gate {
   private readonly rooms: GateOptions;
-  private readonly met = new Set<string>();
 
   constructor(rooms: GateOptions) {
     this.rooms = rooms;
@@ -52,23 +46,25 @@ export class Gate {
 
   /**
    * Steps 1 and 2, for every MCP request: who is this, and may anything happen just now?
-   * Refuses with `invalid_token` or `identity_unavailable`; a known user who is limited or stopped
+   * Refuses with `invalid_token` or `identity_unavailable`; a known user who is limited or locked
    * still enters, with `stopped`, so that the answer is a result and the record names him.
    */
   async enter(token: Secret, agent: string, narrowing: Narrowing): Promise<Result<Entry>> {
-    const { verifier, policy, clock } = this.rooms;
+    const { verifier, policy, clock, alive } = this.rooms;
     const started_ms = clock.monotonic();
     const verified = await verifier.verify(token, agent);
     if (!verified.ok) return no(verified.refusal);
     const credential = verified.value;
-    const session = sessionOf(credential, agent);
+    const session = sessionOf(credential);
+    const living = await alive.enter({ credential, session });
+    if (!living.ok) return no(living.refusal);
     const surface = narrow(policy().surface(credential.principal.roles, agent), narrowing);
     return ok(
       Object.freeze({
         credential,
         session,
         surface,
-        stopped: this.requestLimit(session.user),
+        stopped: living.value ?? this.requestLimit(session.user),
         who_ms: clock.monotonic() - started_ms,
       }),
     );
@@ -85,9 +81,7 @@ export class Gate {
   /** Records a session when it first shows itself, with the client that it says it is. */
   meet(entry: Entry, client: ClientClaim | undefined): void {
     const { session, credential } = entry;
-    if (this.met.has(session.id)) return;
-    if (this.met.size >= SESSIONS_REMEMBERED_MAX) this.met.clear();
-    this.met.add(session.id);
+    if (!this.rooms.sessions.see(entry, client)) return;
     const { issuer, subject, tenant = null } = credential.principal;
     const { id, agent, client_id, has_family } = session;
     const who = { issuer, subject, tenant, client_id, id, agent, has_family };
@@ -98,9 +92,27 @@ export class Gate {
     this.rooms.ledger.event("session", detail).catch(failed);
   }
 
-  /** What this session has: the same frozen objects that `call` goes through. */
+  /**
+   * What this session has: the same frozen objects that `call` goes through, without those that
+   * are stopped. Whoever is locked has nothing, and nothing to sign in for.
+   */
   list(entry: Entry): Result<readonly ListedTool[]> {
-    return entry.stopped === undefined ? ok(entry.surface.list) : no(entry.stopped);
+    if (entry.stopped?.code === "locked") return ok([]);
+    if (entry.stopped !== undefined) return no(entry.stopped);
+    const { list } = entry.surface;
+    const isStopped = ({ name }: ListedTool): boolean =>
+      this.rooms.alive.lockOnTool(name) !== undefined;
+    return ok(list.some(isStopped) ? list.filter((tool) => !isStopped(tool)) : list);
+  }
+
+  /** Watches an open stream of this session: it ends when the session may not go on. */
+  watch(entry: Entry): Watch {
+    return this.rooms.alive.watch(entry);
+  }
+
+  /** Whether something that was let in may still go on; asks the provider where it must. */
+  async mayGoOn(watch: Watch): Promise<boolean> {
+    return (await this.rooms.alive.again(watch)) === undefined;
   }
 
   /** Records what a known user asked and was refused before it became a call. Never throws. */
@@ -108,6 +120,7 @@ export class Gate {
     const signal = AbortSignal.abort();
     const rest = { traceparent: undefined, idempotency_key: undefined, signal };
     const call = this.begin(entry, { tool, args: {}, ...rest });
+    call.watch.leave();
     await this.record(call, { attempts: [], steps: {} }, refused);
     call.span.end(errorTable[refused.code].outcome, refused.code);
   }
@@ -133,6 +146,7 @@ export class Gate {
   /** Steps 2 to 5 alone: nothing is taken, written, obtained or sent. */
   async dryRun(entry: Entry, request: CallRequest): Promise<DryRun> {
     const call = this.begin(entry, request);
+    call.watch.leave();
     const progress: Progress = { attempts: [], steps: {} };
     for (const step of DECIDE) {
       const refused = await this.step(step, call, progress);
@@ -161,6 +175,7 @@ export class Gate {
       ...request,
       call_id: uuidv7(clock.now()),
       entry,
+      watch: this.rooms.alive.watch(entry, request.tool),
       span: startCallSpan(
         entry.surface.get(request.tool)?.tool.name ?? "(unknown)",
         parseTraceparent(request.traceparent),
@@ -183,6 +198,7 @@ export class Gate {
     progress: Progress,
     refused: Refusal | undefined,
   ): Promise<CallAnswer> {
+    call.watch.leave();
     const recorded = await this.record(call, progress, refused);
     progress.leave?.();
     const final = recorded ? refused : unrecorded(progress);
@@ -237,7 +253,7 @@ export class Gate {
 function effectAt(step: Step | undefined, progress: Progress): Effect {
   if (progress.door?.tool.effects.readOnly !== false) return "none";
   if (step?.name === "run") return progress.attempts.length === 0 ? "none" : "unknown";
-  return step?.name === "contract" ? "done" : "none";
+  return step?.name === "contract" || step?.name === "release" ? "done" : "none";
 }
 
 function unrecorded(progress: Progress): Refusal {

@@ -36,6 +36,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     approved_by: null,
     trace_id: call.span.context.trace_id,
     isolation: "declarative",
+    liveness: rooms.alive.factOf(credential),
     policy: rooms.config.hash,
     tool_hash: tool?.hash ?? null,
   };

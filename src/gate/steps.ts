@@ -20,7 +20,8 @@ type StepName =
   | "intent"
   | "as_whom"
   | "run"
-  | "contract";
+  | "contract"
+  | "release";
 
 export interface Step {
   readonly name: StepName;
@@ -42,6 +43,7 @@ export const PATH: readonly Step[] = [
   { name: "as_whom", run: asWhom },
   { name: "run", run: dispatch },
   { name: "contract", run: contract },
+  { name: "release", run: release },
 ];
 
 /** The rooms' answer to "which door?": a step after `door` has one, or the path is broken. */
@@ -54,11 +56,11 @@ function alive(_rooms: Rooms, { entry }: CallContext): No {
   return entry.stopped;
 }
 
-function door(_rooms: Rooms, { entry, tool }: CallContext, progress: Progress): No {
+function door(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): No {
   const open = entry.surface.get(tool);
   if (open === undefined) return refusal("unknown_tool");
   progress.door = open;
-  return undefined;
+  return rooms.alive.lockOnTool(tool);
 }
 
 function checkArguments(_rooms: Rooms, { args }: CallContext, progress: Progress): No {
@@ -127,6 +129,8 @@ async function intent(rooms: Rooms, call: CallContext, progress: Progress): Prom
 async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
   const { tool } = found(progress);
   const { credential } = call.entry;
+  const gone = await rooms.alive.again(call.watch);
+  if (gone !== undefined) return gone;
   const token = await rooms.delegation.token(credential, tool.connector.name, tool.scopes);
   if (!token.ok) return token.refusal;
   progress.token = token.value;
@@ -137,6 +141,9 @@ async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Pr
   const { tool } = found(progress);
   const { token, request } = progress;
   if (token === undefined || request === undefined) throw new Error("run before as_whom");
+  // It may have ended while the token was fetched: then nothing is sent.
+  const gone = call.watch.ended();
+  if (gone !== undefined) return gone;
   const answer = await rooms.broker.dispatch(
     {
       connector: tool.connector,
@@ -148,19 +155,23 @@ async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Pr
       timeout_ms: tool.timeout_ms,
       response_bytes_max: tool.response_bytes_max,
       effect_if_sent: tool.effects.readOnly ? "none" : "unknown",
-      // A write that was sent runs to its deadline: hanging up does not unsend it.
-      signal: tool.effects.readOnly ? call.signal : NEVER,
+      // A write that was sent runs to its deadline: hanging up does not unsend it. Losing access
+      // ends even that: what has not been sent yet must not be.
+      signals: tool.effects.readOnly ? [call.signal, call.watch.signal] : [call.watch.signal],
     },
     (attempt) => {
       progress.attempts[0] = attempt;
     },
   );
-  if (!answer.ok) return answer.refusal;
+  if (!answer.ok) {
+    const { effect = "none" } = answer.refusal;
+    // Where it broke off because access ended, that is why; what happened by then is as it is.
+    const why = call.watch.ended();
+    return why === undefined ? answer.refusal : { ...why, effect };
+  }
   progress.answer = answer.value;
   return undefined;
 }
-
-const NEVER = new AbortController().signal;
 
 // Two users' keys never meet at the API, and neither do one user's keys for two tools.
 function idempotencyKey(call: CallContext, progress: Progress): string | undefined {
@@ -169,12 +180,14 @@ function idempotencyKey(call: CallContext, progress: Progress): string | undefin
   return digestOf("idempotency-v1", issuer, subject, call.tool, call.idempotency_key);
 }
 
+const MADE = "The change itself was made: do not repeat it.";
+
 function contract(_rooms: Rooms, _call: CallContext, progress: Progress): No {
   const { tool } = found(progress);
   const { value, drift } = project(tool.output, progress.answer?.body);
   if (drift.length > 0) {
     const effect: Effect = tool.effects.readOnly ? "none" : "done";
-    const reason = effect === "done" ? "The change itself was made: do not repeat it." : "";
+    const reason = effect === "done" ? MADE : "";
     const details = {
       answer: drift.slice(0, 10).map(({ path, expected }) => ({ path, expected })),
     };
@@ -182,4 +195,13 @@ function contract(_rooms: Rooms, _call: CallContext, progress: Progress): No {
   }
   progress.result = value;
   return undefined;
+}
+
+// Revocation is looked at once more: whoever lost access meanwhile gets no answer.
+async function release(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
+  const gone = await rooms.alive.again(call.watch);
+  if (gone === undefined) return undefined;
+  if (found(progress).tool.effects.readOnly) return { ...gone, effect: "none" };
+  const reason = gone.reason === undefined ? MADE : `${gone.reason} ${MADE}`;
+  return { ...gone, effect: "done", reason };
 }

@@ -26,13 +26,12 @@ export function createGuardedFetch(allow_private: boolean): GuardedFetch {
       // fetch also reads data: and blob:, which come from nowhere that was checked.
       if (!/^https?:$/.test(protocol)) throw new TypeError(`${protocol} is not to be fetched`);
       assertHost(hostname, allow_private);
-      const response = await undiciFetch(url, {
+      return undiciFetch(url, {
         ...(init as UndiciRequestInit),
         dispatcher,
         redirect: "error",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      return response;
     },
     close: () => dispatcher.destroy(),
   };

@@ -41,7 +41,7 @@ export function createVerifier(
       if (provider === undefined) return invalid("its issuer is not trusted here");
       const verified = await verifySignature(text, provider, clock);
       if (!verified.ok) return verified;
-      const judged = judge(config, provider, agent, verified.value, token);
+      const judged = judge(config, provider, agent, verified.value, token, digest);
       if (judged.ok) recent.set(digest, agent, judged.value);
       return judged;
     },
@@ -94,6 +94,7 @@ function judge(
   agent: string,
   claims: JWTPayload,
   proof: Secret,
+  token_digest: string,
 ): Result<Credential> {
   const { exp = 0, iat = 0 } = claims;
   if (exp - iat > provider.config.token_lifetime_s_max) return invalid("it lives too long");
@@ -111,10 +112,13 @@ function judge(
     Object.freeze({
       principal: mapped.principal,
       issuer_name: provider.name,
+      agent,
       client_id,
       scopes: Object.freeze([...scopes]),
       family: mapped.family,
+      issued_at_s: iat,
       expires_at_ms: exp * 1000,
+      token_digest,
       proof,
     }),
   );

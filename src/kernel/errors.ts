@@ -83,9 +83,10 @@ export const errorTable = Object.freeze({
     503,
     "after",
     "operator",
-    NONE,
+    ANY,
     "auth_failed",
-    "The identity provider cannot be asked who this is. Nothing ran; try again shortly.",
+    "The identity provider cannot be asked who this is, or whether this user may still act. Try " +
+      "again shortly.",
   ),
   // 2 alive
   session_not_found: row(
@@ -95,6 +96,22 @@ export const errorTable = Object.freeze({
     NONE,
     "refused",
     "There is no such transport session for this user. Initialize a new one.",
+  ),
+  locked: row(
+    "result",
+    "never",
+    "operator",
+    NONE,
+    "refused",
+    "An operator has locked this. Nothing runs until the lock is lifted.",
+  ),
+  agent_in_use: row(
+    "result",
+    "after",
+    "user",
+    NONE,
+    "refused",
+    "This user is using another agent through this client, and the two exclude each other.",
   ),
   capacity: row(
     "result",
@@ -182,6 +199,15 @@ export const errorTable = Object.freeze({
     NONE,
     "auth_failed",
     "The identity provider issued a token for another user, API or scope than asked. Not used.",
+  ),
+  // 8 to 11, whenever it ends
+  access_revoked: row(
+    "result",
+    "after_user_action",
+    "user",
+    ANY,
+    "revoked",
+    "The user's access ended while the call was under way. The answer, if any, is withheld.",
   ),
   // 9 run
   timeout: row("result", "after", "operator", SENT, "timeout", "The API did not answer in time."),

@@ -18,11 +18,17 @@ export interface Credential {
   readonly principal: Principal;
   /** The configured name of the issuer. */
   readonly issuer_name: string;
+  /** The one agent that it was issued for. */
+  readonly agent: string;
   readonly client_id: string;
   readonly scopes: readonly string[];
   /** Token family (`sid` or grant) where the provider names one. */
   readonly family: string | undefined;
+  /** iat: whole seconds since the epoch, as the provider counts them. */
+  readonly issued_at_s: number;
   readonly expires_at_ms: number;
+  /** Names the token where it must not stand. */
+  readonly token_digest: string;
   /** The token itself. Only delegation/ reveals it. */
   readonly proof: Secret;
 }

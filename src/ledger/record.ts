@@ -34,6 +34,8 @@ export interface CallFacts {
   readonly approved_by: string | null;
   readonly trace_id: string;
   readonly isolation: string;
+  /** How, and within how many milliseconds, the end of this user's access would have shown. */
+  readonly liveness: { readonly source: string; readonly bound_ms: number };
   readonly policy: string;
   readonly tool_hash: string | null;
 }
@@ -141,6 +143,7 @@ export function joined(
     isolation: call.isolation,
     policy: call.policy,
     tool_hash: call.tool_hash,
+    liveness: call.liveness,
     ...(call.kind === "refusal" && call.count > 1 ? { count: call.count } : {}),
   };
 }

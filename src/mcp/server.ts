@@ -14,8 +14,9 @@ import type {
 } from "@modelcontextprotocol/server";
 import type { AgentConfig } from "../config/schema.ts";
 import type { CallAnswer, Entry } from "../gate/call.ts";
-import type { ClientClaim, Gate } from "../gate/gate.ts";
+import type { Gate } from "../gate/gate.ts";
 import { refusalToError } from "../kernel/errors.ts";
+import type { ClientClaim } from "../session/sessions.ts";
 
 /** Ours, outside -32768…-32000 which JSON-RPC and MCP reserve: a refused list. */
 const REFUSED = 1001;

@@ -30,7 +30,8 @@ interface Dispatch {
   readonly response_bytes_max: number;
   /** What an error means once bytes may have left: `none` for reads, else `unknown`. */
   readonly effect_if_sent: Effect;
-  readonly signal: AbortSignal;
+  /** Any of them ends it. */
+  readonly signals: readonly AbortSignal[];
 }
 
 export interface BrokerAnswer {
@@ -113,7 +114,7 @@ async function exchange(
       request_id,
     });
   note();
-  const patience = new Patience(dispatch.signal, dispatch.timeout_ms);
+  const patience = new Patience(dispatch.signals, dispatch.timeout_ms);
   try {
     const response = await send(url, {
       dispatcher: agent,
@@ -136,7 +137,7 @@ async function exchange(
     }
     return judge(response, bytes, request_id, effect);
   } catch (error) {
-    return no(failure(error, dispatch.signal, patience.late, effect));
+    return no(failure(error, dispatch.signals, patience.late, effect));
   } finally {
     patience.end();
   }
@@ -248,9 +249,14 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
 }
 
-function failure(error: unknown, asked: AbortSignal, ranOut: boolean, effect: Effect): Refusal {
+function failure(
+  error: unknown,
+  asked: readonly AbortSignal[],
+  ranOut: boolean,
+  effect: Effect,
+): Refusal {
   if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
-  if (asked.aborted) return refusal("cancelled", { effect });
+  if (asked.some(({ aborted }) => aborted)) return refusal("cancelled", { effect });
   const cause = describe(error);
   const late =
     ranOut ||

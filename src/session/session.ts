@@ -17,16 +17,15 @@ export interface Session {
 const known = new WeakMap<Credential, Session>();
 
 /** Issuer, subject, client, agent, token family. The id is a digest: it authenticates nobody. */
-export function sessionOf(credential: Credential, agent: string): Session {
+export function sessionOf(credential: Credential): Session {
   const found = known.get(credential);
-  if (found?.agent === agent) return found;
-  const made = makeSession(credential, agent);
+  if (found !== undefined) return found;
+  const made = makeSession(credential);
   known.set(credential, made);
   return made;
 }
 
-function makeSession(credential: Credential, agent: string): Session {
-  const { principal, client_id, family } = credential;
+function makeSession({ principal, client_id, family, agent }: Credential): Session {
   const id = digestOf(
     "session-v1",
     principal.issuer,

@@ -48,26 +48,34 @@ export class McpFront {
       signal: gone.signal,
     });
     const response = await mcp.handle(request, entered.value, body.value);
-    this.closeWithToken(response, res, entered.value);
-    return respond(response, res);
+    if (!isEventStream(response) || !isStream(req, body.value)) return respond(response, res);
+    return respond(response, res, this.guardStream(res, entered.value));
   }
 
   /** Whether this user may have one more request open; what is not a tool's is limited here. */
   private admits(req: IncomingMessage, res: ServerResponse, entry: Entry, body: unknown): boolean {
     const { user } = entry.session;
-    const { method } = (body ?? {}) as { method?: unknown };
-    const isStream = req.method === "GET" || method === "subscriptions/listen";
-    const places = isStream ? [this.requests, this.streams] : [this.requests];
+    const opensStream = isStream(req, body);
+    const places = opensStream ? [this.requests, this.streams] : [this.requests];
     const left = places.map((place) => place.enter(user));
-    res.once("close", () => left.forEach((leave) => leave?.()));
+    const leave = (): void => left.forEach((giveBack) => giveBack?.());
     if (left.includes(undefined)) {
+      // What it did get it has no use for, and others may have.
+      leave();
       this.refused(res, refusal("capacity", { retry_after_ms: 1000 }), 503);
       return false;
     }
+    res.once("close", leave);
     // The gate answers tools' own requests with a result; the rest has no other way to hear of it.
-    const isTools = typeof method === "string" && method.startsWith("tools/");
-    if (entry.stopped === undefined || isTools || req.method === "DELETE") return true;
-    this.refused(res, entry.stopped, 429);
+    const { stopped } = entry;
+    if (stopped === undefined || isTools(body) || req.method === "DELETE") return true;
+    if (stopped.code === "rate_limited") {
+      this.refused(res, stopped, 429);
+      return false;
+    }
+    // Whoever is locked may say hello, and find that he has nothing; no stream is kept for him.
+    if (!opensStream) return true;
+    this.refused(res, stopped, 503);
     return false;
   }
 
@@ -120,14 +128,39 @@ export class McpFront {
     return undefined;
   }
 
-  // A stream that outlived its token would be a session that nobody can end.
-  private closeWithToken(response: Response, res: ServerResponse, entry: Entry): void {
-    if (response.headers.get("content-type")?.startsWith("text/event-stream") !== true) return;
-    const left_ms = entry.credential.expires_at_ms - this.options.clock.now();
+  // A stream that outlived its token, or its user's access, would be a session that nobody can end.
+  private guardStream(res: ServerResponse, entry: Entry): () => Promise<boolean> {
+    const { gate, clock } = this.options;
+    const left_ms = entry.credential.expires_at_ms - clock.now();
     const timer = setTimeout(() => res.destroy(), Math.min(Math.max(left_ms, 0), 86_400_000));
     timer.unref();
-    res.once("close", () => clearTimeout(timer));
+    const watch = gate.watch(entry);
+    const end = (): void => void res.end();
+    if (watch.signal.aborted) end();
+    else watch.signal.addEventListener("abort", end);
+    res.once("close", () => {
+      clearTimeout(timer);
+      watch.leave();
+    });
+    return () => gate.mayGoOn(watch);
   }
+}
+
+function isStream(req: IncomingMessage, body: unknown): boolean {
+  return req.method === "GET" || methodOf(body) === "subscriptions/listen";
+}
+
+function isTools(body: unknown): boolean {
+  const method = methodOf(body);
+  return typeof method === "string" && method.startsWith("tools/");
+}
+
+function methodOf(body: unknown): unknown {
+  return ((body ?? {}) as { method?: unknown }).method;
+}
+
+function isEventStream(response: Response): boolean {
+  return response.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
 function headersOf(req: IncomingMessage): [string, string][] {

@@ -3,8 +3,15 @@ import type { ServerResponse } from "node:http";
 import { errorTable, refusalToError } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 
-/** Writes a Response, streams included; stops reading where the client has gone. */
-export async function respond(response: Response, res: ServerResponse): Promise<void> {
+/**
+ * Writes a Response, streams included; stops reading where the client has gone. `mayWrite` is asked
+ * before each piece of a stream: where it says no, the stream ends.
+ */
+export async function respond(
+  response: Response,
+  res: ServerResponse,
+  mayWrite?: () => Promise<boolean>,
+): Promise<void> {
   res.statusCode = response.status;
   for (const [name, value] of response.headers) res.setHeader(name, value);
   if (response.body === null) {
@@ -21,8 +28,9 @@ export async function respond(response: Response, res: ServerResponse): Promise<
   res.once("close", () => void reader.cancel().catch(() => undefined));
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) break;
-    if (!res.write(value)) await drained(res);
+    if (done || res.writableEnded || res.destroyed) break;
+    if (mayWrite !== undefined && !(await mayWrite())) break;
+    if (!res.writableEnded && !res.write(value)) await drained(res);
   }
   res.end();
 }

@@ -47,6 +47,7 @@ const fact = {
   approved_by: null,
   trace_id: "0".repeat(32),
   isolation: "declarative",
+  liveness: { source: "token_lifetime", bound_ms: 3_600_000 },
   policy: "sha256:0",
   tool_hash: null,
 } as const satisfies Omit<Intent, "kind" | "call_id">;

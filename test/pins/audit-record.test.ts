@@ -7,11 +7,11 @@ import { asked, call, intent, opened, outcome, refusalOf } from "../unit/ledger/
 const KEYS =
   "call_id, parent, time, user, subject, issuer, tenant, roles, actor_chain, agent, client_id, " +
   "session, tool, target, args, result, effects, rule, approved_by, outcome, effect, " +
-  "error_code, duration_ms, steps, downstream, trace_id, isolation, policy, tool_hash";
+  "error_code, duration_ms, steps, downstream, trace_id, isolation, policy, tool_hash, liveness";
 
 verifies(
   "ledger.record",
-  "a record has the keys of INTERFACE, in that order, in each state",
+  "a record has the keys of INTERFACE in that order, and then our own, in each state",
   async () => {
     const { ledger } = await opened();
     await call(ledger, "ended");

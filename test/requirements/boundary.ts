@@ -190,3 +190,30 @@ export const ledger = {
     behavior: "after kill -9 every request the API saw has its intent in the ledger",
   },
 } satisfies Record<string, Requirement>;
+
+export const revocation = {
+  "revocation.lock": {
+    source: "I5 build 2, DESIGN 4",
+    behavior: "an operator's lock on a user, session, tool, agent or everything stops it at once",
+  },
+  "revocation.durable": {
+    source: "I5 build 2",
+    behavior: "locks and ended sessions outlive the process",
+  },
+  "revocation.running": {
+    source: "I5 must show",
+    behavior: "a running call is aborted, answers access_revoked, and sends nothing afterwards",
+  },
+  "revocation.streams": {
+    source: "I5 build 2",
+    behavior: "open streams of whoever lost access are closed; others hear list_changed",
+  },
+  "revocation.tokens": {
+    source: "I5 build 2, RFC 7009",
+    behavior: "downstream tokens of whoever lost access are dropped and revoked at the provider",
+  },
+  "revocation.sessions": {
+    source: "INTERFACE, sessions",
+    behavior: "sessions ls lists sessions, and a killed one's sign-in is not accepted again",
+  },
+} satisfies Record<string, Requirement>;

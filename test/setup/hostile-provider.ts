@@ -26,17 +26,23 @@ export async function newKey(kid: string, alg = "ES256"): Promise<SigningKey> {
   return { kid, alg, private_key: pair.privateKey, jwk };
 }
 
+type Endpoint = "discovery" | "jwks" | "token" | "introspection" | "revocation";
+
 export interface HostileProvider extends Peer {
   readonly issuer: string;
   key: SigningKey;
   /** The published keys; the signing key alone unless a test says otherwise. */
   jwks: unknown;
   /** What a test replaces; `undefined` is the honest answer. */
-  on: { discovery?: Behaviour; jwks?: Behaviour; token?: Behaviour };
+  on: { [endpoint in Endpoint]?: Behaviour };
   /** Requests per endpoint. */
-  readonly hits: { discovery: number; jwks: number; token: number };
+  readonly hits: Record<Endpoint, number>;
   /** The forms that the token endpoint received. */
   readonly forms: URLSearchParams[];
+  /** What introspection says, beyond what it finds in the token. */
+  introspected: Claims;
+  /** The next form that an endpoint receives. */
+  next(endpoint: Endpoint): Promise<URLSearchParams>;
   /** Changes what the honest token endpoint issues. */
   issue: { claims?: Claims; answer?: Claims; header?: Partial<JWTHeaderParameters> };
   sign(claims: Claims, header?: Partial<JWTHeaderParameters>, key?: SigningKey): Promise<string>;
@@ -51,12 +57,16 @@ export function nowS(): number {
 export async function openProvider(): Promise<HostileProvider> {
   const first = await newKey("key-1");
   const peer = await openPeer();
+  const waiting = new Map<string, (form: URLSearchParams) => void>();
   const provider: HostileProvider = Object.assign(peer, {
     issuer: peer.origin,
     key: first,
     jwks: { keys: [first.jwk] },
     on: {},
-    hits: { discovery: 0, jwks: 0, token: 0 },
+    hits: { discovery: 0, jwks: 0, token: 0, introspection: 0, revocation: 0 },
+    introspected: {},
+    next: (endpoint: Endpoint) =>
+      new Promise<URLSearchParams>((resolve) => void waiting.set(endpoint, resolve)),
     forms: [] as URLSearchParams[],
     issue: {},
     async sign(claims: Claims, header = {}, key = provider.key): Promise<string> {
@@ -67,11 +77,12 @@ export async function openProvider(): Promise<HostileProvider> {
     behave(): void {
       provider.on = {};
       provider.issue = {};
+      provider.introspected = {};
       provider.key = first;
       provider.jwks = { keys: [first.jwk] };
     },
   });
-  peer.serve((req, res) => answer(provider, req, res));
+  peer.serve((req, res) => answer(provider, req, res, waiting));
   return provider;
 }
 
@@ -79,6 +90,7 @@ async function answer(
   provider: HostileProvider,
   req: IncomingMessage,
   res: ServerResponse,
+  waiting: Map<string, (form: URLSearchParams) => void>,
 ): Promise<void> {
   const { hits, on } = provider;
   const path = req.url ?? "/";
@@ -92,12 +104,25 @@ async function answer(
     hits.jwks++;
     return void (on.jwks === undefined ? json(res, 200, provider.jwks) : await on.jwks(req, res));
   }
-  if (path !== "/token") return json(res, 404, {});
-  hits.token++;
+  const [, endpoint] = /^\/(token|introspection|revocation)$/.exec(path) ?? [];
+  if (endpoint === undefined) return json(res, 404, {});
+  const asked = endpoint as "token" | "introspection" | "revocation";
+  hits[asked]++;
   const form = new URLSearchParams(await text(req));
-  provider.forms.push(form);
-  if (on.token !== undefined) return void (await on.token(req, res));
-  json(res, 200, await exchanged(provider, form));
+  if (asked === "token") provider.forms.push(form);
+  waiting.get(asked)?.(form);
+  waiting.delete(asked);
+  const behaviour = on[asked];
+  if (behaviour !== undefined) return void (await behaviour(req, res));
+  if (asked === "token") return json(res, 200, await exchanged(provider, form));
+  json(res, 200, asked === "revocation" ? {} : introspected(provider, form));
+}
+
+/** RFC 7662 section 2.2. */
+function introspected(provider: HostileProvider, form: URLSearchParams): Claims {
+  const [, payload = ""] = (form.get("token") ?? "").split(".");
+  const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as Claims;
+  return { active: true, ...claims, ...provider.introspected };
 }
 
 export function json(res: ServerResponse, status: number, body: unknown): void {
@@ -112,6 +137,8 @@ export function discovery({ issuer }: { issuer: string }): Claims {
     authorization_endpoint: `${issuer}/auth`,
     token_endpoint: `${issuer}/token`,
     jwks_uri: `${issuer}/jwks`,
+    introspection_endpoint: `${issuer}/introspection`,
+    revocation_endpoint: `${issuer}/revocation`,
     response_types_supported: ["code"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["ES256"],

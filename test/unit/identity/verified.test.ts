@@ -17,8 +17,9 @@ function credential(expires_at_ms: number): Credential {
     actor_chain: [],
   };
   const proof = new Secret("a token");
-  const rest = { issuer_name: "corp", client_id: "ide", scopes: [], family: undefined };
-  return { principal, ...rest, expires_at_ms, proof };
+  const rest = { issuer_name: "corp", agent: "sales", client_id: "ide", scopes: [] };
+  const when = { family: undefined, issued_at_s: 0, expires_at_ms, token_digest: "digest" };
+  return { principal, ...rest, ...when, proof };
 }
 
 function kept(lives_ms = 60_000) {

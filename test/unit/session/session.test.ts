@@ -15,33 +15,36 @@ function credential(changes: Partial<Credential> = {}, subject = "ada"): Credent
       actor_chain: [],
     },
     issuer_name: "corp",
+    agent: "desk",
     client_id: "an-ide",
     scopes: [],
     family: "s-1",
+    issued_at_s: 0,
     expires_at_ms: 0,
+    token_digest: "x",
     proof: new Secret("x"),
     ...changes,
   };
 }
 
 test("another person, client, agent or sign-in is another session; a new token is not", () => {
-  const id = sessionOf(credential(), "desk").id;
-  expect(sessionOf(credential({ proof: new Secret("y"), expires_at_ms: 9 }), "desk").id).toBe(id);
+  const id = sessionOf(credential()).id;
+  expect(sessionOf(credential({ proof: new Secret("y"), expires_at_ms: 9 })).id).toBe(id);
   const others = [
-    sessionOf(credential({}, "bob"), "desk"),
-    sessionOf(credential({ client_id: "other" }), "desk"),
-    sessionOf(credential(), "yard"),
-    sessionOf(credential({ family: "s-2" }), "desk"),
-    sessionOf(credential({ family: undefined }), "desk"),
-    sessionOf(credential({ family: "coarse" }), "desk"),
+    sessionOf(credential({}, "bob")),
+    sessionOf(credential({ client_id: "other" })),
+    sessionOf(credential({ agent: "yard" })),
+    sessionOf(credential({ family: "s-2" })),
+    sessionOf(credential({ family: undefined })),
+    sessionOf(credential({ family: "coarse" })),
   ].map((session) => session.id);
   expect(new Set([id, ...others]).size).toBe(7);
   expect(id).toMatch(/^ses_[\w-]{24}$/);
 });
 
 test("without a token family the session says that it is coarser", () => {
-  expect(sessionOf(credential(), "desk").has_family).toBe(true);
-  expect(sessionOf(credential({ family: undefined }), "desk").has_family).toBe(false);
+  expect(sessionOf(credential()).has_family).toBe(true);
+  expect(sessionOf(credential({ family: undefined })).has_family).toBe(false);
 });
 
 test("a user's key is of issuer and subject together", () => {

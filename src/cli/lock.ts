@@ -1,0 +1,66 @@
+// `lock add|rm|ls`: an operator's immediate stop for a user, session, tool, agent or everything.
+import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { EXIT, note, print, printJson, table } from "./output.ts";
+import { wordsOf } from "./verb.ts";
+import type { Verb } from "./verb.ts";
+
+const WHAT = "user:U|session:S|tool:T|agent:A|all";
+const WHAT_HELP = "user:U          a subject, a name, or ISSUER#SUBJECT";
+
+interface Shown {
+  readonly lock: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly since: string;
+}
+
+export const lockAdd: Verb = {
+  name: "lock add",
+  usage: `lock add ${WHAT} [--reason R]`,
+  summary: "stop a user, session, tool, agent or everything, at once",
+  help: [WHAT_HELP, "--reason R      is recorded, and told to whoever is stopped", ...CORE_HELP],
+  options: { ...CORE_OPTIONS, reason: { type: "string" } },
+  async run(given) {
+    const [what] = wordsOf(lockAdd, given, WHAT);
+    const question = { what, reason: given.text("reason") ?? "" };
+    const { lock } = (await askCore(placeOf(given), "/locks/add", question)) as { lock: Shown };
+    if (given.flag("json")) printJson(lock);
+    else print(`locked ${lock.lock}`);
+    return EXIT.ok;
+  },
+};
+
+export const lockRm: Verb = {
+  name: "lock rm",
+  usage: `lock rm ${WHAT}`,
+  summary: "lift a lock; exit 1 where there is none",
+  help: [WHAT_HELP, ...CORE_HELP],
+  options: CORE_OPTIONS,
+  async run(given) {
+    const [what] = wordsOf(lockRm, given, WHAT);
+    const answer = await askCore(placeOf(given), "/locks/rm", { what });
+    const { removed, lock } = answer as { removed: boolean; lock: string };
+    if (given.flag("json")) printJson({ lock, removed });
+    else if (removed) print(`unlocked ${lock}`);
+    else note(`${lock} was not locked`);
+    return removed ? EXIT.ok : EXIT.no;
+  },
+};
+
+export const lockLs: Verb = {
+  name: "lock ls",
+  usage: "lock ls",
+  summary: "the locks that hold; with --json one object a line",
+  help: CORE_HELP,
+  options: CORE_OPTIONS,
+  async run(given) {
+    wordsOf(lockLs, given);
+    const { locks } = (await askCore(placeOf(given), "/locks", {})) as { locks: Shown[] };
+    if (given.flag("json")) locks.forEach(printJson);
+    else {
+      const rows = locks.map(({ lock, since, by, reason }) => [lock, since, by, reason]);
+      print(table(["LOCK", "SINCE", "BY", "REASON"], rows));
+    }
+    return EXIT.ok;
+  },
+};

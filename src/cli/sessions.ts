@@ -1,0 +1,60 @@
+// `sessions ls|kill`: who is at it, and ending one session for good.
+import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { EXIT, note, print, printJson, table } from "./output.ts";
+import { wordsOf } from "./verb.ts";
+import type { Verb } from "./verb.ts";
+
+interface Listed {
+  readonly id: string;
+  readonly name: string;
+  readonly subject: string;
+  readonly agent: string;
+  readonly client_id: string;
+  readonly seen: string;
+  readonly calls: number;
+  readonly streams: number;
+}
+
+export const sessionsLs: Verb = {
+  name: "sessions ls",
+  usage: "sessions ls",
+  summary: "sessions since the start, newest first; with --json one object a line",
+  help: CORE_HELP,
+  options: CORE_OPTIONS,
+  async run(given) {
+    wordsOf(sessionsLs, given);
+    const answer = await askCore(placeOf(given), "/sessions", {});
+    const { sessions } = answer as { sessions: Listed[] };
+    if (given.flag("json")) sessions.forEach(printJson);
+    else {
+      const rows = sessions.map((s) => [
+        s.id,
+        s.name,
+        s.agent,
+        s.seen,
+        String(s.calls),
+        String(s.streams),
+        s.client_id,
+      ]);
+      print(table(["SESSION", "USER", "AGENT", "SEEN", "CALLS", "STREAMS", "CLIENT"], rows));
+    }
+    return EXIT.ok;
+  },
+};
+
+export const sessionsKill: Verb = {
+  name: "sessions kill",
+  usage: "sessions kill ID",
+  summary: "end a session: its sign-in is not accepted again, its user must sign in anew",
+  help: CORE_HELP,
+  options: CORE_OPTIONS,
+  async run(given) {
+    const [session] = wordsOf(sessionsKill, given, "ID");
+    const answer = await askCore(placeOf(given), "/sessions/kill", { session });
+    const { killed, seen } = answer as { killed: string; seen: boolean };
+    if (given.flag("json")) printJson({ killed, seen });
+    else print(`ended ${killed}`);
+    if (!seen) note("it has not been seen since the start; it is ended all the same");
+    return EXIT.ok;
+  },
+};

@@ -1,0 +1,79 @@
+// `lock` and `sessions` from the command line, against the demo, and across a restart of it.
+import { afterAll, beforeAll, expect } from "vitest";
+import { startDemo } from "../../src/cli/demo-world.ts";
+import { createLogger } from "../../src/telemetry/log.ts";
+import { openHouse } from "../setup/house.ts";
+import type { House } from "../setup/house.ts";
+import { verifies } from "../verifies.ts";
+import { CLIENT_KINDS, connectHttp } from "./clients.ts";
+import { doorless, jsonLines } from "./command.ts";
+import type { Json } from "./clients.ts";
+
+let house: House;
+
+beforeAll(async () => {
+  house = await openHouse();
+});
+
+afterAll(() => house.close());
+
+const at = (): string[] => ["--data", house.data];
+const run = (...words: string[]) => doorless([...words, ...at()]);
+const sales = (): string => house.ready.mcp["sales"] ?? "";
+
+verifies(
+  ["revocation.lock", "errors.shape"],
+  "lock add user:mia empties her list and refuses her calls in every client; lock rm undoes it",
+  async () => {
+    for (const kind of CLIENT_KINDS) {
+      const client = await connectHttp(kind, sales(), await house.token("mia", "sales"));
+      expect((await client.names()).length).toBeGreaterThan(0);
+      const locked = await run("lock", "add", "user:mia", "--reason", "left the company");
+      expect(locked).toMatchObject({ code: 0, stderr: "" });
+      expect(await client.names()).toEqual([]);
+      const refused = await client.call("crm_get_deal", { id: 42 });
+      expect(refused).toMatchObject({
+        isError: true,
+        error: { code: "locked", message: expect.stringContaining("left the company") },
+      });
+      const listed = jsonLines<Json>(await run("lock", "ls", "--json"));
+      expect(listed).toMatchObject([{ reason: "left the company" }]);
+      expect(await run("lock", "rm", "user:mia")).toMatchObject({ code: 0 });
+      expect((await client.call("crm_get_deal", { id: 42 })).isError).toBe(false);
+      await client.close();
+    }
+    expect((await run("lock", "rm", "user:mia")).code).toBe(1);
+    expect((await run("lock", "add", "user:nobody")).code).toBe(2);
+    expect((await run("lock", "add")).code).toBe(2);
+  },
+);
+
+verifies("revocation.sessions", "sessions ls shows a session, sessions kill ends it", async () => {
+  const client = await connectHttp("v2 pinned", sales(), await house.token("omar", "sales"));
+  await client.list();
+  const sessions = jsonLines<Json>(await run("sessions", "ls", "--json"));
+  const his = sessions.find(({ subject }) => subject === "omar");
+  expect(his).toMatchObject({ agent: "sales", tenant: "acme", name: "Omar Haddad" });
+  expect((await run("sessions", "ls")).stdout).toContain("Omar Haddad");
+  expect(await run("sessions", "kill", String(his?.["id"]))).toMatchObject({ code: 0 });
+  await expect(client.list()).rejects.toThrow();
+  expect((await run("sessions", "kill", "nonsense")).code).toBe(2);
+  await client.close();
+});
+
+verifies("revocation.durable", "a lock outlives the process", async () => {
+  await run("lock", "add", "tool:crm_get_deal", "--reason", "audit");
+  await house.stopCore();
+  const log = createLogger("silent");
+  const again = await startDemo({ port: 0, data: house.data, log, onFatal: () => undefined });
+  try {
+    const mia = await again.world.mintToken("mia", "sales", 600);
+    const client = await connectHttp("v2 pinned", again.ready.mcp["sales"] ?? "", mia);
+    expect(await client.names()).not.toContain("crm_get_deal");
+    const { error } = await client.call("crm_get_deal", { id: 42 });
+    expect(error).toMatchObject({ code: "locked", details: { scope: "tool" } });
+    await client.close();
+  } finally {
+    await again.stop();
+  }
+});
