@@ -36,7 +36,11 @@ interface Mistake {
 }
 
 const desk = { title: "Desk", purpose: "Read", tools: {} };
-const corp = { issuer: "https://login.test", claims: { roles: "/roles" } };
+const corp = {
+  issuer: "https://login.test",
+  claims: { roles: "/roles" },
+  liveness: { source: "token_lifetime", accepted: true },
+};
 const shop = { origin: "https://shop.test", delegation: { kind: "connection" } };
 
 const mistake = (
@@ -230,6 +234,28 @@ const MEANINGS: readonly Mistake[] = [
       line: "",
       says: /the same as \/issuers\/corp/,
     },
+  ),
+  mistake(
+    "an issuer of which nobody says how revocation shows",
+    ["issuers", "corp", "liveness"],
+    undefined,
+    {
+      pointer: "/issuers/corp",
+      line: '"corp"',
+      says: /revocation at this provider/,
+    },
+  ),
+  mistake(
+    "asking a provider whose client we are not",
+    ["issuers", "corp", "liveness"],
+    { source: "introspection" },
+    { pointer: "/issuers/corp/liveness", line: '"liveness"', says: /no client of it/ },
+  ),
+  mistake(
+    "waiting for events that are not expected",
+    ["issuers", "corp", "liveness"],
+    { source: "events", accepted: true },
+    { pointer: "/issuers/corp/liveness", line: '"liveness"', says: /none are expected/ },
   ),
   mistake("an issuer over plain http", ["issuers", "corp", "issuer"], "http://login.test", {
     pointer: "/issuers/corp/issuer",
