@@ -2,9 +2,10 @@
 import { describe, expect } from "vitest";
 import { verifies } from "../../verifies.ts";
 import { testFolder } from "../../setup/minimal.ts";
-import { openSegmentFile } from "../../../src/ledger/wal.ts";
+import { FIRST_PREV } from "../../../src/ledger/record.ts";
+import { openSegmentFile, Wal } from "../../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
-import { call, HeldDisk, intent, linesOf, opened, outcome, settle } from "./entries.ts";
+import { call, HeldDisk, intent, linesOf, opened, outcome, settle, testClock } from "./entries.ts";
 
 async function onDisk(disk: HeldDisk) {
   return opened(testFolder(), { openSegment: disk.open });
@@ -110,25 +111,36 @@ describe("a disk that fails", () => {
     "ledger.no-sink-no-call",
     "a segment that is not open yet is not a segment that was removed",
     async () => {
+      const reached = Promise.withResolvers<void>();
       const held = Promise.withResolvers<void>();
       const paths: string[] = [];
       const openSegment = async (path: string): Promise<SegmentFile> => {
-        if (paths.push(path) === 2) await held.promise;
+        if (paths.push(path) === 2) {
+          reached.resolve();
+          await held.promise;
+        }
         return openSegmentFile(path);
       };
-      const { ledger, clock, fatal } = await opened(testFolder(), {
+      const fatal: unknown[] = [];
+      const clock = testClock();
+      const wal = new Wal({
+        folder: testFolder(),
+        tail: { seq: 0, hash: FIRST_PREV, path: undefined, size: 0, cut_bytes: 0 },
+        clock,
         segment_bytes_max: 1,
+        disk_free_bytes_min: 0,
         openSegment,
+        onDurable: () => undefined,
+        onFatal: (error) => void fatal.push(error),
       });
-      await ledger.intent(intent("a"));
-      const rolling = ledger.intent(intent("b"));
-      await settle();
-      expect(paths).toHaveLength(2);
+      await wal.append(intent("a"));
+      const rolling = wal.append(intent("b"));
+      await reached.promise;
       clock.ms += 2000;
-      const asked = ledger.intent(intent("c"));
-      await settle();
+      expect(await wal.hasRoom()).toBe(true);
       held.resolve();
-      await Promise.all([rolling, asked]);
+      await rolling;
+      await wal.close();
       expect(fatal).toEqual([]);
     },
   );
