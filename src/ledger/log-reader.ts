@@ -26,7 +26,7 @@ export class LogReader {
   private readonly folder: string;
   private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   private position: Position | undefined;
-  private firsts: number[] = [];
+  private firsts: readonly number[] = [];
 
   constructor(folder: string) {
     this.folder = folder;
@@ -49,20 +49,26 @@ export class LogReader {
 
   /** The one line that `read` placed there. */
   lineAt(seq: number, at: number, size: number): Line {
-    const first = this.firstOf(seq) ?? this.firstOf(seq, segmentsOf(this.folder).map(firstIn));
+    if (this.firsts.length === 0) this.look();
+    const first = this.firstOf(seq);
     if (first === undefined) throw new LedgerDamaged(`the segment of record ${seq} is gone`);
     const bytes = this.bytesAt(first, at, size);
     return lineOf(bytes, seq, join(this.folder, segmentName(first)));
   }
 
-  private firstOf(seq: number, firsts = this.firsts): number | undefined {
-    this.firsts = firsts;
-    return firsts.findLast((first) => first <= seq);
+  /** Of the segments that were seen: all that hold a line which was read. */
+  private firstOf(seq: number): number | undefined {
+    return this.firsts.findLast((first) => first <= seq);
+  }
+
+  private look(): readonly number[] {
+    this.firsts = segmentsOf(this.folder).map(firstIn);
+    return this.firsts;
   }
 
   private placeOf(after: number): Position | undefined {
-    const firsts = segmentsOf(this.folder).map(firstIn);
-    const first = this.firstOf(after + 1, firsts) ?? firsts[0];
+    const [oldest] = this.look();
+    const first = this.firstOf(after + 1) ?? oldest;
     return first === undefined ? undefined : { first, at: 0, seq: first - 1 };
   }
 
@@ -87,7 +93,7 @@ export class LogReader {
 
   private segmentAfter({ seq, first }: Position, to: number): Position | undefined {
     const next = seq + 1;
-    if (first !== next && segmentsOf(this.folder).map(firstIn).includes(next)) {
+    if (first !== next && this.look().includes(next)) {
       return { first: next, at: 0, seq };
     }
     if (to === Number.POSITIVE_INFINITY) return undefined;
