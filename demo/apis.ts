@@ -17,8 +17,8 @@ export const API_NAMES = Object.keys(API_SCOPES) as readonly ApiName[];
 // (auditor, operator) reaches no API at all.
 const ROLE_SCOPES: Readonly<Record<string, readonly ApiScope[]>> = {
   support: ["crm:read", "tickets:read", "tickets:write", "billing:read", "billing:write"],
-  sales: ["crm:read", "crm:write", "mail:send"],
-  sales_manager: ["crm:read", "crm:write", "mail:send", "analytics:read"],
+  sales: ["crm:read", "crm:write"],
+  sales_manager: ["crm:read", "crm:write", "analytics:read"],
   admin: ["crm:read", "crm:write", "tickets:read", "billing:read", "billing:write"],
 };
 

@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { createIdentityProvider } from "./idp/index.ts";
 import { listen } from "./listener.ts";
+import { createMailAccounts } from "./mail-accounts/index.ts";
 import { createSaas } from "./saas/server.ts";
 
 /** `revoke:PERSON restore:PERSON contract:1 contract:2 api:down api:up idp:down idp:up` */
@@ -14,15 +15,20 @@ export interface WorldOptions {
   /** 0 picks a free port. Always on 127.0.0.1. */
   issuer_port: number;
   api_port: number;
+  mail_accounts_port: number;
   /** Agent name -> URL of its MCP endpoint, which is the audience of its tokens. */
   agents: Record<string, string>;
   /** The confidential client that may exchange people's tokens. */
   boundary: { client_id: string; client_secret: string };
+  /** The same, at the mail API's authorization server, where it connects people's mailboxes. */
+  mail_client: { client_id: string; client_secret: string };
 }
 
 export interface World {
   issuer: string;
   api: string;
+  /** Issuer of the mail API's own authorization server. */
+  mail_accounts: string;
   /** A JWT access token as that person's public client would have got it. */
   mintToken(person: string, agent: string, ttl_s: number): Promise<string>;
   set(lever: Lever): Promise<void>;
@@ -38,18 +44,31 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   undo.defer(() => idp_listener.down());
   const api_listener = await listen(options.api_port);
   undo.defer(() => api_listener.down());
+  const mail_listener = await listen(options.mail_accounts_port);
+  undo.defer(() => mail_listener.down());
   const issuer = idp_listener.origin;
+  const mail_accounts = mail_listener.origin;
   const api = api_listener.origin;
 
   const idp = await createIdentityProvider({ data, issuer, api, agents, boundary });
   undo.defer(() => idp.close());
-  const saas = createSaas({ data, api, issuer, now: () => new Date() });
+  const mail = await createMailAccounts({
+    data,
+    issuer: mail_accounts,
+    resource: `${api}/mail`,
+    client: options.mail_client,
+    redirect_uris: callbacksBeside(Object.values(agents)),
+  });
+  undo.defer(() => mail.close());
+  const saas = createSaas({ data, api, issuer, mail_issuer: mail_accounts, now: () => new Date() });
   undo.defer(() => saas.close());
   idp_listener.serve(idp.handler);
   api_listener.serve(saas.handler);
+  mail_listener.serve(mail.handler);
 
   // Last in, first out: no request outlives its database.
-  undo.defer(() => Promise.all([idp_listener.down(), api_listener.down()]).then(() => undefined));
+  const listeners = [idp_listener, api_listener, mail_listener];
+  undo.defer(() => Promise.all(listeners.map((one) => one.down())).then(() => undefined));
 
   const levers = new Map<string, () => Promise<void> | void>([
     ["contract:1", () => saas.setContract(1)],
@@ -63,6 +82,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   return {
     issuer,
     api,
+    mail_accounts,
     mintToken: (person, agent, ttl_s) => idp.mintToken(person, agent, ttl_s),
     async set(lever) {
       const [verb, person = ""] = lever.split(":", 2);
@@ -77,4 +97,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     },
     stop: () => stack.disposeAsync(),
   };
+}
+
+/** Where the boundary before these agents lets people come back to. */
+function callbacksBeside(agents: readonly string[]): string[] {
+  return [...new Set(agents.map((url) => new URL("/connect/mail/callback", url).href))];
 }

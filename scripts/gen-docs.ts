@@ -22,6 +22,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   rate_limited: "Step 2, alive, and step 6, limits",
   audit_unavailable: "Step 7, intent",
   connection_required: "Step 8, as whom",
+  connection_damaged: "Step 8, as whom",
   reauth_required: "Step 8, as whom",
   delegation_refused: "Step 8, as whom",
   delegation_unavailable: "Step 8, as whom",

@@ -8,16 +8,19 @@ import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
 import type { House } from "./console/questions.ts";
+import type { Connections } from "./delegation/connections.ts";
 import { createDelegation } from "./delegation/delegation.ts";
 import type { Delegation } from "./delegation/delegation.ts";
+import { openLinks } from "./delegation/open.ts";
 import { Gate } from "./gate/gate.ts";
 import { createClient } from "./identity/client.ts";
 import { createIntrospection } from "./identity/introspection.ts";
 import { createProvider } from "./identity/provider.ts";
+import { createSignIn } from "./identity/sign-in.ts";
 import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
-import type { Credential } from "./kernel/principal.ts";
+import type { Credential, Principal } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
 import { openIndexThread } from "./ledger/index-thread.ts";
@@ -43,6 +46,7 @@ import type { Folders } from "./store/folders.ts";
 import { lockFolder } from "./store/lock.ts";
 import type { Logger } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
+import { createConnect } from "./web/connect.ts";
 import { createWeb } from "./web/server.ts";
 
 export interface CoreOptions {
@@ -100,24 +104,28 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     if (recovery.orphans > 0 || recovery.cut_bytes > 0) {
       options.log.warn(recovery, "the last run ended abruptly; the ledger was recovered");
     }
-    const rooms = openRooms(options);
+    const links = openLinks(options, ledger);
+    undo.push(() => links.close());
+    const rooms = openRooms(options, links.connections);
     undo.push(() => rooms.close());
     const metrics = new Metrics();
     const policy = (): Policy => house.policy;
     const going = openSessions(options, folders.data, rooms);
     undo.push(() => going.close());
     const gate = new Gate({ ...options, ...rooms, ...going, policy, metrics, ledger, sealer });
-    const mcp = createMcpEndpoint({ ...options, gate, version: VERSION });
+    const mcp = createMcpEndpoint({ ...options, ...links, gate, version: VERSION });
     undo.push(() => mcp.close());
     going.stops.onChange(() => mcp.toolsChanged());
     const ready = (): boolean => ledger.healthy;
     describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
-    const web = createWeb({ ...options, gate, mcp, metrics, ready });
+    const signIn = createSignIn(config, rooms.providers);
+    const connect = createConnect({ ...options, ...links, ...lookIn(() => house), signIn, ledger });
+    const web = createWeb({ ...options, gate, mcp, metrics, ready, connect });
     undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
-    const desks = { ...options, ...going, house: () => house, gate, ledger, sealer, keyring };
-    const local = await serveLocal(folders.data, "core", info, createAdmin(desks));
+    const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
+    const local = await serveLocal(folders.data, "core", info, createAdmin({ ...asked, keyring }));
     undo.push(() => local.close());
     await ledger.event("started", startFacts(house, port));
     await ledger.checkpoint();
@@ -231,7 +239,7 @@ function askerOf(config: Config, provider: Provider, delegation: Delegation): As
   }
 }
 
-function openRooms({ config, clock, allow_demo }: CoreOptions) {
+function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Connections) {
   const providers = new Map<string, Provider>();
   for (const [name, issuer] of Object.entries(config.issuers)) {
     providers.set(name, createProvider(name, issuer, { clock, allow_demo }));
@@ -239,15 +247,34 @@ function openRooms({ config, clock, allow_demo }: CoreOptions) {
   const broker = createBroker(config);
   const { keys_max, running_calls_max, running_calls_per_user_max } = config.limits;
   return {
+    providers,
     verifier: createVerifier(config, providers, clock),
-    delegation: createDelegation(config, providers, clock),
+    delegation: createDelegation(config, providers, connections, clock),
     limiter: new Limiter(keys_max),
     running: new Running(running_calls_max, running_calls_per_user_max),
     broker,
-    providers,
     async close(): Promise<void> {
       await broker.close();
       await Promise.all([...providers.values()].map((provider) => provider.close()));
+    },
+  };
+}
+
+/** What the pages of people ask of the house in force. */
+function lookIn(house: () => House) {
+  return {
+    titleOf(connector: string): string {
+      const tools = [...house().catalog.tools.values()];
+      return tools.find((tool) => tool.connector.name === connector)?.connector.title ?? connector;
+    },
+    /** Whether an agent gives this person a tool that goes through the connector. */
+    isFor({ roles }: Principal, connector: string): boolean {
+      const { config, policy } = house();
+      return Object.keys(config.agents).some((agent) => {
+        const surface = policy.surface(roles, agent);
+        const doors = surface.list.map(({ name }) => surface.get(name));
+        return doors.some((door) => door?.tool.connector.name === connector);
+      });
     },
   };
 }

@@ -1,6 +1,7 @@
 // What the project promises so far, one id each. Tests cite ids with `verifies(id, ...)`;
 // test/pins/requirements.test.ts fails on an id that no test cites, and on a citation of no id.
 import * as boundary from "./requirements/boundary.ts";
+import { connections, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
 import type { Requirement } from "./requirements/requirement.ts";
 
@@ -15,6 +16,8 @@ export const requirements = {
   ...boundary.limits,
   ...boundary.ledger,
   ...boundary.revocation,
+  ...connections,
+  ...vault,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,

@@ -131,12 +131,12 @@ async function askWho(
   sendPage(response, status, html, formTargets(target));
 }
 
-function placeOf(target: URL): string {
+export function placeOf(target: URL): string {
   return /^https?:$/.test(target.protocol) ? target.host : `${target.protocol}//${target.host}`;
 }
 
 /** Browsers hold every redirect that follows a form to `form-action`: name the application's. */
-function formTargets(target: URL | undefined): string[] {
+export function formTargets(target: URL | undefined): string[] {
   if (target === undefined) return [];
   if (target.protocol === "https:") return [target.origin];
   if (target.protocol !== "http:") return [target.protocol];
@@ -148,7 +148,7 @@ function formTargets(target: URL | undefined): string[] {
  * The provider would sign the browser's earlier person out, and end her agents with it. In a demo
  * one browser is many people: let the browser forget her session, and leave it alive.
  */
-async function leaveOtherSession(
+export async function leaveOtherSession(
   provider: Provider,
   interaction: Interaction,
   subject: string,
@@ -163,13 +163,13 @@ async function leaveOtherSession(
   response.setHeader("set-cookie", [`${name}=; ${gone}`, `${name}.sig=; ${gone}`]);
 }
 
-async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   const length = Number(request.headers["content-length"] ?? Number.NaN);
   if (!(length <= FORM_BYTES_MAX)) throw new Error("a form of unknown or unreasonable size");
   return new URLSearchParams(await text(request));
 }
 
-function sendPage(
+export function sendPage(
   response: ServerResponse,
   status: number,
   html: string,

@@ -46,12 +46,12 @@ export function pageHeaders(leads_to: readonly string[] = []): Record<string, st
   };
 }
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   const named: Record<string, string> = { "&": "amp", "<": "lt", ">": "gt", '"': "quot" };
   return text.replace(/[&<>"']/g, (char) => `&${named[char] ?? "#39"};`);
 }
 
-function page(title: string, body: string): string {
+export function page(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>

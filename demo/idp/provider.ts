@@ -41,7 +41,7 @@ export function createProvider(options: ProviderOptions): ProviderParts {
   const actors = new WeakMap<object, LiveToken>();
   const provider = new Provider(issuer, {
     ...staticSettings(options),
-    features: features(resources),
+    features: features(resources, options.boundary.client_id),
     findAccount: (_ctx, subject) => {
       const person = findPerson(subject);
       if (person === undefined || state.isDisabled(subject)) return undefined;
@@ -64,7 +64,7 @@ export function createProvider(options: ProviderOptions): ProviderParts {
   return { provider, checkToken };
 }
 
-function staticSettings({ state, boundary }: ProviderOptions): Configuration {
+function staticSettings({ state, boundary, resources }: ProviderOptions): Configuration {
   return {
     adapter: sqliteAdapter(state.db),
     jwks: { keys: state.keys.map((key) => ({ ...key, kty: "EC" })) },
@@ -92,9 +92,11 @@ function staticSettings({ state, boundary }: ProviderOptions): Configuration {
         client_secret: boundary.client_secret,
         client_name: "The boundary",
         token_endpoint_auth_method: "client_secret_basic",
-        grant_types: [TOKEN_EXCHANGE],
-        response_types: [],
-        redirect_uris: [],
+        // It exchanges people's tokens, and asks its own pages' visitors who they are.
+        application_type: "web",
+        grant_types: [TOKEN_EXCHANGE, "authorization_code"],
+        response_types: ["code"],
+        redirect_uris: [...signInRedirects(resources)],
       },
       {
         client_id: DEMO_CLIENT_ID,
@@ -117,7 +119,15 @@ function staticSettings({ state, boundary }: ProviderOptions): Configuration {
   };
 }
 
-function features(resources: Resources): NonNullable<Configuration["features"]> {
+/** Where the boundary's own pages are: beside the agents' endpoints. */
+function signInRedirects(resources: Resources): Set<string> {
+  return new Set([...resources.agents.keys()].map((url) => new URL("/sign-in/callback", url).href));
+}
+
+function features(
+  resources: Resources,
+  boundary_id: string,
+): NonNullable<Configuration["features"]> {
   return {
     devInteractions: { enabled: false },
     registration: { enabled: true },
@@ -136,7 +146,9 @@ function features(resources: Resources): NonNullable<Configuration["features"]> 
     clientIdMetadataDocument: { enabled: true, ack: "draft-02" },
     resourceIndicators: {
       enabled: true,
-      defaultResource: (_ctx, _client, one_of) => {
+      defaultResource: (_ctx, client, one_of) => {
+        // Who somebody is, is no business of an agent: that sign-in needs none.
+        if (client?.clientId === boundary_id) return [];
         // Never default to a purpose: the client says which agent it is, and only one.
         if (one_of !== undefined && !Array.isArray(one_of)) return one_of;
         throw new errors.InvalidTarget("exactly one resource is needed: an agent's MCP endpoint");
@@ -153,7 +165,7 @@ function features(resources: Resources): NonNullable<Configuration["features"]> 
 }
 
 /** Every sign-in asks who is there, and picking a person is the consent to all of the request. */
-function alwaysAskWho(): policies.Prompt[] {
+export function alwaysAskWho(): policies.Prompt[] {
   const { Check, Prompt, base } = interactionPolicy;
   const policy = base();
   policy.get("login")?.checks.add(

@@ -19,7 +19,10 @@ export interface Resources {
 export function resourcesOf(agents: Readonly<Record<string, string>>, api: string): Resources {
   return {
     agents: new Map(Object.entries(agents).map(([name, url]) => [url, name])),
-    apis: new Map(API_NAMES.map((name) => [`${api}/${name}`, name])),
+    // Mail has accounts of its own (demo/mail-accounts).
+    apis: new Map(
+      API_NAMES.filter((name) => name !== "mail").map((name) => [`${api}/${name}`, name]),
+    ),
   };
 }
 

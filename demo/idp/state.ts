@@ -27,8 +27,8 @@ export interface IdpState {
   enable(subject: string): void;
 }
 
-export async function openIdpState(folder: string): Promise<IdpState> {
-  const db = openDatabase(folder, "idp.sqlite", SCHEMA);
+export async function openIdpState(folder: string, file = "idp.sqlite"): Promise<IdpState> {
+  const db = openDatabase(folder, file, SCHEMA);
   const keys = await remembered(db, "signing_keys", async () => [await newSigningKey()]);
   const cookie_keys = await remembered(db, "cookie_keys", async () => [
     randomBytes(32).toString("base64url"),

@@ -9,13 +9,22 @@ const ERROR: JsonSchema = object(
   ["field"],
 );
 
-export function openApiDocument(contract: Contract, api: string, issuer: string): JsonSchema {
+interface Places {
+  readonly api: string;
+  readonly issuer: string;
+  readonly mail_issuer: string;
+}
+
+export function openApiDocument(
+  contract: Contract,
+  { api, issuer, mail_issuer }: Places,
+): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of contract.routes) {
     const { path, method } = route.operation;
     paths[path] = { ...paths[path], [method.toLowerCase()]: documented(route) };
   }
-  const scopes = Object.values(API_SCOPES).flat();
+  const { mail, ...others } = API_SCOPES;
   return {
     openapi: "3.1.0",
     info: {
@@ -39,16 +48,21 @@ export function openApiDocument(contract: Contract, api: string, issuer: string)
         },
       },
       securitySchemes: {
-        oauth2: {
-          type: "oauth2",
-          flows: {
-            authorizationCode: {
-              authorizationUrl: `${issuer}/auth`,
-              tokenUrl: `${issuer}/token`,
-              scopes: Object.fromEntries(scopes.map((scope) => [scope, scope])),
-            },
-          },
-        },
+        oauth2: codeFlow(issuer, Object.values(others).flat()),
+        mail_accounts: codeFlow(mail_issuer, mail),
+      },
+    },
+  };
+}
+
+function codeFlow(issuer: string, scopes: readonly string[]): JsonSchema {
+  return {
+    type: "oauth2",
+    flows: {
+      authorizationCode: {
+        authorizationUrl: `${issuer}/auth`,
+        tokenUrl: `${issuer}/token`,
+        scopes: Object.fromEntries(scopes.map((scope) => [scope, scope])),
       },
     },
   };
@@ -68,7 +82,7 @@ function documented({ operation }: Route): JsonSchema {
     operationId: id,
     summary,
     tags: [operation.path.split("/")[1]],
-    security: [{ oauth2: [scope] }],
+    security: [{ [scope.startsWith("mail:") ? "mail_accounts" : "oauth2"]: [scope] }],
     parameters: [
       ...parameters,
       ...headers.map((name) => ({ $ref: `#/components/parameters/${name}` })),

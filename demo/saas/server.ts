@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { DatabaseSync } from "node:sqlite";
-import { API_NAMES } from "../apis.ts";
+import { API_NAMES, type ApiName } from "../apis.ts";
 import { inTransaction } from "../sqlite.ts";
 import { readAudit, writeAudit } from "./audit.ts";
 import { buildContract, type Contract, type Route } from "./contract.ts";
@@ -22,6 +22,8 @@ export interface SaasOptions {
   readonly data: string;
   readonly api: string;
   readonly issuer: string;
+  /** Of the mail API's tokens: it has accounts of its own. */
+  readonly mail_issuer: string;
   readonly now: () => Date;
 }
 
@@ -34,6 +36,7 @@ export interface Saas {
 interface Server extends SaasOptions {
   readonly db: DatabaseSync;
   readonly verify: VerifyToken;
+  readonly verifyMail: VerifyToken;
   readonly contracts: Readonly<Record<ContractVersion, Contract>>;
 }
 
@@ -46,8 +49,9 @@ interface Caller {
 export function createSaas(options: SaasOptions): Saas {
   const db = openSaasDatabase(options.data);
   const verify = tokenVerifier(options.issuer);
+  const verifyMail = tokenVerifier(options.mail_issuer);
   const contracts = { 1: buildContract(1), 2: buildContract(2) };
-  const server: Server = { ...options, db, verify, contracts };
+  const server: Server = { ...options, db, verify, verifyMail, contracts };
   return {
     handler: (request, response) => void handle(server, request, response),
     setContract: (version) => setContractVersion(db, version),
@@ -71,7 +75,7 @@ async function handle(
   const caller: Caller = { subject: null, client: null };
   let answer: Answer;
   try {
-    answer = await answerApi(server, request, url, `${server.api}/${api}`, caller, time);
+    answer = await answerApi(server, request, url, api, caller, time);
   } catch (error) {
     answer = refusal(error);
   }
@@ -92,7 +96,7 @@ function answerPublic(server: Server, request: IncomingMessage, url: URL): Answe
     if (url.pathname === "/audit") return { status: 200, body: readAudit(server.db, url) };
     if (url.pathname === "/openapi.json") {
       const contract = server.contracts[contractVersion(server.db)];
-      return { status: 200, body: openApiDocument(contract, server.api, server.issuer) };
+      return { status: 200, body: openApiDocument(contract, server) };
     }
     throw new ApiError(404, "not_found", "There is nothing here.");
   } catch (error) {
@@ -104,11 +108,12 @@ async function answerApi(
   server: Server,
   request: IncomingMessage,
   url: URL,
-  audience: string,
+  api: ApiName,
   caller: Caller,
   time: string,
 ): Promise<Answer> {
-  const holder = await server.verify(request.headers.authorization, audience);
+  const verify = api === "mail" ? server.verifyMail : server.verify;
+  const holder = await verify(request.headers.authorization, `${server.api}/${api}`);
   caller.subject = holder.subject;
   caller.client = holder.client;
   const { route, path } = findRoute(server, request.method ?? "GET", url.pathname);

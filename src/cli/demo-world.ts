@@ -52,8 +52,13 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     data: join(data, "world"),
     issuer_port: options.port === 0 ? 0 : port + 1,
     api_port: options.port === 0 ? 0 : port + 2,
+    mail_accounts_port: options.port === 0 ? 0 : port + 3,
     agents: mcp,
-    boundary: { client_id: "doorless", client_secret: clientSecret(data) },
+    boundary: { client_id: "doorless", client_secret: clientSecret(data, "client_secret") },
+    mail_client: {
+      client_id: "doorless-at-mail",
+      client_secret: clientSecret(data, "mail_client_secret"),
+    },
   });
   let core: Core | undefined;
   try {
@@ -95,8 +100,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
-function clientSecret(data: string): string {
-  const file = join(data, "keys", "client_secret");
+function clientSecret(data: string, name: string): string {
+  const file = join(data, "keys", name);
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600 });
@@ -110,10 +115,11 @@ function writeConfig(data: string, url: string, world: World): string {
     .replaceAll("http://127.0.0.1:8484", url)
     .replaceAll("http://127.0.0.1:8485", world.issuer)
     .replaceAll("http://127.0.0.1:8486", world.api)
+    .replaceAll("http://127.0.0.1:8487", world.mail_accounts)
     .replace('"port": 8484', `"port": ${new URL(url).port}`)
     .replace('"data": ".doorless/demo"', '"data": "."')
     .replace('"tools": "tools"', `"tools": ${JSON.stringify(join(PACKAGE, "tools"))}`)
-    .replace("file:.doorless/demo/keys/", "file:keys/")
+    .replaceAll("file:.doorless/demo/keys/", "file:keys/")
     .replace("./docs/", `${join(PACKAGE, "docs")}/`);
   const file = join(data, "mcp.config.json");
   writeFileSync(file, text, { mode: 0o600 });

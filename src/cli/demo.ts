@@ -25,7 +25,7 @@ export const demo: Verb = {
   options: { port: { type: "string" }, data: { type: "string" } },
   async run(given) {
     wordsOf(demo, given);
-    const port = wholeOf(demo, "--port", given.text("port") ?? String(PORT), 0, 65_533);
+    const port = wholeOf(demo, "--port", given.text("port") ?? String(PORT), 0, 65_532);
     const log = createLogger(process.env["DOORLESS_LOG"] ?? "warn");
     const fatal = Promise.withResolvers<string>();
     const onFatal = (error: unknown): void => {

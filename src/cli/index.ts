@@ -12,6 +12,7 @@ import { auditRepair } from "./audit-repair.ts";
 import { auditShow } from "./audit-show.ts";
 import { auditVerify } from "./audit-verify.ts";
 import { call } from "./call.ts";
+import { connectionsLs, connectionsRevoke } from "./connections.ts";
 import { demo, demoSet, demoToken } from "./demo.ts";
 import { errors } from "./errors.ts";
 import { keysRotate } from "./keys-rotate.ts";
@@ -52,6 +53,8 @@ const VERBS: readonly Verb[] = [
   lockRm,
   lockLs,
   keysRotate,
+  connectionsLs,
+  connectionsRevoke,
   prove,
   schema,
   errors,

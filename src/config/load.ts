@@ -1,6 +1,6 @@
 // Reads mcp.config.json and the environment once, or stops the process (DESIGN section 3).
 import { readFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, resolve, sep } from "node:path";
 import { z } from "zod";
 import { JsonError, parseJsonDocument, pointerTo, decodeUtf8 } from "../kernel/json.ts";
 import type { JsonDocument } from "../kernel/json.ts";
@@ -11,7 +11,7 @@ import { Secret } from "../kernel/secret.ts";
 import { ConfigError } from "./problem.ts";
 import type { Problem, Report } from "./problem.ts";
 import { configSchema } from "./schema.ts";
-import type { ConfigFile } from "./schema.ts";
+import type { ConfigFile, ConnectorConfig } from "./schema.ts";
 import { overlaps, unknownNames } from "./cross-check.ts";
 import { checkLiveness } from "./liveness.ts";
 
@@ -23,11 +23,15 @@ export interface Config extends ConfigFile {
   readonly file: string;
   readonly data_dir: string;
   readonly tools_dir: string;
+  /** The file of the vault's keys: never inside the data folder. */
+  readonly vault_keys_file: string;
   readonly hash: string;
   /** The client secret of doorless at each issuer, by the issuer's configured name. */
   readonly client_secrets: ReadonlyMap<string, Secret>;
   /** What each issuer's transmitter of events shows us, by the issuer's configured name. */
   readonly event_secrets: ReadonlyMap<string, Secret>;
+  /** Of doorless at the third-party authorization servers, by connector. */
+  readonly connection_secrets: ReadonlyMap<string, Secret>;
   readonly metrics_secret: Secret | undefined;
   /** By the anchor's place in the list. */
   readonly anchor_secrets: ReadonlyMap<number, Secret>;
@@ -88,6 +92,7 @@ function build(
   unknownNames(data, report);
   overlaps(data, report);
   checkLiveness(data, report);
+  const vault_keys_file = placeKeys(data, file, report);
   const secrets =
     environment === undefined ? NO_SECRETS : readSecrets(data, file, environment, report);
   if (problems.length > 0) throw new ConfigError(problems);
@@ -96,6 +101,7 @@ function build(
     file,
     data_dir: resolve(dirname(file), data.data),
     tools_dir: resolve(dirname(file), data.tools),
+    vault_keys_file,
     hash: fingerprint(data),
     ...secrets,
     place: (pointer: string) => `${basename(file)}:${document.at(pointer).line}`,
@@ -159,6 +165,9 @@ function checkAddresses(data: ConfigFile, report: Report): void {
   }
   for (const [name, connector] of Object.entries(data.connectors)) {
     https(`/connectors/${name}/origin`, connector.origin);
+    for (const [pointer, value] of serverUrls(connector)) {
+      https(`/connectors/${name}/delegation/authorization_server${pointer}`, value);
+    }
   }
   const isPublic = !isLoopback(new URL(data.public_url).hostname);
   const { anchors, without_anchor } = data.ledger;
@@ -171,9 +180,34 @@ function checkAddresses(data: ConfigFile, report: Report): void {
   }
 }
 
+function serverUrls({ delegation }: ConnectorConfig): [pointer: string, url: string][] {
+  if (delegation.kind !== "connection") return [];
+  const server = delegation.authorization_server;
+  if (typeof server === "string") return [["", server]];
+  return Object.entries(server).flatMap(([field, value]) =>
+    value === undefined ? [] : [[`/${field}`, value] as [string, string]],
+  );
+}
+
+/** A stolen data folder must not hold the key to itself. */
+function placeKeys(data: ConfigFile, file: string, report: Report): string {
+  const folder = resolve(dirname(file), data.data);
+  const { keys } = data.vault;
+  const placed = keys === undefined ? `${folder}.keys/vault.json` : resolve(dirname(file), keys);
+  if (placed.startsWith(`${folder}${sep}`)) {
+    report(
+      "/vault/keys",
+      "lies inside the data folder",
+      "keep it elsewhere: another disk, a mount",
+    );
+  }
+  return placed;
+}
+
 interface Secrets {
   readonly client_secrets: ReadonlyMap<string, Secret>;
   readonly event_secrets: ReadonlyMap<string, Secret>;
+  readonly connection_secrets: ReadonlyMap<string, Secret>;
   readonly metrics_secret: Secret | undefined;
   readonly anchor_secrets: ReadonlyMap<number, Secret>;
 }
@@ -181,6 +215,7 @@ interface Secrets {
 const NO_SECRETS: Secrets = {
   client_secrets: new Map(),
   event_secrets: new Map(),
+  connection_secrets: new Map(),
   metrics_secret: undefined,
   anchor_secrets: new Map(),
 };
@@ -210,6 +245,13 @@ function readSecrets(
     const secret = readRef(`/issuers/${name}/events/shared_signals/authorization`, ref);
     if (secret !== undefined) event_secrets.set(name, secret);
   }
+  const connection_secrets = new Map<string, Secret>();
+  for (const [name, { delegation }] of Object.entries(data.connectors)) {
+    if (delegation.kind !== "connection" || delegation.client.client_secret === undefined) continue;
+    const pointer = `/connectors/${name}/delegation/client/client_secret`;
+    const secret = readRef(pointer, delegation.client.client_secret);
+    if (secret !== undefined) connection_secrets.set(name, secret);
+  }
   const { metrics_token } = data;
   const metrics_secret =
     metrics_token === undefined ? undefined : readRef("/metrics_token", metrics_token);
@@ -219,7 +261,7 @@ function readSecrets(
     const secret = readRef(`/ledger/anchors/${i}/authorization`, anchor.authorization);
     if (secret !== undefined) anchor_secrets.set(i, secret);
   }
-  return { client_secrets, event_secrets, metrics_secret, anchor_secrets };
+  return { client_secrets, event_secrets, connection_secrets, metrics_secret, anchor_secrets };
 }
 
 function readSecret(ref: string, file: string, environment: Environment): string | undefined {

@@ -98,7 +98,7 @@ const issuerSchema = z.strictObject({
   client: z
     .strictObject({ client_id: z.string().min(1), client_secret: secretRef })
     .optional()
-    .describe("doorless as a confidential client of this provider, for token exchange"),
+    .describe("doorless as a confidential client: it exchanges tokens, and signs people in"),
   liveness: livenessSchema.optional(),
   events: eventsSchema.optional(),
   allow_private_addresses: z.boolean().default(false),
@@ -141,25 +141,78 @@ const roleSchema = z
   .record(name, z.union([z.literal("all"), z.array(toolName)]))
   .describe("Per agent, which of its tools this role has");
 
+const exchangeSchema = z
+  .strictObject({
+    kind: z.literal("exchange"),
+    resource: url.optional().describe("RFC 8707 resource to ask for"),
+    audience: z.string().min(1).optional().describe("RFC 8693 audience, where it is that"),
+    issued_audience: z.string().min(1).optional().describe("The aud to expect, if another"),
+  })
+  .refine((d) => (d.resource === undefined) !== (d.audience === undefined), {
+    error: "name either resource or audience",
+  });
+
+const connectionSchema = z
+  .strictObject({
+    kind: z.literal("connection"),
+    authorization_server: z
+      .union([
+        url,
+        z.strictObject({
+          issuer: url,
+          authorization_endpoint: url,
+          token_endpoint: url,
+          revocation_endpoint: url.optional(),
+        }),
+      ])
+      .describe("Its issuer, which publishes its metadata; or its endpoints, where it does not"),
+    client: z.strictObject({
+      client_id: z.string().min(1),
+      client_secret: secretRef.optional(),
+      auth: z.enum(["post", "basic"]).default("post").describe("How the secret is sent"),
+    }),
+    scopes: z
+      .array(scopeName)
+      .min(1)
+      .describe("All that people are asked to allow: what the tools need, and offline access"),
+    resource: url.optional().describe("RFC 8707 resource, where the server wants one"),
+    parameters: z
+      .record(z.string().regex(/^[a-z_]+$/), z.string())
+      .default({})
+      .describe("More of the authorization request, such as access_type or prompt"),
+    refresh: z
+      .enum(["rotates", "grace", "stable"])
+      .default("rotates")
+      .describe(
+        "A refresh whose answer was lost: never repeated (rotates), repeated because the server " +
+          "forgives that for a while (grace), or because its refresh tokens stay (stable)",
+      ),
+  })
+  .describe("Each user's own link to an API that has another authorization server");
+
+const keySchema = z
+  .strictObject({
+    kind: z.literal("key"),
+    header: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "the name of a header")
+      .default("Authorization"),
+    scheme: z
+      .string()
+      .regex(/^[A-Za-z]{0,20}$/)
+      .default("Bearer")
+      .describe("The word before the key; empty for none"),
+    help: z.string().min(1).max(300).describe("Where a person finds the key, in one sentence"),
+  })
+  .describe("Each user's own key, pasted on /connect; for an API that has nothing better");
+
 const connectorSchema = z.strictObject({
   origin: origin.describe("The only origin this connector dials"),
   allow_private_addresses: z
     .boolean()
     .default(false)
     .describe("Loopback and private networks; the cloud's metadata address never"),
-  delegation: z.discriminatedUnion("kind", [
-    z
-      .strictObject({
-        kind: z.literal("exchange"),
-        resource: url.optional().describe("RFC 8707 resource to ask for"),
-        audience: z.string().min(1).optional().describe("RFC 8693 audience, where it is that"),
-        issued_audience: z.string().min(1).optional().describe("The aud to expect, if another"),
-      })
-      .refine((d) => (d.resource === undefined) !== (d.audience === undefined), {
-        error: "name either resource or audience",
-      }),
-    z.strictObject({ kind: z.literal("connection") }),
-  ]),
+  delegation: z.discriminatedUnion("kind", [exchangeSchema, connectionSchema, keySchema]),
 });
 
 const anchorSchema = z.discriminatedUnion("kind", [
@@ -214,6 +267,10 @@ export const configSchema = z.strictObject({
     .strictObject({ reuse_ms_max: z.int().min(0).max(10_000).default(2000) })
     .prefault({})
     .describe("How long an exchanged token may be used again: the revocation bound"),
+  vault: z
+    .strictObject({ keys: z.string().min(1).optional() })
+    .prefault({})
+    .describe("The file of the keys that wrap people's links; by default beside the data folder"),
   ledger: z
     .strictObject({
       segment_bytes_max: z.int().min(65_536).max(1_073_741_824).default(67_108_864),

@@ -7,7 +7,10 @@ import type { Keyring } from "../ledger/keyring.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
 import { NO_NARROWING } from "../policy/surface.ts";
+import type { Connections } from "../delegation/connections.ts";
+import type { Vault } from "../delegation/vault.ts";
 import { createAuditDesk, note } from "./audit-desk.ts";
+import { createConnectionsDesk } from "./connections-desk.ts";
 import type { Answer } from "./local.ts";
 import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
 import { askExplain, askSurface, askWho } from "./questions.ts";
@@ -46,11 +49,17 @@ export interface AdminOptions extends SessionDeskOptions {
   readonly ledger: Ledger;
   readonly sealer: Sealer;
   readonly keyring: Keyring;
+  readonly connections: Connections;
+  readonly vault: Vault;
 }
 
 /** Answers the questions of the local socket. */
 export function createAdmin(options: AdminOptions): Answer {
-  const desks = { ...createAuditDesk(options), ...createSessionDesk(options) };
+  const desks = {
+    ...createAuditDesk(options),
+    ...createSessionDesk(options),
+    ...createConnectionsDesk(options),
+  };
   return async (path, body) => {
     if (Object.hasOwn(desks, path)) return desks[path as keyof typeof desks](body);
     if (!Object.hasOwn(questions, path)) throw new BadQuestion(`no such question: ${path}`);

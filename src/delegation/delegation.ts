@@ -12,7 +12,9 @@ import type { Provider } from "../identity/provider.ts";
 import { createExchanger } from "./exchange.ts";
 import { HeldTokens } from "./held-tokens.ts";
 import type { IsTheirs } from "./held-tokens.ts";
-import type { DownstreamToken, Exchanger } from "./exchange.ts";
+import type { Exchanger } from "./exchange.ts";
+import type { Connections } from "./connections.ts";
+import type { DownstreamToken } from "./token.ts";
 
 const TOKENS_MAX = 10_000;
 
@@ -42,6 +44,7 @@ export interface Delegation {
 export function createDelegation(
   config: Config,
   providers: ReadonlyMap<string, Provider>,
+  connections: Connections,
   clock: Clock,
 ): Delegation {
   const exchangers = createExchangers(config, providers);
@@ -53,10 +56,7 @@ export function createDelegation(
     async token(credential, connector, scopes) {
       const to = config.connectors[connector]?.delegation;
       if (to === undefined) throw new RangeError(`no connector ${connector}`);
-      if (to.kind === "connection") {
-        const reason = `Connect an account for ${connector} first.`;
-        return no(refusal("connection_required", { reason, details: { connector } }));
-      }
+      if (to.kind !== "exchange") return connections.token(credential, connector, scopes);
       const exchanger = exchangers.get(credential.issuer_name);
       if (exchanger === undefined) {
         const cause = `issuer ${credential.issuer_name} has no client in the configuration`;

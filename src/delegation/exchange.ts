@@ -20,6 +20,7 @@ import { audiencesOf, scopesOf, machineSign } from "../identity/claims.ts";
 import { createClient } from "../identity/client.ts";
 import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
+import type { DownstreamToken } from "./token.ts";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
 const CLOCK_TOLERANCE_S = 5;
@@ -27,12 +28,6 @@ const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 const ISSUED_TYPES = [ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"];
 
 type ExchangeConfig = Extract<ConnectorConfig["delegation"], { kind: "exchange" }>;
-
-/** The user's token for one API. Made only here, from an answer that was checked. */
-export interface DownstreamToken {
-  readonly token: Secret;
-  readonly expires_at_ms: number;
-}
 
 export interface Exchanger {
   exchange(

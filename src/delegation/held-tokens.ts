@@ -2,7 +2,7 @@
 // ends they are dropped, and given back to whoever issued them.
 import type { Clock } from "../kernel/clock.ts";
 import type { Credential } from "../kernel/principal.ts";
-import type { DownstreamToken } from "./exchange.ts";
+import type { DownstreamToken } from "./token.ts";
 
 /** Whose token: a sign-in's, a session's or a user's can be dropped. */
 export type IsTheirs = (credential: Credential) => boolean;

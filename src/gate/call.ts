@@ -2,7 +2,7 @@
 import type { ToolDefinition } from "../catalog/definition.ts";
 import type { Config } from "../config/load.ts";
 import type { Delegation } from "../delegation/delegation.ts";
-import type { DownstreamToken } from "../delegation/exchange.ts";
+import type { DownstreamToken } from "../delegation/token.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Refusal, ToolError } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";

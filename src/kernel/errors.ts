@@ -168,6 +168,14 @@ export const errorTable = Object.freeze({
     "auth_failed",
     "The user has not connected an account at this API yet.",
   ),
+  connection_damaged: row(
+    "result",
+    "after_user_action",
+    "operator",
+    NONE,
+    "auth_failed",
+    "The user's stored link does not verify: it was changed, swapped or put back. It is not used.",
+  ),
   reauth_required: row(
     "result",
     "after_user_action",

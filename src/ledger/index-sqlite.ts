@@ -7,10 +7,10 @@ import { Bounded } from "./bounded.ts";
 import { createIndexes, cursorOf, INDEXES, selectOf } from "./index-select.ts";
 import type { Placed } from "./log-reader.ts";
 import type { Line } from "./record.ts";
-import { AmbiguousUser } from "./query.ts";
+import { AmbiguousUser, LINK_EVENT } from "./query.ts";
 import type { AuditFilter, Identity, Reader } from "./query.ts";
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 // A face is a person as the log knew him then: in a tenant, under a name. `''` is no name.
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS state (last INTEGER NOT NULL, log_id TEXT NOT NULL);
@@ -26,6 +26,7 @@ const SCHEMA = `
     session TEXT NOT NULL, tool TEXT NOT NULL, target TEXT, outcome TEXT NOT NULL,
     at INTEGER NOT NULL, size INTEGER NOT NULL, end_seq INTEGER, end_at INTEGER, end_size INTEGER
   );
+  CREATE TABLE IF NOT EXISTS links (id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS faces_of ON faces (person);
   CREATE INDEX IF NOT EXISTS orphans ON calls (call_id) WHERE end_seq IS NULL;
 `;
@@ -92,7 +93,7 @@ function open(path: string, log_id: string): SqliteIndex {
     db.exec("PRAGMA secure_delete=ON");
     const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
     if (version !== SCHEMA_VERSION) {
-      for (const table of ["calls", "faces", "people", "state"]) {
+      for (const table of ["calls", "faces", "people", "links", "state"]) {
         db.exec(`DROP TABLE IF EXISTS ${table}`);
       }
       db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
@@ -101,7 +102,8 @@ function open(path: string, log_id: string): SqliteIndex {
     db.exec(createIndexes());
     const state = db.prepare("SELECT log_id FROM state").get();
     if (state?.["log_id"] !== log_id) {
-      db.exec("DELETE FROM calls; DELETE FROM faces; DELETE FROM people; DELETE FROM state");
+      db.exec("DELETE FROM calls; DELETE FROM faces; DELETE FROM people; DELETE FROM links");
+      db.exec("DELETE FROM state");
       db.prepare("INSERT INTO state (last, log_id) VALUES (0, ?)").run(log_id);
     }
     return new SqliteIndex(db);
@@ -116,6 +118,7 @@ export class SqliteIndex {
   private readonly insert: StatementSync;
   private readonly end: StatementSync;
   private readonly remember: StatementSync;
+  private readonly link: StatementSync;
   private readonly faces = new Bounded<Face>(FACES_REMEMBERED_MAX);
   last: number;
 
@@ -126,6 +129,8 @@ export class SqliteIndex {
        end_seq, end_at, end_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.end = db.prepare(`UPDATE calls SET outcome = ?, end_seq = ?, end_at = ?, end_size = ?
       WHERE call_id = ? AND end_seq IS NULL`);
+    this.link = db.prepare(`INSERT INTO links (id, version) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET version = max(version, excluded.version)`);
     this.remember = db.prepare("UPDATE state SET last = ?");
     this.last = Number(db.prepare("SELECT last FROM state").get()?.["last"]);
   }
@@ -166,7 +171,17 @@ export class SqliteIndex {
         this.end.run(line.outcome, line.seq, at, size, line.call_id);
         return;
       case "event":
+        if (line.event === LINK_EVENT) this.putLink(line.detail);
     }
+  }
+
+  private putLink({ id, version }: Readonly<Record<string, unknown>>): void {
+    if (typeof id === "string" && typeof version === "number") this.link.run(id, version);
+  }
+
+  linkVersion(id: string): number {
+    const row = this.db.prepare("SELECT version FROM links WHERE id = ?").get(id);
+    return Number(row?.["version"] ?? 0);
   }
 
   private put(
@@ -301,7 +316,7 @@ export class SqliteIndex {
 
   clear(): void {
     this.db.exec("BEGIN; DELETE FROM calls; DELETE FROM faces; DELETE FROM people");
-    this.db.exec("UPDATE state SET last = 0; COMMIT");
+    this.db.exec("DELETE FROM links; UPDATE state SET last = 0; COMMIT");
     this.faces.clear();
     this.last = 0;
   }

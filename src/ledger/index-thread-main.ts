@@ -38,6 +38,8 @@ function answerTo(ask: Ask): Promise<unknown> {
       return index.identities(ask.given);
     case "forget":
       return index.forget(ask.given);
+    case "linkVersion":
+      return index.linkVersion(ask.given);
     case "orphans":
       return index.orphans();
     case "rebuild":

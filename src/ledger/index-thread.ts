@@ -15,6 +15,7 @@ interface Questions {
   query: { given: { filter: AuditFilter; reader: Reader }; answer: AuditPage };
   identities: { given: string; answer: readonly Identity[] };
   forget: { given: Identity; answer: void };
+  linkVersion: { given: string; answer: number };
   orphans: { given: undefined; answer: readonly string[] };
   rebuild: { given: undefined; answer: number };
   close: { given: undefined; answer: void };
@@ -100,6 +101,10 @@ class IndexThread implements LedgerIndex {
 
   forget(identity: Identity): Promise<void> {
     return this.ask("forget", identity);
+  }
+
+  linkVersion(id: string): Promise<number> {
+    return this.ask("linkVersion", id);
   }
 
   orphans(): Promise<readonly string[]> {

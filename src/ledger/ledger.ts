@@ -10,6 +10,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import { Coalescer } from "./coalescer.ts";
 import { LogIndex } from "./log-index.ts";
 import type { LogIndexOptions } from "./log-index.ts";
+import { LINK_EVENT } from "./query.ts";
 import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
 import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
 import { recover } from "./segments.ts";
@@ -192,6 +193,16 @@ export class Ledger {
   /** Takes a person's name out of the index; his records stay, by subject. */
   forget(identity: Identity): Promise<void> {
     return this.index.forget(identity);
+  }
+
+  /** The highest version of a stored link that is recorded; 0 where none is. */
+  linkVersion(id: string): Promise<number> {
+    return this.index.linkVersion(id);
+  }
+
+  /** Records a new version of a stored link. Resolves only when durable. */
+  link(id: string, version: number, detail: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.event(LINK_EVENT, { id, version, ...detail });
   }
 
   /** Makes the index anew from the log. Resolves with the last record that it holds then. */

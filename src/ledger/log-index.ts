@@ -76,6 +76,13 @@ export class LogIndex implements LedgerIndex {
     });
   }
 
+  linkVersion(id: string): Promise<number> {
+    return this.inTurn(async () => {
+      await this.catchUp();
+      return this.index.linkVersion(id);
+    });
+  }
+
   orphans(): Promise<readonly string[]> {
     return this.inTurn(async () => {
       await this.catchUp();

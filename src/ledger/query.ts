@@ -67,6 +67,9 @@ export class BadCursor extends Error {
   override readonly name = "BadCursor";
 }
 
+/** An event of this name says which version of a stored link (`id`) is the latest. */
+export const LINK_EVENT = "link";
+
 /** Derived from the log, and rebuilt from it; never the truth. */
 export interface LedgerIndex {
   /** The last record that it held when it was opened: so many were durable once. */
@@ -79,6 +82,8 @@ export interface LedgerIndex {
   identities(user: string): Promise<readonly Identity[]>;
   /** Takes a person's readable name out of the index. */
   forget(identity: Identity): Promise<void>;
+  /** The highest version of a stored link that the log knows; 0 where it knows of none. */
+  linkVersion(id: string): Promise<number>;
   /** Calls whose intent has no outcome. */
   orphans(): Promise<readonly string[]>;
   /** Forgets everything and reads the log again. Resolves with the last record that it holds. */

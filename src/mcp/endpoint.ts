@@ -7,6 +7,8 @@ import {
 } from "@modelcontextprotocol/server";
 import type { McpServer } from "@modelcontextprotocol/server";
 import type { Config } from "../config/load.ts";
+import { placeOf } from "../delegation/connections.ts";
+import type { Connections } from "../delegation/connections.ts";
 import type { Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -17,6 +19,7 @@ import { authInfoOf, createMcpServer } from "./server.ts";
 export interface McpEndpointOptions {
   readonly config: Config;
   readonly gate: Gate;
+  readonly connections: Connections;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
@@ -32,11 +35,17 @@ export interface McpEndpoint {
 }
 
 export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
-  const { config, gate, clock, log, version } = options;
+  const { config, gate, clock, log, version, connections } = options;
   const serverFor = (entry: Entry): McpServer => {
     const agent = config.agents[entry.session.agent];
     if (agent === undefined) throw new RangeError(`no agent ${entry.session.agent}`);
-    return createMcpServer(gate, agent, version);
+    return createMcpServer({
+      gate,
+      agent,
+      version,
+      whenConnected: (who, connector, tell) =>
+        connections.whenConnected(placeOf(who.credential.principal, connector), tell),
+    });
   };
   const modern = createMcpHandler(
     ({ authInfo }) => serverFor(authInfo?.extra?.["entry"] as Entry),

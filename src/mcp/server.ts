@@ -17,6 +17,7 @@ import type { CallAnswer, Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import { refusalToError } from "../kernel/errors.ts";
 import type { ClientClaim } from "../session/sessions.ts";
+import { elicit } from "./elicit.ts";
 
 /** Ours, outside -32768…-32000 which JSON-RPC and MCP reserve: a refused list. */
 const REFUSED = 1001;
@@ -41,8 +42,17 @@ function entryOf(context: ServerContext): Entry {
   return entry as Entry;
 }
 
+export interface McpServerOptions {
+  readonly gate: Gate;
+  readonly agent: AgentConfig;
+  readonly version: string;
+  /** Calls `tell` once, when this user has linked an account to the connector. */
+  readonly whenConnected: (entry: Entry, connector: string, tell: () => void) => void;
+}
+
 /** A server for one agent. Which tools there are is asked of the gate, each time anew. */
-export function createMcpServer(gate: Gate, agent: AgentConfig, version: string): McpServer {
+export function createMcpServer(options: McpServerOptions): McpServer {
+  const { gate, agent, version } = options;
   const mcp = new McpServer(
     { name: "doorless", title: agent.title, version },
     { capabilities: { tools: { listChanged: true } }, instructions: agent.purpose },
@@ -65,14 +75,19 @@ export function createMcpServer(gate: Gate, agent: AgentConfig, version: string)
   mcp.server.setRequestHandler("tools/call", async (request, context) => {
     const { name, arguments: args = {} } = request.params;
     const meta = context.mcpReq._meta;
-    const answer = await gate.call(enter(context), {
+    const entry = enter(context);
+    const answer = await gate.call(entry, {
       tool: name,
       args,
       traceparent: meta?.["traceparent"],
       idempotency_key: idempotencyKeyOf(meta),
       signal: context.mcpReq.signal,
     });
-    return toResult(answer);
+    const whenDone = (connector: string, tell: () => void): void =>
+      options.whenConnected(entry, connector, tell);
+    const asked =
+      answer.kind === "error" ? elicit(answer.error, { mcp, context, whenDone }) : undefined;
+    return asked ?? toResult(answer);
   });
   return mcp;
 }

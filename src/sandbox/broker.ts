@@ -22,6 +22,7 @@ const CONNECTIONS_PER_ORIGIN_MAX = 64;
 interface Dispatch {
   readonly connector: Connector;
   readonly request: BrokerRequest;
+  /** The user's, for this API; sent as the connector's delegation says. */
   readonly token: Secret;
   readonly call_id: string;
   readonly traceparent: string;
@@ -78,12 +79,13 @@ export function createBroker(config: Config): Broker {
 /** The way to one connector's origin. */
 interface Line {
   readonly origin: string;
+  readonly delegation: ConnectorConfig["delegation"];
   readonly agent: Agent;
   /** Why nothing is ever dialled here: the origin is a literal address that may not be. */
   readonly refused: Refusal | undefined;
 }
 
-function openLine({ origin, allow_private_addresses }: ConnectorConfig): Line {
+function openLine({ origin, delegation, allow_private_addresses }: ConnectorConfig): Line {
   const agent = new Agent({
     connect: { lookup: guardedLookup(allow_private_addresses), timeout: CONNECT_TIMEOUT_MS },
     connections: CONNECTIONS_PER_ORIGIN_MAX,
@@ -91,14 +93,15 @@ function openLine({ origin, allow_private_addresses }: ConnectorConfig): Line {
   });
   try {
     assertHost(new URL(origin).hostname, allow_private_addresses);
-    return { origin, agent, refused: undefined };
+    return { origin, delegation, agent, refused: undefined };
   } catch (error) {
-    return { origin, agent, refused: refusal("egress_refused", { cause: describe(error) }) };
+    const refused = refusal("egress_refused", { cause: describe(error) });
+    return { origin, delegation, agent, refused };
   }
 }
 
 async function exchange(
-  { origin, agent }: Line,
+  { origin, delegation, agent }: Line,
   dispatch: Dispatch,
   attempted: (attempt: Attempt) => void,
 ): Promise<Result<BrokerAnswer>> {
@@ -119,7 +122,7 @@ async function exchange(
     const response = await send(url, {
       dispatcher: agent,
       method: request.method,
-      headers: headersOf(dispatch),
+      headers: headersOf(dispatch, delegation),
       body: request.body ?? null,
       signal: patience.signal,
       headersTimeout: dispatch.timeout_ms,
@@ -143,7 +146,10 @@ async function exchange(
   }
 }
 
-function headersOf(dispatch: Dispatch): Record<string, string> {
+function headersOf(
+  dispatch: Dispatch,
+  delegation: ConnectorConfig["delegation"],
+): Record<string, string> {
   const { connector, request, idempotency_key } = dispatch;
   const header = connector.idempotency_header?.toLowerCase();
   return {
@@ -152,8 +158,18 @@ function headersOf(dispatch: Dispatch): Record<string, string> {
     [connector.request_id_header.toLowerCase()]: dispatch.call_id,
     traceparent: dispatch.traceparent,
     "user-agent": "doorless",
-    authorization: `Bearer ${dispatch.token.reveal()}`,
+    ...credentialHeader(delegation, dispatch.token),
   };
+}
+
+// RFC 6750 section 2.1; a user's own key goes where the API wants it.
+function credentialHeader(
+  delegation: ConnectorConfig["delegation"],
+  token: Secret,
+): Record<string, string> {
+  if (delegation.kind !== "key") return { authorization: `Bearer ${token.reveal()}` };
+  const { header, scheme } = delegation;
+  return { [header.toLowerCase()]: `${scheme}${scheme === "" ? "" : " "}${token.reveal()}` };
 }
 
 function requestIdOf(response: Dispatcher.ResponseData, dispatch: Dispatch): string {

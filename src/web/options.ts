@@ -14,4 +14,6 @@ export interface WebOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly ready: () => boolean;
+  /** Answers the pages under /connect and /sign-in. */
+  readonly connect: (request: Request) => Promise<Response>;
 }

@@ -9,9 +9,11 @@ import type { Guards } from "./guards.ts";
 import { McpFront } from "./mcp-front.ts";
 import type { WebOptions } from "./options.ts";
 import { createPages } from "./pages.ts";
+import { takeForm } from "./form.ts";
 import { refuse, respond, sendJson } from "./respond.ts";
 
 const HEADER_BYTES_MAX = 98_304;
+const PEOPLES_PATH = /^\/(?:connect|sign-in)\//;
 const MCP_PATH = /^\/mcp\/([a-z][a-z0-9_-]{0,47})$/;
 
 export interface Web {
@@ -95,6 +97,7 @@ class HttpFront implements Web {
       res.statusCode = 404;
       return sendJson(res, { error: "not found" });
     }
+    if (PEOPLES_PATH.test(path)) return this.answerPerson(req, res);
     if (agent === undefined || !Object.hasOwn(config.agents, agent)) {
       const mayMeasure = mayReadMetrics(req, config);
       return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);
@@ -102,6 +105,13 @@ class HttpFront implements Web {
     if (site.value.origin !== undefined) allowOrigin(res, site.value.origin);
     if (req.method === "OPTIONS") return preflight(res);
     return this.mcp.answer(req, res, agent);
+  }
+
+  /** The pages of people have cookies and forms; nothing else here has. */
+  private async answerPerson(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const request = await takeForm(req, this.options.config);
+    if (!request.ok) return this.refused(res, request.refusal);
+    return respond(await this.options.connect(request.value), res);
   }
 
   private refused(res: ServerResponse, why: Refusal): void {

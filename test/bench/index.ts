@@ -85,7 +85,9 @@ async function open(): Promise<Bench> {
   const world = await start(join(here, "world.ts"), [join(data, "world"), String(port)]);
   const issuer = String(world.ready["issuer"]);
   const api = String(world.ready["api"]);
-  const file = writeCoreConfig({ data: join(data, "core"), port, world: { issuer, api } });
+  const mail_accounts = String(world.ready["mail_accounts"]);
+  const places = { issuer, api, mail_accounts };
+  const file = writeCoreConfig({ data: join(data, "core"), port, world: places });
   const profiled = given.profile === undefined ? [] : profileFlags(given.profile);
   const core = await start(join(ROOT, "test", "setup", "core-process.ts"), [file], profiled);
   const bare = await start(join(here, "unprotected.ts"), [api, SALES_TOOLS.join(",")], profiled);

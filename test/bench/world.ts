@@ -1,7 +1,7 @@
 // The identity provider and the SaaS of the bench, in a process of their own.
 import { startWorld } from "../../demo/world.ts";
 import { serveParent, tell } from "../setup/child-side.ts";
-import { agentUrls, BOUNDARY } from "../setup/core-config.ts";
+import { agentUrls, BOUNDARY, MAIL_CLIENT } from "../setup/core-config.ts";
 
 const EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
@@ -11,6 +11,8 @@ const world = await startWorld({
   data,
   issuer_port: 0,
   api_port: 0,
+  mail_accounts_port: 0,
+  mail_client: MAIL_CLIENT,
   agents: agentUrls(Number(port)),
   boundary: BOUNDARY,
 });
@@ -34,4 +36,5 @@ serveParent({
   downstreamToken,
   stop: () => world.stop(),
 });
-tell({ ready: true, issuer: world.issuer, api: world.api });
+const { issuer, api, mail_accounts } = world;
+tell({ ready: true, issuer, api, mail_accounts });

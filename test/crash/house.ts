@@ -7,7 +7,7 @@ import { startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
 import { startChild } from "../setup/child.ts";
 import type { Child } from "../setup/child.ts";
-import { agentUrls, BOUNDARY, ROOT, writeCoreConfig } from "../setup/core-config.ts";
+import { agentUrls, BOUNDARY, MAIL_CLIENT, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
 import type { CoreConfigOptions } from "../setup/core-config.ts";
 import { callTool, mcpHeaders, post, rpc } from "../setup/mcp-post.ts";
@@ -42,6 +42,8 @@ export async function openCrashHouse(
     data: join(folder, "world"),
     issuer_port: 0,
     api_port: 0,
+    mail_accounts_port: 0,
+    mail_client: MAIL_CLIENT,
     agents: urls,
     boundary: BOUNDARY,
   });

@@ -90,14 +90,14 @@ export function startDemoProcess(data: string, port: number): DemoProcess {
   return new DemoProcess(process.execPath, [...NODE_FLAGS, LAUNCHER, ...args]);
 }
 
-/** The first of three neighbouring ports that are free on loopback. */
+/** The first of four neighbouring ports that are free on loopback. */
 export async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const port = await freePort();
-    const all = await Promise.all([port, port + 1, port + 2].map(isFree));
+    const all = await Promise.all([0, 1, 2, 3].map((more) => isFree(port + more)));
     if (port < 65_000 && all.every(Boolean)) return port;
   }
-  throw new Error("no three neighbouring ports are free");
+  throw new Error("no four neighbouring ports are free");
 }
 
 export function isFree(port: number): Promise<boolean> {

@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { startWorld, type World } from "../../demo/world.ts";
+import { MAIL_CLIENT } from "../setup/core-config.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -26,6 +27,8 @@ export async function enterWorld(data: string): Promise<World> {
     data,
     issuer_port: 0,
     api_port: 0,
+    mail_accounts_port: 0,
+    mail_client: MAIL_CLIENT,
     agents: AGENTS,
     boundary: BOUNDARY,
   });
@@ -76,11 +79,16 @@ export async function newClient(metadata: Json = {}): Promise<string> {
 /** What curl with a cookie jar does: keeps cookies, and goes from page to page by hand. */
 export class Browser {
   readonly jar = new Map<string, string>();
+  private readonly issuer: string;
   page = "";
+
+  constructor(issuer = world.issuer) {
+    this.issuer = issuer;
+  }
 
   async go(url: string, form?: Record<string, string>): Promise<Response> {
     const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const response = await fetch(new URL(url, world.issuer), {
+    const response = await fetch(new URL(url, this.issuer), {
       redirect: "manual",
       headers: { cookie, accept: "text/html" },
       ...(form === undefined ? {} : { method: "POST", body: new URLSearchParams(form) }),
@@ -98,13 +106,13 @@ export class Browser {
   async arrive(response: Response): Promise<string> {
     const next = response.headers.get("location");
     if (next === null) return "";
-    const url = new URL(next, world.issuer).href;
-    return url.startsWith(world.issuer) ? this.arrive(await this.go(url)) : url;
+    const url = new URL(next, this.issuer).href;
+    return url.startsWith(this.issuer) ? this.arrive(await this.go(url)) : url;
   }
 
-  async pick(person: string): Promise<string> {
+  async pick(person: string, field = "person"): Promise<string> {
     const action = /action="(\/interaction\/[^"]+)"/.exec(this.page)?.[1] ?? "";
-    return this.arrive(await this.go(action, { person }));
+    return this.arrive(await this.go(action, { [field]: person }));
   }
 }
 
@@ -160,6 +168,26 @@ export function exchange(subject_token: string, api: string, extra: Record<strin
 export async function tokenFor(person: string, agent: string, api: string): Promise<string> {
   const { body } = await exchange(await world.mintToken(person, agent, 60), api);
   return String(body["access_token"]);
+}
+
+/** A person's token for /mail, from the mail API's own authorization server. */
+export async function mailTokenFor(person: string): Promise<string> {
+  const redirect_uri = "http://127.0.0.1:8484/connect/mail/callback";
+  const scope = "mail:send offline_access";
+  const extra = { redirect_uri, scope, prompt: "consent", resource: `${world.api}/mail` };
+  const { url, verifier } = signInUrl(MAIL_CLIENT.client_id, extra);
+  const browser = new Browser(world.mail_accounts);
+  await browser.arrive(await browser.go(url));
+  const callback = new URL(await browser.pick(person, "mailbox"));
+  const body = new URLSearchParams({
+    ...MAIL_CLIENT,
+    grant_type: "authorization_code",
+    code: callback.searchParams.get("code") ?? "",
+    redirect_uri,
+    code_verifier: verifier,
+  });
+  const response = await fetch(`${world.mail_accounts}/token`, { method: "POST", body });
+  return String(((await response.json()) as Json)["access_token"]);
 }
 
 export async function call(

@@ -9,7 +9,15 @@ import { generateKeyPair, SignJWT } from "jose";
 import { load } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { World } from "../../demo/world.ts";
-import { audit, call, enterWorld, type Json, type Reply, tokenFor } from "./demo-world-client.ts";
+import {
+  audit,
+  call,
+  enterWorld,
+  type Json,
+  type Reply,
+  mailTokenFor,
+  tokenFor,
+} from "./demo-world-client.ts";
 
 const data = mkdtempSync(join(tmpdir(), "doorless-saas-"));
 let world: World;
@@ -157,7 +165,7 @@ describe("rows", () => {
       { key: "mia", value: 10 },
       { key: "omar", value: 8 },
     ]);
-    const mail = await tokenFor("mia", "sales", "mail");
+    const mail = await mailTokenFor("mia");
     const message = { to: "c.harbour@harbour.example", subject: "Hello", body: "As agreed." };
     expect(await call(mail, "POST", "/mail/messages", message)).toMatchObject({
       status: 201,
@@ -204,13 +212,13 @@ describe("requests", () => {
   });
 
   it("with one Idempotency-Key happen once for a person, and get the first answer", async () => {
-    const mail = await tokenFor("mia", "sales", "mail");
+    const mail = await mailTokenFor("mia");
     const message = { to: "a@b.example", subject: "Once", body: "Only once." };
     const first = await sendOnce(mail, message);
     expect((await sendOnce(mail, message)).body).toEqual(first.body);
     const other = await sendOnce(mail, { ...message, subject: "Twice" });
     expect(outcome(other)).toEqual([409, "idempotency_conflict"]);
-    const omars = await sendOnce(await tokenFor("omar", "sales", "mail"), message);
+    const omars = await sendOnce(await mailTokenFor("omar"), message);
     expect(omars.body["id"]).not.toBe(first.body["id"]);
   });
 

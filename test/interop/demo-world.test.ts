@@ -234,7 +234,7 @@ describe("token exchange", () => {
       grant_type: EXCHANGE,
       subject_token: await world.mintToken("mia", "sales", 60),
       subject_token_type: ACCESS_TOKEN,
-      resource: `${world.api}/mail`,
+      resource: `${world.api}/crm`,
     };
     const authorization = `Basic ${basic.toString("base64")}`;
     expect((await post("/token", form, { authorization })).status).toBe(200);

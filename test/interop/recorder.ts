@@ -18,6 +18,7 @@ import { ROOT } from "./clients.ts";
 import type { Json } from "./clients.ts";
 import { AGENTS } from "./tables.ts";
 import type { Agent } from "./tables.ts";
+import { MAIL_CLIENT } from "../setup/core-config.ts";
 
 export interface Seen {
   readonly method: string;
@@ -149,6 +150,8 @@ export async function openWatchedHouse(): Promise<WatchedHouse> {
     data: join(home, "world"),
     issuer_port: 0,
     api_port: 0,
+    mail_accounts_port: 0,
+    mail_client: MAIL_CLIENT,
     agents,
     boundary,
   });

@@ -83,7 +83,7 @@ export const surface = {
   },
   "surface.not-yet": {
     source: "I2 until their own issues",
-    behavior: "mail_send and billing_refund are listed and refuse with what is missing",
+    behavior: "billing_refund is listed and refuses with what is missing",
   },
 } satisfies Record<string, Requirement>;
 

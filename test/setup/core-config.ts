@@ -8,6 +8,8 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const AGENTS = ["support", "sales", "research"] as const;
 export const BOUNDARY = { client_id: "doorless", client_secret: "the-secret-of-tests-alone" };
 
+export const MAIL_CLIENT = { client_id: "doorless-at-mail", client_secret: "another-of-tests" };
+
 /** A rate that no test reaches. */
 const FREE = { calls: 1_000_000, per_s: 1, burst: 1_000_000 };
 
@@ -16,7 +18,7 @@ export interface CoreConfigOptions {
   readonly data: string;
   readonly name?: string;
   readonly port: number;
-  readonly world: Pick<World, "issuer" | "api">;
+  readonly world: Pick<World, "issuer" | "api" | "mail_accounts">;
   /** Dialled instead of the SaaS itself: a proxy that stands before it. */
   readonly api_origin?: string;
   /** False: the file does not say that the provider is the demo's, so that `start` takes it. */
@@ -59,6 +61,8 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
   };
   mkdirSync(join(data, "keys"), { recursive: true, mode: 0o700 });
   writeFileSync(join(data, "keys", "client_secret"), BOUNDARY.client_secret, { mode: 0o600 });
+  const mail_secret = join(data, "keys", "mail_client_secret");
+  writeFileSync(mail_secret, MAIL_CLIENT.client_secret, { mode: 0o600 });
   writeFileSync(file, JSON.stringify(out, null, 2), { mode: 0o600 });
   return file;
 }
@@ -66,8 +70,11 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
 function connectorsAt(connectors: Record<string, Json>, options: CoreConfigOptions): Json {
   const { world, api_origin = world.api } = options;
   const placed = Object.entries(connectors).map(([name, connector]) => {
-    const { kind } = connector["delegation"] as Json;
-    const delegation = kind === "exchange" ? { kind, resource: `${world.api}/${name}` } : { kind };
+    const before = connector["delegation"] as Json;
+    const resource = `${world.api}/${name}`;
+    const client = { ...MAIL_CLIENT, client_secret: "file:keys/mail_client_secret" };
+    const mail = { ...before, authorization_server: world.mail_accounts, client, resource };
+    const delegation = before["kind"] === "exchange" ? { kind: "exchange", resource } : mail;
     return [name, { ...connector, origin: api_origin, delegation }];
   });
   return Object.fromEntries(placed) as Json;

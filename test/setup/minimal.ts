@@ -28,6 +28,10 @@ export function put(folder: string, name: string, text: string | Uint8Array): st
 
 /** Nobody is asked whether a token is still good. */
 const LIFETIME = { source: "token_lifetime", accepted: true } as const;
+export const SHOP = {
+  origin: "https://shop.test",
+  delegation: { kind: "exchange", resource: "https://shop.test/api" },
+};
 
 /** One issuer, two agents, two roles, one connector; `changes` replace whole top-level keys. */
 export function minimalConfig(changes: Json = {}): Json {
@@ -42,7 +46,7 @@ export function minimalConfig(changes: Json = {}): Json {
       yard: { title: "Yard", purpose: "Write", tools: { item_put: { approve: "human" } } },
     },
     roles: { clerk: { desk: "all" }, guest: { desk: ["item_get"] } },
-    connectors: { shop: { origin: "https://shop.test", delegation: { kind: "connection" } } },
+    connectors: { shop: SHOP },
     ...changes,
   };
   return { ...config, issuers: withLiveness(config.issuers) };

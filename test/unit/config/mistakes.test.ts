@@ -4,7 +4,14 @@ import { describe, expect } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
 import { verifies } from "../../verifies.ts";
-import { configFrom, minimalConfig, problemsOf, put, testFolder } from "../../setup/minimal.ts";
+import {
+  configFrom,
+  minimalConfig,
+  SHOP,
+  problemsOf,
+  put,
+  testFolder,
+} from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
 
 type Path = readonly (string | number)[];
@@ -41,7 +48,7 @@ const corp = {
   claims: { roles: "/roles" },
   liveness: { source: "token_lifetime", accepted: true },
 };
-const shop = { origin: "https://shop.test", delegation: { kind: "connection" } };
+const shop = SHOP;
 
 const mistake = (
   what: string,

@@ -4,7 +4,14 @@ import { describe, expect } from "vitest";
 import { loadConfig } from "../../../src/config/load.ts";
 import { configJsonSchema } from "../../../src/config/schema.ts";
 import { verifies } from "../../verifies.ts";
-import { configFrom, minimalConfig, problemsOf, put, testFolder } from "../../setup/minimal.ts";
+import {
+  configFrom,
+  minimalConfig,
+  problemsOf,
+  put,
+  SHOP,
+  testFolder,
+} from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
 
 const CANARY = "canary-5b1d";
@@ -90,34 +97,40 @@ describe("no shared credential", () => {
     const found = [...properties(configJsonSchema())];
     expect(found.length).toBeGreaterThan(60);
     const suspicious = found.filter(([name]) => SUGGESTS.test(name)).map(([name]) => name);
-    // How tokens of people are told apart; doorless's own proof at the provider; two bounds; and
-    // what an operator shows to read /metrics, and doorless to an anchor.
+    // How tokens of people are told apart; doorless's own proof at a provider, the provider's
+    // places, and how that proof is sent; two bounds; what an operator shows to read /metrics, and
+    // doorless to an anchor; and the name, not the value, of the header for a user's own key.
     expect([...new Set(suspicious)].toSorted()).toEqual([
       "allow_private_addresses",
+      "auth",
       "authorization",
+      "authorization_endpoint",
+      "authorization_server",
       "client_secret",
+      "header",
       "headers_timeout_ms",
       "metrics_token",
       "token_bytes_max",
+      "token_endpoint",
       "token_lifetime_s_max",
       "token_type",
       "tokens",
     ]);
   });
 
-  verifies("config.no-shared-credential", "the one secret is doorless's at the provider", () => {
+  verifies("config.no-shared-credential", "each secret is doorless's own, at a provider", () => {
     const places = [...properties(configJsonSchema())].filter(([n]) => n === "client_secret");
     expect(places.map(([, path]) => path)).toEqual([
       "/properties/issuers/additionalProperties/properties/client/client_secret",
+      expect.stringMatching(/^\/properties\/connectors\/.*delegation.*\/client\/client_secret$/),
     ]);
-    expect(places[0]?.[2]["pattern"]).toMatch(/^\^\(\?:env:/);
+    for (const [, , secret] of places) expect(secret["pattern"]).toMatch(/^\^\(\?:env:/);
   });
 
   for (const key of ["api_key", "token", "headers", "username", "client", "secret", "auth"]) {
     verifies("config.no-shared-credential", `a connector cannot have ${key}`, () => {
-      const plain = { origin: "https://shop.test", delegation: { kind: "connection" } };
-      const outside = { shop: { ...plain, [key]: "x" } };
-      const inside = { shop: { ...plain, delegation: { kind: "connection", [key]: "x" } } };
+      const outside = { shop: { ...SHOP, [key]: "x" } };
+      const inside = { shop: { ...SHOP, delegation: { ...SHOP.delegation, [key]: "x" } } };
       for (const connectors of [outside, inside]) {
         const [problem] = problemsOf(() => configFrom(minimalConfig({ connectors })));
         expect(problem?.message).toBe("unknown key");
@@ -126,7 +139,7 @@ describe("no shared credential", () => {
   }
 
   verifies("config.no-shared-credential", "an origin cannot carry a user and a password", () => {
-    const shop = { origin: "https://u:p@shop.test", delegation: { kind: "connection" } };
+    const shop = { ...SHOP, origin: "https://u:p@shop.test" };
     const problems = problemsOf(() => configFrom(minimalConfig({ connectors: { shop } })));
     expect(problems.map(({ pointer }) => pointer)).toEqual(["/connectors/shop/origin"]);
   });
@@ -135,6 +148,6 @@ describe("no shared credential", () => {
     const schema = configJsonSchema() as { properties: { connectors: Json } };
     const text = JSON.stringify(schema.properties.connectors);
     const kinds = [...text.matchAll(/"const":"([a-z]+)"/g)].map(([, kind]) => kind);
-    expect(kinds).toEqual(["exchange", "connection"]);
+    expect(kinds).toEqual(["exchange", "connection", "key"]);
   });
 });

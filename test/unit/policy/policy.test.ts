@@ -12,6 +12,7 @@ import {
   configFrom,
   minimalConfig,
   problemsOf,
+  SHOP,
   toolFile,
   WRITES,
 } from "../../setup/minimal.ts";
@@ -120,13 +121,12 @@ describe("explain", () => {
 
 describe("a configuration that does not fit the catalogue", () => {
   test("is said with pointer and line, all of it together", () => {
-    const shop = { origin: "https://shop.test", delegation: { kind: "connection" } };
     const tools = { item_get: {}, item_burn: {} };
     const config = configFrom(
       minimalConfig({
         agents: { desk: { title: "d", purpose: "p", tools } },
         roles: {},
-        connectors: { store: shop },
+        connectors: { store: SHOP },
       }),
     );
     const problems = problemsOf(() => compilePolicy(config, catalog()));

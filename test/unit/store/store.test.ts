@@ -2,11 +2,13 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { Keyv } from "keyv";
 import { describe, expect, test } from "vitest";
-import { createCache } from "../../../src/store/cache.ts";
+import { CacheUnavailable, createCache, strict } from "../../../src/store/cache.ts";
 import { openFolders, openKey } from "../../../src/store/folders.ts";
 import { FolderInUse, lockFolder } from "../../../src/store/lock.ts";
 import { put, testFolder } from "../../setup/minimal.ts";
+import { verifies } from "../../verifies.ts";
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
@@ -87,4 +89,20 @@ describe("cache", () => {
     const kept = await Promise.all(["a", "b", "c", "d"].map((key) => cache.get(key)));
     expect(kept).toEqual([3, undefined, 2, 4]);
   });
+});
+
+/** A store whose network is gone. */
+const BROKEN = {
+  get: () => Promise.reject(new Error("ECONNRESET")),
+  set: () => Promise.reject(new Error("ECONNRESET")),
+  delete: () => Promise.reject(new Error("ECONNRESET")),
+  clear: () => Promise.reject(new Error("ECONNRESET")),
+};
+
+verifies("vault.cache", "a store that fails is no miss: each operation throws", async () => {
+  const cache = strict(new Keyv<string>({ store: BROKEN }));
+  await expect(cache.get("a")).rejects.toBeInstanceOf(CacheUnavailable);
+  await expect(cache.set("a", "b", 1000)).rejects.toBeInstanceOf(CacheUnavailable);
+  await expect(cache.delete("a")).rejects.toBeInstanceOf(CacheUnavailable);
+  await expect(cache.clear()).rejects.toBeInstanceOf(CacheUnavailable);
 });

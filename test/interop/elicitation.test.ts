@@ -1,0 +1,128 @@
+// A call that needs a connection sends its user to the page: as each era of clients can.
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernHttp,
+} from "@modelcontextprotocol/client";
+import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js";
+import * as older_http from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import {
+  ElicitationCompleteNotificationSchema,
+  McpError,
+} from "@modelcontextprotocol/sdk/types.js";
+import { afterAll, beforeAll, expect } from "vitest";
+import { openHouse } from "../setup/house.ts";
+import type { House } from "../setup/house.ts";
+import { Walker } from "../setup/walker.ts";
+import { verifies } from "../verifies.ts";
+import { connectHttp, MODERN } from "./clients.ts";
+
+const CALL = {
+  name: "mail_send",
+  arguments: { to: "kim@northwind.example", subject: "Offer", body: "As agreed." },
+};
+const IDENTITY = { name: "with pages", version: "1" };
+const URL_MODE = { capabilities: { elicitation: { url: {} } } };
+
+let house: House;
+beforeAll(async () => {
+  house = await openHouse();
+});
+afterAll(() => house.close());
+
+async function place(person: string) {
+  const requestInit = {
+    headers: { authorization: `Bearer ${await house.token(person, "sales")}` },
+  };
+  return { at: new URL(house.ready.mcp["sales"] ?? ""), requestInit };
+}
+
+async function modern(person: string, answer: (url: string) => Promise<"accept" | "decline">) {
+  const { at, requestInit } = await place(person);
+  const versionNegotiation = { mode: { pin: MODERN } };
+  const client = new ModernClient(IDENTITY, { versionNegotiation, ...URL_MODE });
+  client.setRequestHandler("elicitation/create", async ({ params }) => {
+    if (params.mode !== "url") throw new Error("not in URL mode");
+    return { action: await answer(params.url) };
+  });
+  await client.connect(new ModernHttp(at, { requestInit }));
+  return client;
+}
+
+verifies(
+  "connections.elicited",
+  "2026-07-28: the call asks, and goes through once connected",
+  async () => {
+    const asked: string[] = [];
+    const client = await modern("omar", async (url) => {
+      asked.push(url);
+      expect((await new Walker().connect(url, "omar")).html).toContain("Connected");
+      return "accept";
+    });
+    const result = await client.callTool(CALL);
+    expect(result.structuredContent).toMatchObject({ created_by: "omar" });
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).not.toMatch(/omar|acme\.example/);
+    await client.close();
+  },
+);
+
+verifies(
+  "connections.elicited",
+  "2026-07-28: who says no gets the error, and is not asked again",
+  async () => {
+    let asked = 0;
+    const client = await modern("mia", async () => {
+      asked++;
+      return "decline";
+    });
+    const result = await client.callTool(CALL);
+    expect(result.isError).toBe(true);
+    expect(result.structuredContent).toMatchObject({ error: { code: "connection_required" } });
+    expect(asked).toBe(1);
+    await client.close();
+  },
+);
+
+verifies(
+  "connections.elicited",
+  "2025-11-25: error -32042 has the link, and its end is told",
+  async () => {
+    const { at, requestInit } = await place("mia");
+    const client = new OlderClient(IDENTITY, URL_MODE);
+    const done = Promise.withResolvers<string>();
+    client.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) => {
+      done.resolve(params.elicitationId);
+    });
+    await client.connect(new older_http.StreamableHTTPClientTransport(at, { requestInit }));
+    const refused: unknown = await client.callTool(CALL).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(McpError);
+    const { code, data } = refused as McpError;
+    expect(code).toBe(-32042);
+    const [one] = (data as { elicitations: { url: string; elicitationId: string }[] }).elicitations;
+    await new Walker().connect(one?.url ?? "", "mia");
+    expect(await done.promise).toBe(one?.elicitationId);
+    expect((await client.callTool(CALL)).structuredContent).toMatchObject({ created_by: "mia" });
+    await client.close();
+  },
+);
+
+verifies("connections.elicited", "a client without URL mode gets the link in words", async () => {
+  for (const kind of ["v1", "v2 pinned"] as const) {
+    const client = await connectHttp(kind, house.ready.mcp["sales"] ?? "", await revoked("mia"));
+    const { text, error } = await client.call(CALL.name, CALL.arguments);
+    expect(error).toMatchObject({ code: "connection_required", retry: "after_user_action" });
+    expect(text).toContain((error?.["details"] as { url?: string } | undefined)?.url);
+    await client.close();
+  }
+});
+
+/** A token of somebody whose link has just been taken away. */
+async function revoked(person: string): Promise<string> {
+  const walker = new Walker();
+  const page = await walker.signIn(
+    `${new URL(house.ready.mcp["sales"] ?? "").origin}/connect/mail`,
+    person,
+  );
+  if (page.html.includes("Disconnect")) await walker.act("disconnect");
+  return house.token(person, "sales");
+}

@@ -1,0 +1,56 @@
+// Promises about people's links to other APIs, and about their sign-in on this machine.
+import type { Requirement } from "./requirement.ts";
+
+export const connections = {
+  "connections.connect": {
+    source: "I5 build 4",
+    behavior: "a person links her own account on /connect, and her calls go through as her",
+  },
+  "connections.same-person": {
+    source: "I5 must show",
+    behavior: "the same person is proved at the start and at the way back; else nothing connects",
+  },
+  "connections.once": {
+    source: "I5 build 4",
+    behavior: "a link works once, for ten minutes, and names nobody",
+  },
+  "connections.elicited": {
+    source: "I5 build 4",
+    behavior: "the link reaches the user by URL-mode elicitation in both eras, else in words",
+  },
+  "connections.disconnect": {
+    source: "I5 build 4",
+    behavior: "disconnecting revokes upstream and leaves a tombstone that nothing brings back",
+  },
+} satisfies Record<string, Requirement>;
+
+export const vault = {
+  "vault.sealed": {
+    source: "I5 build 5",
+    behavior: "a link is sealed under a key of its own, whose key lies outside the data folder",
+  },
+  "vault.swapped-row": {
+    source: "I5 must show",
+    behavior: "a row that was swapped or edited in the store is refused",
+  },
+  "vault.rolled-back": {
+    source: "I5 must show",
+    behavior: "a row that was put back is refused, because the ledger knows its version",
+  },
+  "vault.compare-and-set": {
+    source: "I5 build 5",
+    behavior: "of two writes from one version one wins, over all processes",
+  },
+  "vault.lease": {
+    source: "I5 build 5",
+    behavior: "one process refreshes a link at a time, and a death in between leaves a mark",
+  },
+  "vault.rotate": {
+    source: "I5 build 5",
+    behavior: "the vault's key is replaced without opening the links, and the old one forgotten",
+  },
+  "vault.cache": {
+    source: "I5 build 5",
+    behavior: "a cache that fails is a refusal, never a miss",
+  },
+} satisfies Record<string, Requirement>;
