@@ -263,7 +263,7 @@ interface OpenApiOperation {
   readonly parameters: { name?: string; in?: string }[];
   readonly requestBody?: { content: { "application/json": { schema: Schema } } };
   readonly responses: Record<string, { content?: { "application/json": { schema: Schema } } }>;
-  readonly security: { oauth2: string[] }[];
+  readonly security: Readonly<Record<string, string[]>>[];
 }
 
 interface Schema {
@@ -324,7 +324,7 @@ function misfits(tool: ToolFile, document: OpenApi): string[] {
     const list = from.slice(1);
     return [list, ...Object.keys(fields ?? {}).map((name) => `${list}/${name}`)];
   });
-  const scopes = operation.security.flatMap((need) => need.oauth2);
+  const scopes = operation.security.flatMap((need) => Object.values(need).flat());
   return [
     ...inputs.filter((place) => !places.inputs.has(place)),
     ...places.required.filter((place) => !inputs.includes(place)),

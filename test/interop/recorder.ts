@@ -163,7 +163,10 @@ export async function openWatchedHouse(): Promise<WatchedHouse> {
   const log = createLogger("trace", { write: (line: string) => void lines.push(line) });
   const file = join(home, "mcp.config.json");
   writeFileSync(file, configText({ url, port, world, origin }));
-  const config = loadConfig(file, { TEST_SECRET: boundary.client_secret });
+  const config = loadConfig(file, {
+    TEST_SECRET: boundary.client_secret,
+    MAIL_SECRET: MAIL_CLIENT.client_secret,
+  });
   const core = await startCore({
     config,
     clock: systemClock,
@@ -206,7 +209,9 @@ function configText({ url, port, world, origin }: Places): string {
     .replace('"port": 8484', `"port": ${port}`)
     .replace('"data": ".doorless/demo"', '"data": "data"')
     .replace('"tools": "tools"', `"tools": ${JSON.stringify(join(ROOT, "tools"))}`)
-    .replace("file:.doorless/demo/keys/client_secret", "env:TEST_SECRET");
+    .replaceAll("http://127.0.0.1:8487", world.mail_accounts)
+    .replace("file:.doorless/demo/keys/client_secret", "env:TEST_SECRET")
+    .replace("file:.doorless/demo/keys/mail_client_secret", "env:MAIL_SECRET");
 }
 
 function portOf(server: SocketServer): number {

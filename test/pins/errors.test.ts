@@ -20,6 +20,7 @@ const PINNED = {
   rate_limited: "result after agent none rate_limited",
   audit_unavailable: "result after operator none refused",
   connection_required: "result after_user_action user none auth_failed",
+  connection_damaged: "result after_user_action operator none auth_failed",
   reauth_required: "result after_user_action user none auth_failed",
   delegation_refused: "result never operator none auth_failed",
   delegation_unavailable: "result after operator none auth_failed",
