@@ -6,19 +6,19 @@ import { JsonError, parseJsonDocument, pointerTo, decodeUtf8 } from "../kernel/j
 import type { JsonDocument } from "../kernel/json.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { fingerprint } from "../kernel/ids.ts";
-import { own } from "../kernel/own.ts";
-import { Secret } from "../kernel/secret.ts";
 import { ConfigError } from "./problem.ts";
 import type { Problem, Report } from "./problem.ts";
 import { configSchema } from "./schema.ts";
 import type { ConfigFile, ConnectorConfig } from "./schema.ts";
 import { overlaps, unknownNames } from "./cross-check.ts";
 import { checkLiveness } from "./liveness.ts";
+import { NO_SECRETS, readSecrets } from "./secrets.ts";
+import type { Environment, Secrets } from "./secrets.ts";
 
 const FILE_LIMITS = { depth_max: 64, keys_max: 200_000 };
 
 /** The configuration, frozen, with its secrets read and its places known. */
-export interface Config extends ConfigFile {
+export interface Config extends ConfigFile, Secrets {
   /** Absolute path of the file. */
   readonly file: string;
   readonly data_dir: string;
@@ -26,21 +26,8 @@ export interface Config extends ConfigFile {
   /** The file of the vault's keys: never inside the data folder. */
   readonly vault_keys_file: string;
   readonly hash: string;
-  /** The client secret of doorless at each issuer, by the issuer's configured name. */
-  readonly client_secrets: ReadonlyMap<string, Secret>;
-  /** What each issuer's transmitter of events shows us, by the issuer's configured name. */
-  readonly event_secrets: ReadonlyMap<string, Secret>;
-  /** Of doorless at the third-party authorization servers, by connector. */
-  readonly connection_secrets: ReadonlyMap<string, Secret>;
-  readonly metrics_secret: Secret | undefined;
-  /** By the anchor's place in the list. */
-  readonly anchor_secrets: ReadonlyMap<number, Secret>;
   /** `file:line` of the value at a JSON pointer, for explanations. */
   place(pointer: string): string;
-}
-
-export interface Environment {
-  readonly [name: string]: string | undefined;
 }
 
 export interface LoadOptions {
@@ -202,75 +189,6 @@ function placeKeys(data: ConfigFile, file: string, report: Report): string {
     );
   }
   return placed;
-}
-
-interface Secrets {
-  readonly client_secrets: ReadonlyMap<string, Secret>;
-  readonly event_secrets: ReadonlyMap<string, Secret>;
-  readonly connection_secrets: ReadonlyMap<string, Secret>;
-  readonly metrics_secret: Secret | undefined;
-  readonly anchor_secrets: ReadonlyMap<number, Secret>;
-}
-
-const NO_SECRETS: Secrets = {
-  client_secrets: new Map(),
-  event_secrets: new Map(),
-  connection_secrets: new Map(),
-  metrics_secret: undefined,
-  anchor_secrets: new Map(),
-};
-
-function readSecrets(
-  data: ConfigFile,
-  file: string,
-  environment: Environment,
-  report: Report,
-): Secrets {
-  const readRef = (pointer: string, ref: string): Secret | undefined => {
-    const value = readSecret(ref, file, environment);
-    if (value !== undefined && value !== "") return new Secret(value);
-    report(pointer, "the secret cannot be read, or is empty", `set it: ${ref}`);
-    return undefined;
-  };
-  const client_secrets = new Map<string, Secret>();
-  for (const [name, { client }] of Object.entries(data.issuers)) {
-    if (client === undefined) continue;
-    const secret = readRef(`/issuers/${name}/client/client_secret`, client.client_secret);
-    if (secret !== undefined) client_secrets.set(name, secret);
-  }
-  const event_secrets = new Map<string, Secret>();
-  for (const [name, { events }] of Object.entries(data.issuers)) {
-    const ref = events?.shared_signals?.authorization;
-    if (ref === undefined) continue;
-    const secret = readRef(`/issuers/${name}/events/shared_signals/authorization`, ref);
-    if (secret !== undefined) event_secrets.set(name, secret);
-  }
-  const connection_secrets = new Map<string, Secret>();
-  for (const [name, { delegation }] of Object.entries(data.connectors)) {
-    if (delegation.kind !== "connection" || delegation.client.client_secret === undefined) continue;
-    const pointer = `/connectors/${name}/delegation/client/client_secret`;
-    const secret = readRef(pointer, delegation.client.client_secret);
-    if (secret !== undefined) connection_secrets.set(name, secret);
-  }
-  const { metrics_token } = data;
-  const metrics_secret =
-    metrics_token === undefined ? undefined : readRef("/metrics_token", metrics_token);
-  const anchor_secrets = new Map<number, Secret>();
-  for (const [i, anchor] of data.ledger.anchors.entries()) {
-    if (anchor.kind !== "http" || anchor.authorization === undefined) continue;
-    const secret = readRef(`/ledger/anchors/${i}/authorization`, anchor.authorization);
-    if (secret !== undefined) anchor_secrets.set(i, secret);
-  }
-  return { client_secrets, event_secrets, connection_secrets, metrics_secret, anchor_secrets };
-}
-
-function readSecret(ref: string, file: string, environment: Environment): string | undefined {
-  if (ref.startsWith("env:")) return own(environment, ref.slice(4));
-  try {
-    return readFileSync(resolve(dirname(file), ref.slice(5)), "utf8").trim();
-  } catch {
-    return undefined;
-  }
 }
 
 function deepFreeze<T>(value: T): T {

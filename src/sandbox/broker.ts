@@ -95,8 +95,8 @@ function openLine({ origin, delegation, allow_private_addresses }: ConnectorConf
     assertHost(new URL(origin).hostname, allow_private_addresses);
     return { origin, delegation, agent, refused: undefined };
   } catch (error) {
-    const refused = refusal("egress_refused", { cause: describe(error) });
-    return { origin, delegation, agent, refused };
+    const why = refusal("egress_refused", { cause: describe(error) });
+    return { origin, delegation, agent, refused: why };
   }
 }
 
