@@ -72,7 +72,7 @@ async function recordLoss(
     onFatal: (error) => note(`the log cannot be written: ${String(error)}`),
   });
   const { kept_to, dropped_checkpoints, evidence, problems } = repaired;
-  const detail = { verb: "audit repair", os_user: osUser(), verified_by_issuer: false };
+  const detail = { verb: "audit repair", os_user: osUser(), verified_by_issuer: false } as const;
   const found = problems.slice(0, 10).map(({ message }) => message);
   await ledger.event("repaired", { ...detail, kept_to, dropped_checkpoints, evidence, found });
   await ledger.close();

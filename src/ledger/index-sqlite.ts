@@ -90,7 +90,7 @@ function open(path: string, log_id: string): SqliteIndex {
     // Derived data: after a crash it is caught up from the log, so speed may win here. Fewer
     // checkpoints, since each is a sync on the disk that the log writes to.
     db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8000");
-    db.exec("PRAGMA secure_delete=ON");
+    db.exec("PRAGMA secure_delete=ON; PRAGMA cache_size=-32768");
     const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
     if (version !== SCHEMA_VERSION) {
       for (const table of ["calls", "faces", "people", "links", "state"]) {

@@ -43,7 +43,7 @@ export type FromThread =
   | { behind: Failure }
   | { users: readonly unknown[] };
 
-const FOLLOW_EVERY_MS = 100;
+const FOLLOW_EVERY_MS = 500;
 
 /** Opens the index in a thread. */
 export async function openIndexThread(options: LogIndexOptions): Promise<LedgerIndex> {

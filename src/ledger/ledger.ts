@@ -10,6 +10,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import { Coalescer } from "./coalescer.ts";
 import { LogIndex } from "./log-index.ts";
 import type { LogIndexOptions } from "./log-index.ts";
+import type { EventName, LedgerEvent, LedgerEvents } from "./events.ts";
 import { LINK_EVENT } from "./query.ts";
 import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
 import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
@@ -164,8 +165,8 @@ export class Ledger {
     if (this.coalescer.admits(record)) await this.wal.append(record);
   }
 
-  async event(event: string, detail: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.wal.append({ kind: "event", event, detail });
+  async event<Name extends EventName>(event: Name, detail: LedgerEvents[Name]): Promise<void> {
+    await this.wal.append({ kind: "event", event, detail } as LedgerEvent);
   }
 
   private async writeCounted(all: boolean): Promise<void> {
@@ -213,7 +214,7 @@ export class Ledger {
   /** A new signing key; the next checkpoint is signed by both and attests the change. */
   async rotateKey(): Promise<string> {
     const verifier = this.checkpointer.rotate();
-    await this.event("signing key rotated", { verifier });
+    await this.event("key_rotated", { verifier });
     return verifier;
   }
 

@@ -21,7 +21,7 @@ export interface LogIndexOptions {
   readonly onBehind: (error: unknown) => void;
 }
 
-const FOLLOW_AFTER_MS = 200;
+const FOLLOW_AFTER_MS = 500;
 const BULK_RECORDS = 100_000;
 const NAMES_REMEMBERED_MAX = 10_000;
 

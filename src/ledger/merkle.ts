@@ -1,5 +1,5 @@
 // The Merkle tree over the log's lines, one append at a time: what a checkpoint's root stands for.
-import { createHash, hash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const LEAF = Buffer.from([0x00]);
 const NODE = Buffer.from([0x01]);
@@ -39,7 +39,7 @@ export class MerkleTree {
   }
 
   append(leaf: Buffer): void {
-    let node: Buffer = createHash("sha256").update(LEAF).update(leaf).digest();
+    let node: Buffer = hash("sha256", Buffer.concat([LEAF, leaf]), "buffer");
     // As in adding one to a binary number: each carry joins two subtrees of equal height.
     for (let rest = this.leaves; rest % 2 === 1; rest = (rest - 1) / 2) {
       const left = this.subtrees.pop();
@@ -62,5 +62,5 @@ export class MerkleTree {
 }
 
 function nodeHash(left: Buffer, right: Buffer): Buffer {
-  return createHash("sha256").update(NODE).update(left).update(right).digest();
+  return hash("sha256", Buffer.concat([NODE, left, right]), "buffer");
 }

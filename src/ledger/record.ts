@@ -1,5 +1,6 @@
 // The records of the ledger: what is written, and the one record a reader sees per call.
 import type { Effect, ErrorCode, Outcome } from "../kernel/errors.ts";
+import type { LedgerEvent } from "./events.ts";
 
 interface DownstreamRequest {
   readonly method: string;
@@ -65,13 +66,6 @@ export interface OutcomeRecord extends CallEnd {
 export interface RefusalRecord extends CallFacts, CallEnd {
   readonly kind: "refusal";
   readonly count: number;
-}
-
-/** Everything that is not a call: starts, stops, recoveries, sessions, what operators do. */
-interface LedgerEvent {
-  readonly kind: "event";
-  readonly event: string;
-  readonly detail: Readonly<Record<string, unknown>>;
 }
 
 export type LedgerRecord = Intent | OutcomeRecord | RefusalRecord | LedgerEvent;

@@ -9,6 +9,7 @@ import { startChild } from "../setup/child.ts";
 import type { Child } from "../setup/child.ts";
 import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
+import { benchLedger } from "./ledger.ts";
 import { textReport } from "./report.ts";
 import type { CaseResult, Report, Sample } from "./report.ts";
 import { stepTimes } from "./steps.ts";
@@ -44,7 +45,8 @@ interface Bench {
   readonly load: Child;
 }
 
-const { values: given } = parseArgs({
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -52,6 +54,10 @@ const { values: given } = parseArgs({
     only: { type: "string", default: "" },
   },
 });
+if (positionals[0] === "ledger") {
+  await benchLedger(given);
+  process.exit();
+}
 const plan = given.quick ? PLANS.quick : PLANS.full;
 const data = mkdtempSync(join(tmpdir(), "doorless-bench-"));
 await using undo = new AsyncDisposableStack();

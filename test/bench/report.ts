@@ -101,7 +101,7 @@ function rowsOf({ era, method, rounds }: CaseResult): string[][] {
   ];
 }
 
-function markdown(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+export function markdown(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = heads.map((head, i) =>
     Math.max(head.length, ...rows.map((row) => row[i]?.length ?? 0)),
   );

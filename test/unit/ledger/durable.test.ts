@@ -75,7 +75,7 @@ describe("a disk that fails", () => {
         disk.fail = undefined;
         await expect(ledger.intent(intent("c"))).rejects.toThrow(/cannot be written/);
         await expect(ledger.outcome(outcome("b"))).rejects.toThrow(/cannot be written/);
-        await expect(ledger.event("x", {})).rejects.toThrow(/cannot be written/);
+        await expect(ledger.event("stopped", {})).rejects.toThrow(/cannot be written/);
         expect(disk.events).toEqual(tried);
         expect(fatal).toHaveLength(1);
         expect(ledger.healthy).toBe(false);

@@ -1,0 +1,82 @@
+// Everything that the ledger keeps besides calls, by name and with what each says. A room that has
+// something to record adds its line here; what is not listed cannot be written.
+
+/** Whom it is about, as every record names him. */
+interface Person {
+  readonly tenant: string | null;
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** The operating-system user behind a verb; no identity provider has vouched for him. */
+interface Operator {
+  readonly verb: string;
+  readonly os_user: string;
+  readonly verified_by_issuer: false;
+}
+
+type Details = Readonly<Record<string, unknown>>;
+
+export interface LedgerEvents {
+  // The house.
+  started: {
+    readonly version: string;
+    readonly policy: string;
+    readonly tools: Readonly<Record<string, string>>;
+    readonly port: number;
+  } & Details;
+  stopped: Readonly<Record<never, never>>;
+  catalogue: { readonly tools: Readonly<Record<string, string>> };
+  /** A question or an order on the local socket, reading the log among them. */
+  operator: Operator & Details;
+
+  // People.
+  /** A session showed itself for the first time. */
+  session: Person & Details;
+  sign_in: Person & { readonly client_id: string; readonly what: "begun" | "done" | "refused" };
+  lock: { readonly what: "added" | "removed" } & Details;
+  approval: { readonly call_id: string; readonly what: "asked" | "given" | "denied" } & Details;
+  limit: Person & { readonly scope: string; readonly key: string } & Details;
+  /** A stored link to a downstream API. */
+  link: { readonly id: string; readonly version: number } & Details;
+  connect_refused: Person & { readonly connector: string; readonly what: string };
+
+  // What tools rely on, and what they say.
+  contract: {
+    readonly connector: string;
+    readonly what: "pinned" | "drift" | "accepted";
+  } & Details;
+  tool_log: { readonly call_id: string; readonly tool: string; readonly lines: unknown };
+
+  // The log itself.
+  /** Somebody who is no operator read it: his own records, or his tenant's. */
+  audit_read: { readonly reader: Details; readonly filter: Details };
+  recovered: { readonly cut_bytes: number; readonly orphans: number };
+  repaired: Operator & {
+    readonly kept_to: number;
+    readonly dropped_checkpoints: number;
+    readonly evidence: string;
+    readonly found: readonly string[];
+  };
+  key_rotated: { readonly verifier: string };
+  /** An anchor began to fail, or took a checkpoint again. */
+  anchor: Details;
+  /** A second sink began to lag or fail, or caught up. */
+  sink: Details;
+  /** The log could not be written, or can be again. */
+  audit_unavailable: { readonly cause: string; readonly what: "began" | "ended" };
+  /** Whole segments were dropped; what stood in them is named by its last record and its hash. */
+  retention: { readonly dropped_to: number; readonly segments: readonly string[] } & Details;
+  hold: Person & { readonly what: "placed" | "released"; readonly reason: string };
+  erased: Person & { readonly key: string; readonly reason: string };
+}
+
+export type EventName = keyof LedgerEvents;
+
+export type LedgerEvent = {
+  [Name in EventName]: {
+    readonly kind: "event";
+    readonly event: Name;
+    readonly detail: LedgerEvents[Name];
+  };
+}[EventName];
