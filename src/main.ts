@@ -23,6 +23,7 @@ import type { Clock } from "./kernel/clock.ts";
 import type { Credential, Principal } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
+import { LINE_BYTES_MAX } from "./ledger/fit.ts";
 import { openIndexThread } from "./ledger/index-thread.ts";
 import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
 import { Sealer } from "./ledger/mark.ts";
@@ -146,6 +147,7 @@ function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer) {
   const { config, clock, log, onFatal, openSegment } = options;
   return openLedger({
     ...config.ledger,
+    reserve_bytes: reserveOf(config),
     folder: folders.ledger,
     index_file: ledgerIndexFile(folders.data),
     keys_folder: folders.keys,
@@ -157,6 +159,11 @@ function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer) {
     onFatal,
     ...(openSegment === undefined ? {} : { openSegment }),
   });
+}
+
+// For the longest end of each call that can run, and no more than is kept free in any case.
+function reserveOf({ ledger, limits }: Config): number {
+  return Math.min(ledger.disk_free_bytes_min, limits.running_calls_max * LINE_BYTES_MAX);
 }
 
 function readHouse({ config, drafts = false }: CoreOptions): House {

@@ -69,6 +69,7 @@ async function recordLoss(
     clock: systemClock,
     segment_bytes_max: 67_108_864,
     disk_free_bytes_min: 0,
+    reserve_bytes: 0,
     onFatal: (error) => note(`the log cannot be written: ${String(error)}`),
   });
   const { kept_to, dropped_checkpoints, evidence, problems } = repaired;

@@ -6,6 +6,8 @@ import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
 import { buildRequest } from "../sandbox/request.ts";
+import { LedgerUnavailable } from "../ledger/room.ts";
+import type { UnavailableCause } from "../ledger/room.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { intentOf } from "./records.ts";
@@ -122,9 +124,28 @@ async function intent(rooms: Rooms, call: CallContext, progress: Progress): Prom
     progress.intended = true;
     return undefined;
   } catch (error) {
-    return refusal("audit_unavailable", { retry_after_ms: 1000, cause: String(error) });
+    const known = error instanceof LedgerUnavailable ? error : undefined;
+    return refusal("audit_unavailable", {
+      retry_after_ms: 1000,
+      cause: String(error),
+      ...(known === undefined ? {} : { reason: saidOf(known), details: { cause: known.reason } }),
+    });
   }
 }
+
+// Nothing of this machine's paths reaches an agent.
+function saidOf({ reason }: LedgerUnavailable): string {
+  return CAUSES[reason];
+}
+
+const CAUSES: Readonly<Record<UnavailableCause, string>> = {
+  disk_full: "Its disk is full, or nearly so.",
+  read_only: "Its folder is read-only.",
+  segment_missing: "One of its files was removed or replaced.",
+  sink_behind: "A copy of it that is required is too far behind.",
+  failed: "It has failed, and the server must be restarted.",
+  closed: "The server is stopping.",
+};
 
 async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
   const { tool } = found(progress);

@@ -12,7 +12,7 @@ const SIMILAR_WRITTEN_MAX = 50;
 const KEYS_MAX = 10_000;
 
 interface Repeated {
-  readonly until_ms: number;
+  until_ms: number;
   written: number;
   /** How many were only counted, and the newest of them. */
   held: number;
@@ -31,19 +31,19 @@ export class Coalescer {
   admits(record: RefusalRecord): boolean {
     const { session, tool, error_code, args } = record;
     const code = error_code ?? "";
-    const same = this.find(digestOf("same", session, tool, code, comparable(args)), record);
     const similar = this.find(digestOf("similar", session, code), record);
-    const full =
-      (same.written >= SAME_WRITTEN_MAX && same) ||
-      (similar.written >= SIMILAR_WRITTEN_MAX && similar);
-    if (full) {
-      full.held++;
-      full.last = record;
-      return false;
-    }
+    if (similar.written >= SIMILAR_WRITTEN_MAX) return count(similar, record);
+    const same = this.find(digestOf("same", session, tool, code, comparable(args)), record);
+    if (same.written >= SAME_WRITTEN_MAX) return count(same, record);
     same.written++;
     similar.written++;
     return true;
+  }
+
+  /** Counted and never written by itself: there is no room for it now. */
+  hold(record: RefusalRecord): void {
+    const { session, error_code } = record;
+    count(this.find(digestOf("similar", session, error_code ?? ""), record), record);
   }
 
   private find(key: string, last: RefusalRecord): Repeated {
@@ -59,12 +59,27 @@ export class Coalescer {
   counted(all: boolean): RefusalRecord[] {
     const now_ms = this.clock.monotonic();
     const due: RefusalRecord[] = [];
-    for (const [key, { until_ms, held, last }] of this.repeated) {
+    for (const [key, repeated] of this.repeated) {
+      const over = repeated.until_ms <= now_ms;
       // All windows are equally long, so the first that is not over ends the search.
-      if (!all && until_ms > now_ms) break;
-      this.repeated.delete(key);
-      if (held > 0) due.push({ ...last, count: held });
+      if (!all && !over) break;
+      const { held, last } = repeated;
+      if (over) this.repeated.delete(key);
+      if (held === 0) continue;
+      due.push({ ...last, count: held });
+      repeated.held = 0;
+      // A loop that goes on is only counted, until a window without it.
+      repeated.written = Number.POSITIVE_INFINITY;
+      if (!over) continue;
+      repeated.until_ms = now_ms + WINDOW_MS;
+      this.repeated.set(key, repeated);
     }
     return due;
   }
+}
+
+function count(repeated: Repeated, record: RefusalRecord): false {
+  repeated.held++;
+  repeated.last = record;
+  return false;
 }

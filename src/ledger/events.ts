@@ -63,8 +63,8 @@ export interface LedgerEvents {
   anchor: Details;
   /** A second sink began to lag or fail, or caught up. */
   sink: Details;
-  /** The log could not be written, or can be again. */
-  audit_unavailable: { readonly cause: string; readonly what: "began" | "ended" };
+  /** The log could not be written since then, and can be again. */
+  audit_unavailable: { readonly cause: string; readonly since: string };
   /** Whole segments were dropped; what stood in them is named by its last record and its hash. */
   retention: { readonly dropped_to: number; readonly segments: readonly string[] } & Details;
   hold: Person & { readonly what: "placed" | "released"; readonly reason: string };

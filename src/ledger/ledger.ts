@@ -14,6 +14,7 @@ import type { EventName, LedgerEvent, LedgerEvents } from "./events.ts";
 import { LINK_EVENT } from "./query.ts";
 import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
 import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
+import { LedgerUnavailable, Room } from "./room.ts";
 import { recover } from "./segments.ts";
 import type { Tail } from "./segments.ts";
 import { Wal } from "./wal.ts";
@@ -32,6 +33,8 @@ export interface LedgerOptions {
   readonly clock: Clock;
   readonly segment_bytes_max: number;
   readonly disk_free_bytes_min: number;
+  /** Room on the disk that is kept for the ends of running calls. */
+  readonly reserve_bytes: number;
   readonly onFatal: (error: unknown) => void;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
   /** Without it, the index is in this thread. */
@@ -83,7 +86,7 @@ export async function openLedger(
     checkpointer.follow(leaves);
     index.follow(to);
   };
-  const wal = new Wal({ ...options, tail, onDurable });
+  const wal = new Wal({ ...options, tail, onDurable, room: new Room(options) });
   const ledger = new Ledger({ wal, index, checkpointer, clock: options.clock });
   for (const call_id of orphans) await ledger.outcome(unknownOutcome(call_id));
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
@@ -133,9 +136,12 @@ export class Ledger {
   private readonly checkpointer: Checkpointer;
   private readonly coalescer: Coalescer;
   private readonly timer: NodeJS.Timeout;
+  private readonly clock: Clock;
   private closing = false;
+  private interrupted: LedgerEvents["audit_unavailable"] | undefined;
 
   constructor({ wal, index, checkpointer, clock }: Parts) {
+    this.clock = clock;
     this.wal = wal;
     this.index = index;
     this.checkpointer = checkpointer;
@@ -144,14 +150,37 @@ export class Ledger {
     this.timer = setInterval(() => void this.writeCounted(false), COUNTED_EVERY_MS).unref();
   }
 
+  /** False while it takes no calls; that passes with its cause, but for a failed sync. */
   get healthy(): boolean {
     return this.wal.healthy && !this.closing;
   }
 
-  /** Resolves only when durable. Rejects where it is not, or where the disk is nearly full. */
+  /** Resolves only when durable. Else, or where there is no room, rejects `LedgerUnavailable`. */
   async intent(record: Intent): Promise<void> {
-    if (!(await this.wal.hasRoom())) throw new Error("the disk is nearly full");
-    await this.wal.append(record);
+    const why = await this.wal.closed();
+    if (why !== undefined) throw this.interrupt(why);
+    try {
+      await this.wal.append(record);
+    } catch (error) {
+      throw this.interrupt(error);
+    }
+    this.resume();
+  }
+
+  private interrupt(error: unknown): unknown {
+    const cause = error instanceof LedgerUnavailable ? error.reason : "failed";
+    const since = new Date(this.clock.now()).toISOString();
+    this.interrupted ??= { cause, since };
+    return error;
+  }
+
+  // That nothing could be recorded for a while is recorded, as soon as anything can be.
+  private resume(): void {
+    const { interrupted } = this;
+    if (interrupted === undefined) return;
+    this.interrupted = undefined;
+    // A failed append has stopped the server already, and says why.
+    this.event("audit_unavailable", interrupted).catch(() => undefined);
   }
 
   /** Resolves only when durable; takes the room that `intent` keeps. */
@@ -161,6 +190,7 @@ export class Ledger {
 
   /** Durable, or counted into a record that will be: no loop fills the disk with refusals. */
   async refusal(record: RefusalRecord): Promise<void> {
+    if ((await this.wal.closed()) !== undefined) return this.coalescer.hold(record);
     await this.writeCounted(false);
     if (this.coalescer.admits(record)) await this.wal.append(record);
   }
@@ -170,6 +200,8 @@ export class Ledger {
   }
 
   private async writeCounted(all: boolean): Promise<void> {
+    // What is kept free is for the ends of calls.
+    if ((await this.wal.closed()) !== undefined) return;
     const counted = this.coalescer.counted(all);
     // A failed append has stopped the server already, and says why.
     await Promise.allSettled(counted.map((record) => this.wal.append(record)));
@@ -183,6 +215,7 @@ export class Ledger {
 
   /** Resolves when everything that is durable now is covered by a kept checkpoint. */
   async checkpoint(): Promise<void> {
+    this.wal.settle();
     await this.checkpointer.signNow();
   }
 

@@ -1,11 +1,13 @@
 // The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
 import { hash } from "node:crypto";
-import { fdatasync, writeSync } from "node:fs";
-import { open, stat, statfs } from "node:fs/promises";
+import { fdatasync, statSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "../kernel/clock.ts";
 import type { LedgerRecord, Line } from "./record.ts";
+import { LedgerUnavailable, passing } from "./room.ts";
+import type { Room } from "./room.ts";
 import { segmentName } from "./segments.ts";
 import type { Tail } from "./segments.ts";
 
@@ -13,6 +15,8 @@ import type { Tail } from "./segments.ts";
 export interface SegmentFile {
   append(bytes: Buffer): Promise<void>;
   sync(): Promise<void>;
+  /** Takes back what an append that failed has left. */
+  cut(size: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -20,24 +24,26 @@ export interface WalOptions {
   readonly folder: string;
   readonly tail: Tail;
   readonly clock: Clock;
+  readonly room: Pick<Room, "open" | "closed" | "close" | "release">;
   readonly segment_bytes_max: number;
-  readonly disk_free_bytes_min: number;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
   /** Told once of each batch, after it is durable: its last record, and its lines' bytes. */
   readonly onDurable: (to: number, leaves: readonly Buffer[]) => void;
-  /** A write or sync failed: the log is poisoned, is never retried, and the server must stop. */
+  /** A sync failed: the log is poisoned, is never retried, and the server must stop. */
   readonly onFatal: (error: unknown) => void;
 }
 
 interface Waiting {
   readonly seq: number;
+  readonly hash: string;
   /** With its newline. */
   readonly bytes: Buffer;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
-const DISK_ASKED_EVERY_MS = 1000;
+/** The end of the log: of what was given out, or of what is on the disk. */
+type End = Pick<Tail, "seq" | "hash">;
 
 export class Wal {
   private readonly options: WalOptions;
@@ -45,68 +51,45 @@ export class Wal {
   private file: SegmentFile | undefined;
   private size: number;
   private path: string | undefined;
-  private seq: number;
-  private prev: string;
+  /** Of what was given out; what was not written yet is taken back where a write fails. */
+  private given: End;
+  private written: End;
   private queue: Waiting[] = [];
   private writing: Promise<void> | undefined;
-  private failed: Error | undefined;
+  private failed: LedgerUnavailable | undefined;
   /** The open segment as the folder names it; nothing while one follows another. */
   private place: { readonly path: string; readonly inode: number } | undefined;
-  private room = { asked_at_ms: Number.NEGATIVE_INFINITY, enough: true };
+  private untold: readonly Waiting[] = [];
 
   constructor(options: WalOptions) {
     this.options = options;
     this.openSegment = options.openSegment ?? openSegmentFile;
-    this.seq = options.tail.seq;
-    this.prev = options.tail.hash;
+    this.given = options.tail;
+    this.written = options.tail;
     this.path = options.tail.path;
     this.size = options.tail.size;
   }
 
   get healthy(): boolean {
-    return this.failed === undefined;
+    return this.failed === undefined && this.options.room.open;
   }
 
-  /** The last sequence number that was given out; it may still be on its way to the disk. */
-  get last(): number {
-    return this.seq;
-  }
-
-  /** False while the disk has less room than is kept for the outcomes of running calls. */
-  async hasRoom(): Promise<boolean> {
-    const now = this.options.clock.monotonic();
-    if (now - this.room.asked_at_ms >= DISK_ASKED_EVERY_MS) {
-      const { bavail, bsize } = await statfs(this.options.folder);
-      this.room = {
-        asked_at_ms: now,
-        enough: bavail * bsize >= this.options.disk_free_bytes_min,
-      };
-      await this.mustBeInPlace();
-    }
-    return this.room.enough;
-  }
-
-  // Writing on into a file that nobody can find any more would be durable, and lost.
-  private async mustBeInPlace(): Promise<void> {
-    const { place } = this;
-    if (place === undefined) return;
-    const inode = await inodeOf(place.path);
-    if (place !== this.place || inode === place.inode) return;
-    const gone = new Error(`${place.path} was removed or replaced while it was written`);
-    this.poison(gone);
-    throw gone;
+  /** Why no call may begin now. */
+  async closed(): Promise<LedgerUnavailable | undefined> {
+    return this.failed ?? (await this.options.room.closed());
   }
 
   /** Resolves only when the record is durable; rejects when it may not be. */
   append(record: LedgerRecord): Promise<void> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
     const time = new Date(this.options.clock.now()).toISOString();
-    const line: Line = { v: 1, seq: this.seq + 1, prev: this.prev, time, ...record };
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    this.seq++;
-    this.prev = hash("sha256", bytes.subarray(0, -1), "hex");
+    const { seq: before, hash: prev } = this.given;
+    const line: Line = { v: 1, seq: before + 1, prev, time, ...record };
+    const bytes = Buffer.from(`${JSON.stringify(line)}
+`);
+    this.given = { seq: line.seq, hash: hash("sha256", bytes.subarray(0, -1), "hex") };
     return new Promise((resolve, reject) => {
-      this.queue.push({ seq: line.seq, bytes, resolve, reject });
+      this.queue.push({ ...this.given, bytes, resolve, reject });
       this.writing ??= this.write();
     });
   }
@@ -114,8 +97,25 @@ export class Wal {
   /** Waits for everything appended so far, then closes the segment. */
   async close(): Promise<void> {
     while (this.writing !== undefined) await this.writing;
-    this.failed ??= new Error("the ledger is closed");
+    this.failed ??= new LedgerUnavailable("closed", "the ledger is closed");
     await this.file?.close();
+  }
+
+  /** Ends the log as a failed sync does: what is derived from it cannot follow any more. */
+  poison(error: unknown): void {
+    if (this.failed === undefined) this.fail(error, []);
+  }
+
+  /** What is durable is also told of: nothing is kept back for a quieter moment. */
+  settle(): void {
+    const told = this.untold;
+    this.untold = [];
+    const last = told.at(-1);
+    if (last === undefined) return;
+    this.options.onDurable(
+      last.seq,
+      told.map(({ bytes }) => bytes.subarray(0, -1)),
+    );
   }
 
   private async write(): Promise<void> {
@@ -126,38 +126,90 @@ export class Wal {
       this.queue = [];
       await this.commit(batch);
     }
+    this.settle();
     this.writing = undefined;
   }
 
   private async commit(batch: readonly Waiting[]): Promise<void> {
+    const bytes = Buffer.concat(batch.map((waiting) => waiting.bytes));
+    let file: SegmentFile;
     try {
-      const bytes = Buffer.concat(batch.map((waiting) => waiting.bytes));
-      const file = await this.segmentFor(batch[0]?.seq ?? 0);
-      await file.append(bytes);
-      await file.sync();
-      this.size += bytes.length;
+      file = await this.put(bytes, batch[0]?.seq ?? 0);
+    } catch (error) {
+      return this.refuse(error, batch);
+    }
+    try {
+      const synced = file.sync();
+      // While the disk works: the hashes of the batch before this one.
+      this.settle();
+      await synced;
     } catch (error) {
       return this.fail(error, batch);
     }
+    this.size += bytes.length;
+    this.written = batch.at(-1) ?? this.written;
+    this.untold = batch;
+    // Durable in a file that nobody can find any more would be acknowledged, and lost.
+    const displaced = this.displaced();
+    if (displaced !== undefined) return this.reject(displaced, batch);
     for (const waiting of batch) waiting.resolve();
-    const leaves = batch.map(({ bytes }) => bytes.subarray(0, -1));
-    this.options.onDurable(batch.at(-1)?.seq ?? 0, leaves);
   }
 
-  /** Ends the log as a failed write does: what is derived from it cannot follow any more. */
-  poison(error: unknown): void {
-    if (this.failed === undefined) this.fail(error, []);
+  // The room that is kept is given up for what has begun: no call begins any more then.
+  private async put(bytes: Buffer, first_seq: number): Promise<SegmentFile> {
+    try {
+      return await this.putOnce(bytes, first_seq);
+    } catch (error) {
+      if (passing(error)?.reason !== "disk_full" || !this.options.room.release()) throw error;
+      await this.file?.cut(this.size);
+      return this.putOnce(bytes, first_seq);
+    }
+  }
+
+  private async putOnce(bytes: Buffer, first_seq: number): Promise<SegmentFile> {
+    const file = await this.segmentFor(first_seq);
+    await file.append(bytes);
+    return file;
+  }
+
+  // A write that found no room has changed nothing: what it left is taken back, and whoever waited
+  // is told no. Anything else is the end.
+  private async refuse(error: unknown, batch: readonly Waiting[]): Promise<void> {
+    const why = passing(error);
+    if (why === undefined) return this.fail(error, batch);
+    try {
+      await this.file?.cut(this.size);
+    } catch (cause) {
+      return this.fail(cause, batch);
+    }
+    this.options.room.close(why);
+    this.reject(why, batch);
+  }
+
+  private reject(why: LedgerUnavailable, batch: readonly Waiting[]): void {
+    const all = [...batch, ...this.queue];
+    this.queue = [];
+    this.given = this.written;
+    for (const waiting of all) waiting.reject(why);
   }
 
   // After a failed sync nobody knows what is on the disk, and asking again would be told "fine".
   private fail(error: unknown, batch: readonly Waiting[]): void {
-    this.failed = new Error("the ledger cannot be written", { cause: error });
-    for (const waiting of [...batch, ...this.queue]) waiting.reject(this.failed);
-    this.queue = [];
+    this.failed = new LedgerUnavailable("failed", "the audit log cannot be written", error);
+    this.reject(this.failed, batch);
     this.options.onFatal(error);
   }
 
+  private displaced(): LedgerUnavailable | undefined {
+    const { place } = this;
+    if (place === undefined || inodeOf(place.path) === place.inode) return undefined;
+    const message = `${place.path} was removed or replaced while it was written: put it back`;
+    return new LedgerUnavailable("segment_missing", message);
+  }
+
   private async segmentFor(first_seq: number): Promise<SegmentFile> {
+    const displaced = this.displaced();
+    if (displaced !== undefined) throw displaced;
     if (this.file !== undefined && this.size < this.options.segment_bytes_max) return this.file;
     const full = this.size >= this.options.segment_bytes_max;
     const ended = this.file;
@@ -169,14 +221,16 @@ export class Wal {
       this.size = 0;
     }
     this.file = await this.openSegment(this.path);
-    const inode = await inodeOf(this.path);
+    const inode = inodeOf(this.path);
     if (inode !== undefined) this.place = { path: this.path, inode };
     return this.file;
   }
 }
 
-async function inodeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.ino;
+// In this thread, since it is asked for each batch and is in memory; another would cost ten times
+// as much.
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 /** A segment as a file: appended to, and durable after `fdatasync`. */
@@ -186,6 +240,7 @@ export async function openSegmentFile(path: string): Promise<SegmentFile> {
   return {
     append: async (bytes) => writeAll(handle.fd, bytes),
     sync: () => dataSync(handle.fd),
+    cut: (size) => handle.truncate(size),
     close: () => handle.close(),
   };
 }
@@ -204,6 +259,9 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
     await handle.sync();
+  } catch (error) {
+    // Not one that passes, whatever its code.
+    throw new Error("a new segment's name could not be made durable", { cause: error });
   } finally {
     await handle.close();
   }

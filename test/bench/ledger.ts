@@ -207,6 +207,7 @@ async function openBenchLedger(folder: string, batches: Batch[]): Promise<Ledger
     clock: systemClock,
     segment_bytes_max: 67_108_864,
     disk_free_bytes_min: 0,
+    reserve_bytes: 0,
     openSegment,
     onFatal: (error) => {
       throw error;

@@ -50,6 +50,7 @@ export class PowerDisk {
         // A sync that came back after the cut told nobody anything.
         if (this.isOff) throw new Error("no power");
       },
+      cut: (bytes) => file.cut(bytes),
       close: () => file.close(),
     };
   };

@@ -94,6 +94,7 @@ export async function powerLoss(seed: number, fault: Fault = "none"): Promise<Lo
     // A wrong writer leaves holes between segments too, which would stop the start: one will do.
     segment_bytes_max: fault === "none" ? 65_536 : 2 ** 30,
     disk_free_bytes_min: 0,
+    reserve_bytes: 0,
     onFatal: () => undefined,
   };
   try {

@@ -25,6 +25,7 @@ export function stuckDisk(at: string): (path: string) => Promise<SegmentFile> {
         stuck = here && moment === "sync";
       },
       sync: () => (stuck ? stick() : file.sync()),
+      cut: (size) => file.cut(size),
       close: () => file.close(),
     };
   };

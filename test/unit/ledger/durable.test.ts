@@ -101,7 +101,7 @@ describe("a disk that fails", () => {
     const { ledger, folder } = await opened(testFolder(), {
       disk_free_bytes_min: Number.MAX_SAFE_INTEGER,
     });
-    await expect(ledger.intent(intent("a"))).rejects.toThrow(/nearly full/);
+    await expect(ledger.intent(intent("a"))).rejects.toThrow(/bytes are free on the audit log/);
     await ledger.outcome(outcome("running"));
     expect(linesOf(folder).map((line) => line["kind"])).toEqual(["outcome"]);
     expect(ledger.healthy).toBe(true);

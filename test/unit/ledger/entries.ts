@@ -1,5 +1,5 @@
 // Records as the gate writes them, a clock that tests move, and a disk that tests hold back.
-import { appendFileSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { onTestFinished } from "vitest";
@@ -113,6 +113,7 @@ export async function opened(
     index_file: ":memory:",
     segment_bytes_max: 1_000_000,
     disk_free_bytes_min: 0,
+    reserve_bytes: 0,
     onFatal: (error) => void fatal.push(error),
     ...options,
     clock,
@@ -168,6 +169,7 @@ export class HeldDisk {
         if (this.fail === "sync") throw new Error("EIO");
         if (this.held) await new Promise<void>((resolve) => this.waiting.push(resolve));
       },
+      cut: async (size: number) => truncateSync(path, size),
       close: () => Promise.resolve(),
     });
 

@@ -36,7 +36,14 @@ describe("refusals", () => {
       expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1]);
       clock.ms += 1;
       await ledger.refusal(refusalOf("r9"));
-      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1, 3, 1]);
+      // It goes on, so it is only counted, until a window has passed without it.
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1, 3]);
+      clock.ms += 10_000;
+      await ledger.refusal(refusalOf("other", { tool: "item_get" }));
+      expect(countsOf(folder).slice(7)).toEqual([1, 1]);
+      clock.ms += 10_000;
+      await ledger.refusal(refusalOf("r10"));
+      expect(countsOf(folder).slice(9)).toEqual([1]);
     },
   );
 

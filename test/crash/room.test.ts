@@ -1,0 +1,246 @@
+// A disk that has no room, cannot be written, or loses the log's file: what is refused, what is
+// kept, and that it goes on when the cause is gone.
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { LedgerOptions } from "../../src/ledger/ledger.ts";
+import { LedgerUnavailable } from "../../src/ledger/room.ts";
+import { segmentsOf } from "../../src/ledger/segments.ts";
+import { verifyLedger } from "../../src/ledger/verify.ts";
+import { openSegmentFile } from "../../src/ledger/wal.ts";
+import type { SegmentFile } from "../../src/ledger/wal.ts";
+import { testFolder } from "../setup/minimal.ts";
+import { mountDisk, noSmallDisk } from "../setup/small-disk.ts";
+import { call, intent, linesOf, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
+import type { Opened } from "../unit/ledger/entries.ts";
+import { verifies } from "../verifies.ts";
+
+const MIB = 1_048_576;
+const RUNNING = 20;
+
+type Limits = Partial<Pick<LedgerOptions, "reserve_bytes" | "disk_free_bytes_min">>;
+
+async function onSmallDisk(options: Limits = {}): Promise<Opened> {
+  const disk = mountDisk(8);
+  onTestFinished(() => disk.remove());
+  const folder = join(disk.path, "ledger");
+  mkdirSync(folder);
+  const keys_folder = testFolder();
+  const limits = { disk_free_bytes_min: 2 * MIB, reserve_bytes: MIB, segment_bytes_max: MIB };
+  return opened(folder, { ...limits, keys_folder, ...options });
+}
+
+/** Calls until one is refused; what was acknowledged. */
+async function callUntilRefused({ ledger, clock }: Opened) {
+  const acked: string[] = [];
+  for (let i = 0; i < 100_000; i++) {
+    clock.ms += 1000;
+    const id = `call-${i}`;
+    try {
+      await ledger.intent(intent(id, { args: { text: "x".repeat(20_000) } }));
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      return { acked, error };
+    }
+    acked.push(id);
+    await ledger.outcome(outcome(id));
+  }
+  throw new Error("it was never refused");
+}
+
+function idsIn(folder: string, kind: string): unknown[] {
+  return linesOf(folder)
+    .filter((line) => line["kind"] === kind)
+    .map((line) => line["call_id"]);
+}
+
+function fill(folder: string): string {
+  const filler = join(folder, "..", "filler");
+  const bytes = Buffer.alloc(64 * 1024, 1);
+  let written = 0;
+  try {
+    for (;;) (writeFileSync(filler, bytes, { flag: "a" }), (written += bytes.length));
+  } catch {
+    expect(written).toBeGreaterThan(0);
+    for (let size = 4096; size >= 1; size /= 2) {
+      try {
+        writeFileSync(filler, Buffer.alloc(size, 1), { flag: "a" });
+      } catch {
+        // As full as it gets.
+      }
+    }
+  }
+  return filler;
+}
+
+describe("a disk that fills", () => {
+  verifies(
+    "ledger.no-sink-no-call",
+    "begins no call any more, ends those that run, and serves again when there is room",
+    async () => {
+      const open = await onSmallDisk();
+      const { ledger, folder, clock, fatal } = open;
+      for (let i = 0; i < RUNNING; i++) await ledger.intent(intent(`running-${i}`));
+      const { acked, error } = await callUntilRefused(open);
+      expect(error.reason).toBe("disk_full");
+      expect(ledger.healthy).toBe(false);
+      // Somebody else takes all that was left free.
+      const filler = fill(folder);
+      const big = { result: { text: "y".repeat(40_000) } };
+      for (let i = 0; i < RUNNING; i++) await ledger.outcome(outcome(`running-${i}`, big));
+      expect(idsIn(folder, "intent")).toEqual(expect.arrayContaining(acked));
+      expect(new Set(idsIn(folder, "outcome"))).toEqual(new Set(idsIn(folder, "intent")));
+      await expect(ledger.intent(intent("no"))).rejects.toThrow(LedgerUnavailable);
+      rmSync(filler);
+      clock.ms += 1000;
+      // What was there before still fills it, and no room is kept now.
+      await expect(ledger.intent(intent("no"))).rejects.toMatchObject({ reason: "disk_full" });
+      expect(fatal).toEqual([]);
+      await ledger.close();
+      expect(verifyLedger(folder)).toMatchObject({ intact: true, problems: [] });
+    },
+    { skip: noSmallDisk },
+  );
+
+  verifies(
+    "ledger.no-sink-no-call",
+    "and is full to the last byte takes nothing, loses nothing, and goes on after",
+    async () => {
+      const open = await onSmallDisk({ reserve_bytes: 0, disk_free_bytes_min: 0 });
+      const { ledger, folder, clock, fatal } = open;
+      await call(ledger, "before");
+      const filler = fill(folder);
+      const { acked, error } = await callUntilRefused(open);
+      expect(error.reason).toBe("disk_full");
+      expect(idsIn(folder, "intent")).toEqual(["before", ...acked]);
+      rmSync(filler);
+      clock.ms += 1000;
+      await call(ledger, "after");
+      await call(ledger, "and on");
+      expect(fatal).toEqual([]);
+      await ledger.close();
+      expect(verifyLedger(folder)).toMatchObject({ intact: true, problems: [] });
+      expect(idsIn(folder, "outcome").slice(-2)).toEqual(["after", "and on"]);
+      const events = linesOf(folder).filter((line) => line["event"] === "audit_unavailable");
+      expect(events.map((line) => line["detail"])).toMatchObject([{ cause: "disk_full" }]);
+    },
+    { skip: noSmallDisk },
+  );
+
+  verifies(
+    "ledger.no-sink-no-call",
+    "is not filled by refusals: a hundred thousand take less than a megabyte",
+    async () => {
+      const open = await opened();
+      const { ledger, folder, clock } = open;
+      for (let i = 0; i < 100_000; i++) {
+        // A second a thousand: many windows, each with its own counted record.
+        if (i % 1000 === 0) clock.ms += 1000;
+        const changes = { session: `ses_${i % 3}`, args: { id: i } };
+        await ledger.refusal(refusalOf(`r-${i}`, changes));
+      }
+      await ledger.close();
+      const bytes = segmentsOf(folder).reduce((sum, path) => sum + statSync(path).size, 0);
+      expect(bytes).toBeLessThan(1_000_000);
+      const counts = linesOf(folder).filter((line) => line["kind"] === "refusal");
+      expect(counts.reduce((sum, line) => sum + Number(line["count"]), 0)).toBe(100_000);
+    },
+  );
+});
+
+describe("a folder that cannot be written", () => {
+  verifies(
+    "ledger.no-sink-no-call",
+    "refuses calls and names the cause, and goes on when it can be",
+    async () => {
+      let readOnly = false;
+      const openSegment = async (path: string): Promise<SegmentFile> => {
+        const file = await openSegmentFile(path);
+        const append = (bytes: Buffer): Promise<void> => {
+          if (!readOnly) return file.append(bytes);
+          return Promise.reject(Object.assign(new Error("EROFS"), { code: "EROFS" }));
+        };
+        return { ...file, append };
+      };
+      const { ledger, folder, clock, fatal } = await opened(testFolder(), { openSegment });
+      await call(ledger, "before");
+      await ledger.intent(intent("running"));
+      readOnly = true;
+      await expect(ledger.intent(intent("a"))).rejects.toMatchObject({ reason: "read_only" });
+      await expect(ledger.outcome(outcome("running"))).rejects.toThrow(LedgerUnavailable);
+      expect(ledger.healthy).toBe(false);
+      readOnly = false;
+      clock.ms += 1000;
+      await call(ledger, "after");
+      expect(fatal).toEqual([]);
+      await ledger.close();
+      expect(idsIn(folder, "intent")).toEqual(["before", "running", "after"]);
+      expect(verifyLedger(folder).intact).toBe(true);
+      // What could not be recorded then is said now.
+      expect((await opened(folder)).recovery).toEqual({ cut_bytes: 0, orphans: 1 });
+    },
+  );
+
+  test("a start on a read-only disk says so", { skip: noSmallDisk !== undefined }, async () => {
+    const disk = mountDisk(4);
+    onTestFinished(() => disk.remove());
+    disk.remount("ro");
+    await expect(opened(disk.path, { keys_folder: testFolder() })).rejects.toThrow(/EROFS/);
+  });
+});
+
+describe("a segment that is not in its place any more", () => {
+  verifies("ledger.no-sink-no-call", "takes no call, and goes on when it is put back", async () => {
+    const { ledger, folder, clock, fatal } = await opened();
+    await call(ledger, "before");
+    await ledger.intent(intent("running"));
+    const [path = ""] = segmentsOf(folder);
+    renameSync(path, `${path}.away`);
+    const missing = { reason: "segment_missing" };
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    await expect(ledger.outcome(outcome("running"))).rejects.toMatchObject(missing);
+    writeFileSync(path, "");
+    clock.ms += 1000;
+    await expect(ledger.intent(intent("b"))).rejects.toMatchObject(missing);
+    renameSync(`${path}.away`, path);
+    clock.ms += 1000;
+    await call(ledger, "after");
+    expect(fatal).toEqual([]);
+    await ledger.close();
+    expect(idsIn(folder, "intent")).toEqual(["before", "running", "after"]);
+    expect(verifyLedger(folder).intact).toBe(true);
+  });
+
+  verifies("ledger.no-sink-no-call", "acknowledges nothing that was written after", async () => {
+    const held = Promise.withResolvers<void>();
+    const syncing = Promise.withResolvers<void>();
+    let hold = false;
+    const openSegment = async (path: string): Promise<SegmentFile> => {
+      const file = await openSegmentFile(path);
+      const sync = async (): Promise<void> => {
+        await file.sync();
+        if (!hold) return;
+        syncing.resolve();
+        await held.promise;
+      };
+      return { ...file, sync };
+    };
+    const { ledger, folder, clock } = await opened(testFolder(), { openSegment });
+    await call(ledger, "before");
+    hold = true;
+    const written = ledger.intent(intent("a"));
+    await syncing.promise;
+    const [path = ""] = segmentsOf(folder);
+    renameSync(path, `${path}.away`);
+    held.resolve();
+    hold = false;
+    await expect(written).rejects.toMatchObject({ reason: "segment_missing" });
+    renameSync(`${path}.away`, path);
+    clock.ms += 1000;
+    // What nobody was told of stands there, and the chain goes on after it.
+    await call(ledger, "after");
+    await ledger.close();
+    expect(idsIn(folder, "intent")).toEqual(["before", "a", "after"]);
+    expect(verifyLedger(folder).problems).toEqual([]);
+  });
+});
