@@ -25,7 +25,7 @@ export interface LedgerEvents {
     readonly tools: Readonly<Record<string, string>>;
     readonly port: number;
   } & Details;
-  stopped: Readonly<Record<never, never>>;
+  stopped: Details;
   catalogue: { readonly tools: Readonly<Record<string, string>> };
   /** A question or an order on the local socket, reading the log among them. */
   operator: Operator & Details;

@@ -107,10 +107,14 @@ function textReport(report: {
         a.ledger_per_s.toFixed(0),
         a.bare_per_s.toFixed(0),
         a.batch.toFixed(1),
-        `${a.ratio.toFixed(2)} (${Math.min(...a.ratios).toFixed(2)}-${Math.max(...a.ratios).toFixed(2)})`,
+        `${a.ratio.toFixed(2)} (${spread(a.ratios)})`,
       ]),
     ),
   ].join("\n");
+}
+
+function spread(ratios: readonly number[]): string {
+  return `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`;
 }
 
 async function queryTimes(plan: Plan, say: (text: string) => void): Promise<QueryTime[]> {
