@@ -19,12 +19,8 @@ type Details = Readonly<Record<string, unknown>>;
 
 export interface LedgerEvents {
   // The house.
-  started: {
-    readonly version: string;
-    readonly policy: string;
-    readonly tools: Readonly<Record<string, string>>;
-    readonly port: number;
-  } & Details;
+  /** Of which version, with which policy and tools. */
+  started: Details;
   stopped: Details;
   catalogue: { readonly tools: Readonly<Record<string, string>> };
   /** A question or an order on the local socket, reading the log among them. */

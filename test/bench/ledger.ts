@@ -280,6 +280,7 @@ const FACTS = {
   approved_by: null,
   trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
   isolation: "declarative",
+  liveness: { source: "token_lifetime", bound_ms: 300_000 },
   policy: `sha256:${"0".repeat(64)}`,
   tool_hash: `sha256:${"0".repeat(64)}`,
 } as const;

@@ -3,6 +3,7 @@ import { describe, expect } from "vitest";
 import { verifies } from "../../verifies.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { FIRST_PREV } from "../../../src/ledger/record.ts";
+import { Room } from "../../../src/ledger/room.ts";
 import { openSegmentFile, Wal } from "../../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { call, HeldDisk, intent, linesOf, opened, outcome, settle, testClock } from "./entries.ts";
@@ -104,7 +105,7 @@ describe("a disk that fails", () => {
     await expect(ledger.intent(intent("a"))).rejects.toThrow(/bytes are free on the audit log/);
     await ledger.outcome(outcome("running"));
     expect(linesOf(folder).map((line) => line["kind"])).toEqual(["outcome"]);
-    expect(ledger.healthy).toBe(true);
+    expect(ledger.healthy).toBe(false);
   });
 
   verifies(
@@ -123,12 +124,13 @@ describe("a disk that fails", () => {
       };
       const fatal: unknown[] = [];
       const clock = testClock();
+      const folder = testFolder();
       const wal = new Wal({
-        folder: testFolder(),
+        folder,
         tail: { seq: 0, hash: FIRST_PREV, path: undefined, size: 0, cut_bytes: 0 },
         clock,
         segment_bytes_max: 1,
-        disk_free_bytes_min: 0,
+        room: new Room({ folder, clock, disk_free_bytes_min: 0, reserve_bytes: 0 }),
         openSegment,
         onDurable: () => undefined,
         onFatal: (error) => void fatal.push(error),
@@ -137,7 +139,7 @@ describe("a disk that fails", () => {
       const rolling = wal.append(intent("b"));
       await reached.promise;
       clock.ms += 2000;
-      expect(await wal.hasRoom()).toBe(true);
+      expect(await wal.closed()).toBeUndefined();
       held.resolve();
       await rolling;
       await wal.close();
