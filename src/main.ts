@@ -1,8 +1,10 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { connectorOf } from "./catalog/definition.ts";
 import type { Catalog } from "./catalog/definition.ts";
-import { loadCatalog } from "./catalog/load.ts";
+import { loadCatalog, readManifests } from "./catalog/load.ts";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
@@ -34,6 +36,8 @@ import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { compilePolicy } from "./policy/policy.ts";
 import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
+import { openSandbox } from "./sandbox/sandbox.ts";
+import type { Sandbox } from "./sandbox/sandbox.ts";
 import { Alive } from "./session/alive.ts";
 import { ExclusiveAgents } from "./session/exclusive.ts";
 import { Liveness } from "./session/liveness.ts";
@@ -84,7 +88,6 @@ export const VERSION = (
 /** Starts everything, or throws and leaves nothing behind. */
 export async function startCore(options: CoreOptions): Promise<Core> {
   const { config } = options;
-  let house = readHouse(options);
   const folders = openFolders(config.data_dir);
   const undo: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
@@ -93,6 +96,9 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   try {
     const lock = lockFolder(folders.data);
     undo.push(() => lock.release());
+    const sandbox = await openSandbox(config, emptied(join(folders.data, "sandbox")));
+    undo.push(() => sandbox?.close());
+    let house = await readHouse(config, sandbox, options.drafts);
     const keyring = openSqliteKeyring(folders, options.clock);
     undo.push(() => keyring.close());
     const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
@@ -107,12 +113,13 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     }
     const links = openLinks(options, ledger);
     undo.push(() => links.close());
-    const rooms = openRooms(options, links.connections);
+    const rooms = { ...openRooms(options, links.connections), sandbox };
     undo.push(() => rooms.close());
     const metrics = new Metrics();
     const policy = (): Policy => house.policy;
     const going = openSessions(options, folders.data, rooms);
     undo.push(() => going.close());
+    endWorkers(going.stops, sandbox);
     const gate = new Gate({ ...options, ...rooms, ...going, policy, metrics, ledger, sealer });
     const mcp = createMcpEndpoint({ ...options, ...links, gate, version: VERSION });
     undo.push(() => mcp.close());
@@ -128,11 +135,12 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
     const local = await serveLocal(folders.data, "core", info, createAdmin({ ...asked, keyring }));
     undo.push(() => local.close());
-    await ledger.event("started", startFacts(house, port));
+    await ledger.event("started", startFacts(house, port, sandbox));
+    tellGaps(options.log, house.catalog, sandbox);
     await ledger.checkpoint();
     started = true;
     const reload = async (): Promise<void> => {
-      house = readHouse(options);
+      house = await readHouse(config, sandbox, options.drafts);
       await ledger.event("catalogue", { tools: hashesOf(house.catalog) });
       mcp.toolsChanged();
     };
@@ -166,12 +174,11 @@ function reserveOf({ ledger, limits }: Config): number {
   return Math.min(ledger.disk_free_bytes_min, limits.running_calls_max * LINE_BYTES_MAX);
 }
 
-function readHouse({ config, drafts = false }: CoreOptions): House {
-  const catalog = loadCatalog(config.tools_dir, { drafts });
-  return { config, catalog, policy: compilePolicy(config, catalog) };
-}
-
-function startFacts({ config, catalog }: House, port: number): Record<string, unknown> {
+function startFacts(
+  { config, catalog }: House,
+  port: number,
+  sandbox?: Sandbox,
+): Record<string, unknown> {
   const liveness = Object.entries(config.issuers).map(([name, issuer]) => [
     name,
     { source: livenessOf(issuer).source, bound_ms: boundOf(issuer) },
@@ -182,7 +189,65 @@ function startFacts({ config, catalog }: House, port: number): Record<string, un
     liveness: Object.fromEntries(liveness),
     tools: hashesOf(catalog),
     port,
+    isolation: isolationOf(sandbox),
   };
+}
+
+/** Configuration, catalogue and policy; what code tools say of themselves is read in workers. */
+async function readHouse(
+  config: Config,
+  sandbox: Sandbox | undefined,
+  drafts = false,
+): Promise<House> {
+  const { isolation, tools_dir } = config;
+  const code =
+    sandbox === undefined || isolation.code_tools === "none"
+      ? {}
+      : { manifests: await readManifests(tools_dir, sandbox.readManifest) };
+  const generated =
+    isolation.run_code === "none" ? {} : { run_code_timeout_ms: isolation.run_code_timeout_ms };
+  const catalog = loadCatalog(tools_dir, { drafts, ...code, ...generated });
+  return { config, catalog, policy: compilePolicy(config, catalog) };
+}
+
+/** The same where no doorless runs: for questions about files alone. */
+export async function readHouseOffline(config: Config, drafts = false): Promise<House> {
+  const folder = mkdtempSync(join(tmpdir(), "doorless-"));
+  const sandbox = await openSandbox(config, folder, { workers_ready: 0 });
+  try {
+    return await readHouse(config, sandbox, drafts);
+  } finally {
+    await sandbox?.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// What a run that was killed left there.
+function emptied(folder: string): string {
+  rmSync(folder, { recursive: true, force: true });
+  return folder;
+}
+
+// A worker of a session that may not go on holds what that session has seen.
+function endWorkers(stops: Stops, sandbox: Sandbox | undefined): void {
+  stops.onChange(({ reach, lifted }) => {
+    if (!lifted) sandbox?.endSessions((credential) => isReached(reach, credential));
+  });
+}
+
+function isolationOf(sandbox: Sandbox | undefined): Record<string, string> {
+  if (sandbox === undefined) return { code_tools: "none", run_code: "none" };
+  return {
+    code_tools: sandbox.isolationOf("code"),
+    run_code: sandbox.isolationOf("generated"),
+  };
+}
+
+// Said at every start, so that nobody believes in more than there is.
+function tellGaps(log: Logger, catalog: Catalog, sandbox: Sandbox | undefined): void {
+  for (const gaps of new Set(sandbox?.gaps))
+    log.warn({ isolation: gaps }, "isolation has known gaps");
+  for (const [tool, why] of catalog.absent) log.info({ tool, why }, "a tool is in no surface");
 }
 
 function hashesOf(catalog: Catalog): Record<string, string> {
@@ -272,7 +337,8 @@ function lookIn(house: () => House) {
   return {
     titleOf(connector: string): string {
       const tools = [...house().catalog.tools.values()];
-      return tools.find((tool) => tool.connector.name === connector)?.connector.title ?? connector;
+      const connectors = tools.map((tool) => connectorOf(tool));
+      return connectors.find((one) => one?.name === connector)?.title ?? connector;
     },
     /** Whether an agent gives this person a tool that goes through the connector. */
     isFor({ roles }: Principal, connector: string): boolean {
@@ -280,7 +346,7 @@ function lookIn(house: () => House) {
       return Object.keys(config.agents).some((agent) => {
         const surface = policy.surface(roles, agent);
         const doors = surface.list.map(({ name }) => surface.get(name));
-        return doors.some((door) => door?.tool.connector.name === connector);
+        return doors.some((door) => door && connectorOf(door.tool)?.name === connector);
       });
     },
   };

@@ -3,6 +3,7 @@
 import * as boundary from "./requirements/boundary.ts";
 import { connections, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
+import * as code from "./requirements/code.ts";
 import type { Requirement } from "./requirements/requirement.ts";
 
 export const requirements = {
@@ -13,6 +14,7 @@ export const requirements = {
   ...boundary.identity,
   ...boundary.surface,
   ...boundary.broker,
+  ...code.sandbox,
   ...boundary.limits,
   ...boundary.ledger,
   ...boundary.revocation,

@@ -1,9 +1,16 @@
-// From one tool file to one ToolDefinition, or to the mistakes in it.
+// From one *.tool.yaml to one DeclarativeTool, or to the mistakes in it.
 import { fingerprint } from "../kernel/ids.ts";
 import { projectionSchema } from "../contract/projection.ts";
 import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
-import type { Connector, Input, Method, Target, ToolDefinition } from "./definition.ts";
+import type {
+  Connector,
+  DeclarativeTool,
+  Input,
+  Method,
+  PlacedInput,
+  Target,
+} from "./definition.ts";
 import { isToolHeader } from "./tool-file.ts";
 import type { FieldFile, ToolFile } from "./tool-file.ts";
 
@@ -14,13 +21,14 @@ export function buildTool(
   file: ToolFile,
   connector: Connector,
   complain: Complain,
-): ToolDefinition {
+): DeclarativeTool {
   const [method = "GET", path = "/"] = file.operation.split(" ");
   const inputs = new Map(
     Object.entries(file.input).map(([name, input]) => [name, toInput(name, input)]),
   );
   const output = toProjection(file.output);
   const tool: Unhashed = {
+    kind: "declarative",
     name: file.name,
     title: file.title,
     description: file.description.trim(),
@@ -41,7 +49,7 @@ export function buildTool(
   return Object.freeze({ ...tool, hash: fingerprint({ file, connector }) });
 }
 
-function toInput(name: string, file: ToolFile["input"][string]): Input {
+function toInput(name: string, file: ToolFile["input"][string]): PlacedInput {
   return Object.freeze({
     in: file.in,
     as: file.as ?? name,
@@ -52,7 +60,7 @@ function toInput(name: string, file: ToolFile["input"][string]): Input {
 }
 
 /** Ids, enums, numbers, dates and booleans are readable in the ledger; other text is sealed. */
-function markOf(schema: Schema): LedgerMark {
+export function markOf(schema: Schema): LedgerMark {
   if (schema.enum !== undefined || schema.const !== undefined) return "plain";
   const types = typeof schema.type === "string" ? [schema.type] : schema.type;
   const readable = types.every(
@@ -91,13 +99,13 @@ function toField(file: FieldFile): Field {
   return { ...base, kind: "value", schema, ledger: file.ledger ?? markOf(schema) };
 }
 
-function toTarget(text: string): Target | undefined {
+export function toTarget(text: string): Target | undefined {
   const match = /^([a-z][a-z0-9_]*):\{([a-z][a-z0-9_]*)\}$/.exec(text);
   if (match === null) return undefined;
   return Object.freeze({ kind: match[1] ?? "", argument: match[2] ?? "" });
 }
 
-type Unhashed = Omit<ToolDefinition, "hash">;
+type Unhashed = Omit<DeclarativeTool, "hash">;
 
 function checkFit(tool: Unhashed, complain: Complain): void {
   checkPath(tool, complain);
@@ -110,26 +118,24 @@ function checkFit(tool: Unhashed, complain: Complain): void {
     }
     checkBounded(`/input/${name}/schema`, input.schema, complain);
   }
-  if (tool.target !== undefined && tool.inputs.get(tool.target.argument)?.optional !== false) {
-    complain("/target", `there is no required input ${tool.target.argument}`, "name one, or none");
-  }
+  checkTarget(tool, complain);
   if (tool.effects.readOnly && (tool.effects.destructive || tool.method === "DELETE")) {
     complain("/effects", "read-only and destructive at once", "set readOnly to false");
   }
 }
 
+export function checkTarget(
+  tool: Pick<DeclarativeTool, "target"> & { readonly inputs: ReadonlyMap<string, Input> },
+  complain: Complain,
+): void {
+  if (tool.target === undefined || tool.inputs.get(tool.target.argument)?.optional === false)
+    return;
+  complain("/target", `there is no required input ${tool.target.argument}`, "name one, or none");
+}
+
 // Each {name} of the path has exactly one required input, and each path input its {name}.
 function checkPath(tool: Unhashed, complain: Complain): void {
-  const named = new Set([...tool.path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? ""));
-  if (/[{}?#\\]/.test(tool.path.replaceAll(/\{[A-Za-z0-9_]+\}/g, ""))) {
-    complain("/operation", "the path is malformed", "only /segments and {names}, no query");
-  }
-  const segments = tool.path.slice(1).split("/");
-  const walks = segments.some((one) => /^(?:|\.|%2e){1,2}$/i.test(one) && one !== "");
-  if (walks || segments.slice(0, -1).includes("") || !/^[\x21-\x7e]+$/.test(tool.path)) {
-    const mend = "write the path as the API has it: no dot or empty segments, ASCII only";
-    complain("/operation", "the path would name another one", mend);
-  }
+  const named = checkTemplate(tool.path, "/operation", complain);
   for (const [name, input] of tool.inputs) {
     if (input.in !== "path") continue;
     if (!named.delete(input.as)) {
@@ -144,8 +150,22 @@ function checkPath(tool: Unhashed, complain: Complain): void {
   }
 }
 
+/** The names in a path's braces; `complain` hears where the path could name another operation. */
+export function checkTemplate(path: string, pointer: string, complain: Complain): Set<string> {
+  if (/[{}?#\\]/.test(path.replaceAll(/\{[A-Za-z0-9_]+\}/g, ""))) {
+    complain(pointer, "the path is malformed", "only /segments and {names}, no query");
+  }
+  const segments = path.slice(1).split("/");
+  const walks = segments.some((one) => /^(?:|\.|%2e){1,2}$/i.test(one) && one !== "");
+  if (walks || segments.slice(0, -1).includes("") || !/^[\x21-\x7e]+$/.test(path)) {
+    const mend = "write the path as the API has it: no dot or empty segments, ASCII only";
+    complain(pointer, "the path would name another one", mend);
+  }
+  return new Set([...path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? ""));
+}
+
 // "A limit on everything": text and lists that a model fills in must say how long they may be.
-function checkBounded(pointer: string, schema: Schema, complain: Complain): void {
+export function checkBounded(pointer: string, schema: Schema, complain: Complain): void {
   const types = typeof schema.type === "string" ? [schema.type] : schema.type;
   const closed = schema.enum !== undefined || schema.const !== undefined;
   if (types.includes("string") && schema.maxLength === undefined && !closed && !schema.format) {

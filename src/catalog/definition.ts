@@ -4,14 +4,18 @@ import type { Schema } from "../contract/schema.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** One argument: the schema the model sees, and where the broker puts it. */
+/** One argument: the schema the model sees, and how the ledger keeps it. */
 export interface Input {
-  readonly in: "path" | "query" | "header" | "body";
-  /** Name on the wire. */
-  readonly as: string;
   readonly optional: boolean;
   readonly schema: Schema;
   readonly ledger: LedgerMark;
+}
+
+/** An argument of a declarative tool, and where the broker puts it. */
+export interface PlacedInput extends Input {
+  readonly in: "path" | "query" | "header" | "body";
+  /** Name on the wire. */
+  readonly as: string;
 }
 
 /** MCP's ToolAnnotations; mandatory here, never guessed. */
@@ -37,30 +41,66 @@ export interface Target {
   readonly argument: string;
 }
 
-export interface ToolDefinition {
+/** What every tool has, whatever it is made of. */
+interface ToolBase {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  readonly connector: Connector;
-  readonly method: Method;
-  /** `/crm/deals/{id}`: braces name path arguments by their wire name. */
-  readonly path: string;
   readonly inputs: ReadonlyMap<string, Input>;
   readonly input_schema: Schema;
   readonly output: Projection;
   readonly output_schema: Schema;
   readonly effects: Effects;
   readonly target: Target | undefined;
-  /** OAuth scopes of the downstream token: these and no more are asked for. */
-  readonly scopes: readonly string[];
   readonly timeout_ms: number;
-  readonly response_bytes_max: number;
   /** Fingerprint of the file's meaning; in every record. */
   readonly hash: string;
+}
+
+/** What a tool needs that reaches a downstream API itself. */
+interface Reaching {
+  readonly connector: Connector;
+  /** OAuth scopes of the downstream token: these and no more are asked for. */
+  readonly scopes: readonly string[];
+  /** Of one answer. */
+  readonly response_bytes_max: number;
+}
+
+/** Data: one operation of the connector, interpreted by the broker. */
+export interface DeclarativeTool extends ToolBase, Reaching {
+  readonly kind: "declarative";
+  readonly method: Method;
+  /** `/crm/deals/{id}`: braces name path arguments by their wire name. */
+  readonly path: string;
+  readonly inputs: ReadonlyMap<string, PlacedInput>;
+}
+
+/** Written in TypeScript: runs in a worker, reaches the operations that it names in `uses`. */
+export interface CodeTool extends ToolBase, Reaching {
+  readonly kind: "code";
+  /** `GET /crm/deals/{id}`: all that its worker may ask for. */
+  readonly uses: ReadonlySet<string>;
+  readonly requests_max: number;
+  /** What a worker loads: the file without its types. */
+  readonly source: string;
+}
+
+/** `run_code`: code that a model wrote, which reaches tools of its session and nothing else. */
+export interface GeneratedTool extends ToolBase {
+  readonly kind: "generated";
+}
+
+export type ToolDefinition = DeclarativeTool | CodeTool | GeneratedTool;
+
+/** The API that it reaches itself; generated code reaches only tools. */
+export function connectorOf(tool: ToolDefinition): Connector | undefined {
+  return tool.kind === "generated" ? undefined : tool.connector;
 }
 
 /** What the deployment ships. A draft is not in it; only its name is remembered, for operators. */
 export interface Catalog {
   readonly tools: ReadonlyMap<string, ToolDefinition>;
   readonly drafts: readonly string[];
+  /** Tools that this deployment does not have, although their files are there, and why. */
+  readonly absent: ReadonlyMap<string, string>;
 }

@@ -8,6 +8,9 @@ import { ConfigError } from "../config/problem.ts";
 import type { Problem } from "../config/problem.ts";
 import { buildTool } from "./build.ts";
 import type { Catalog, Connector, ToolDefinition } from "./definition.ts";
+import { runCodeTool } from "./generated.ts";
+import { buildCodeTool, CODE_SUFFIX, parseManifest, readCodeFile } from "./manifest.ts";
+import type { ManifestRead, ManifestReader } from "./manifest.ts";
 import { connectorFileSchema, toolFileSchema } from "./tool-file.ts";
 
 const FILE_BYTES_MAX = 262_144;
@@ -15,6 +18,34 @@ const FILE_BYTES_MAX = 262_144;
 export interface CatalogOptions {
   /** True only for a tool's author on loopback (`start --watch`): drafts are tools as well. */
   readonly drafts: boolean;
+  /** What a worker read out of the code tools, by file; without it there are no code tools. */
+  readonly manifests?: ReadonlyMap<string, ManifestRead>;
+  /** How long `run_code` may take; without it there is no such tool. */
+  readonly run_code_timeout_ms?: number;
+}
+
+const NO_CODE = "isolation.code_tools is none: this deployment runs no tool code";
+const NO_RUN_CODE = "isolation.run_code is none: this deployment runs no generated code";
+
+/**
+ * What a worker says of each code tool of the folder. A file that cannot be read as one is left to
+ * `loadCatalog`, which says so together with every other mistake.
+ */
+export async function readManifests(
+  folder: string,
+  reader: ManifestReader,
+): Promise<ReadonlyMap<string, ManifestRead>> {
+  const manifests = new Map<string, ManifestRead>();
+  for (const name of folders(folder, [])) {
+    for (const file of filesIn(join(folder, name), CODE_SUFFIX)) {
+      try {
+        manifests.set(file, await reader(readCodeFile(file)));
+      } catch (error) {
+        manifests.set(file, { failure: (error as Error).message });
+      }
+    }
+  }
+  return manifests;
 }
 
 /** Loads `tools/<connector>/{connector.yaml,*.tool.yaml}`, or throws `ConfigError`. */
@@ -22,11 +53,20 @@ export function loadCatalog(folder: string, options: CatalogOptions = { drafts: 
   const problems: Problem[] = [];
   const tools = new Map<string, ToolDefinition>();
   const drafts: string[] = [];
+  const absent = new Map<string, string>();
+  const { run_code_timeout_ms } = options;
+  if (run_code_timeout_ms === undefined) absent.set("run_code", NO_RUN_CODE);
+  else tools.set("run_code", runCodeTool(run_code_timeout_ms));
   for (const name of folders(folder, problems)) {
     const connector = readConnector(join(folder, name), name, problems);
     if (connector === undefined) continue;
-    for (const file of toolFiles(join(folder, name), problems)) {
-      const found = readTool(file, connector, options, problems);
+    for (const file of filesIn(join(folder, name), ".tool.yaml", CODE_SUFFIX)) {
+      if (file.endsWith(CODE_SUFFIX) && options.manifests === undefined) {
+        absent.set(basename(file, CODE_SUFFIX), NO_CODE);
+        continue;
+      }
+      const read = file.endsWith(CODE_SUFFIX) ? readCode : readTool;
+      const found = read(file, connector, options, problems);
       if (found === undefined) continue;
       if (typeof found === "string") drafts.push(found);
       else if (tools.has(found.name)) {
@@ -35,7 +75,7 @@ export function loadCatalog(folder: string, options: CatalogOptions = { drafts: 
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze({ tools, drafts: Object.freeze(drafts.toSorted()) });
+  return Object.freeze({ tools, drafts: Object.freeze(drafts.toSorted()), absent });
 }
 
 function problem(file: string, pointer: string, message: string, mend: string): Problem {
@@ -44,7 +84,12 @@ function problem(file: string, pointer: string, message: string, mend: string): 
 
 function folders(folder: string, problems: Problem[]): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true })
+    const entries = readdirSync(folder, { withFileTypes: true });
+    for (const { name } of entries.filter((entry) => entry.isSymbolicLink())) {
+      const mend = "put the folder itself there: what a link leads to can change behind it";
+      problems.push(problem(join(folder, name), "", "is a symbolic link", mend));
+    }
+    return entries
       .filter((entry) => entry.isDirectory())
       .map((entry) => entry.name)
       .toSorted();
@@ -55,13 +100,9 @@ function folders(folder: string, problems: Problem[]): string[] {
   }
 }
 
-function toolFiles(folder: string, problems: Problem[]): string[] {
-  const files = readdirSync(folder).toSorted();
-  for (const file of files.filter((name) => name.endsWith(".tool.ts"))) {
-    const mend = "write it as a *.tool.yaml; isolation.code_tools is none";
-    problems.push(problem(join(folder, file), "", "code tools are not loaded", mend));
-  }
-  return files.filter((name) => name.endsWith(".tool.yaml")).map((name) => join(folder, name));
+function filesIn(folder: string, ...suffixes: string[]): string[] {
+  const names = readdirSync(folder).filter((name) => suffixes.some((one) => name.endsWith(one)));
+  return names.toSorted().map((name) => join(folder, name));
 }
 
 function readConnector(folder: string, name: string, problems: Problem[]): Connector | undefined {
@@ -97,6 +138,31 @@ function readTool(
   const tool = buildTool(parsed, connector, (pointer, message, mend) => {
     problems.push(problem(file, pointer, message, mend));
   });
+  return problems.length > before ? undefined : tool;
+}
+
+function readCode(
+  file: string,
+  connector: Connector,
+  { drafts, manifests }: CatalogOptions,
+  problems: Problem[],
+): ToolDefinition | string | undefined {
+  const complain = (pointer: string, message: string, mend: string): void => {
+    problems.push(problem(file, pointer, message, mend));
+  };
+  const read = manifests?.get(file) ?? { failure: "appeared while the folder was read" };
+  if ("failure" in read) {
+    complain("", read.failure, "see docs/tools-in-code.md");
+    return undefined;
+  }
+  const before = problems.length;
+  const manifest = parseManifest(read.manifest, complain);
+  if (manifest === undefined) return undefined;
+  if (manifest.name !== basename(file, CODE_SUFFIX)) {
+    complain("/name", "is not the file's name", "rename one of them");
+  }
+  if (manifest.status === "draft" && !drafts) return manifest.name;
+  const tool = buildCodeTool(manifest, read.source, connector, complain);
   return problems.length > before ? undefined : tool;
 }
 

@@ -20,7 +20,7 @@ export function isToolHeader(name: string): boolean {
 }
 const headerValue = z.string().regex(/^[\x20-\x7e]{0,256}$/, "printable ASCII");
 const pointer = z.string().regex(/^(?:\/[^/]+)+$/, "a JSON pointer such as /owner/name");
-const ledger = z.enum(["plain", "sealed", "drop"]);
+export const ledgerMarkSchema = z.enum(["plain", "sealed", "drop"]);
 
 export const connectorFileSchema = z.strictObject({
   connector: z.string(),
@@ -36,7 +36,7 @@ const inputSchema = z.strictObject({
   optional: z.boolean().default(false),
   schema: schemaSchema,
   description: z.string().max(1000).optional(),
-  ledger: ledger.optional(),
+  ledger: ledgerMarkSchema.optional(),
 });
 
 export interface FieldFile {
@@ -44,7 +44,7 @@ export interface FieldFile {
   readonly optional?: boolean | undefined;
   readonly description?: string | undefined;
   readonly schema?: z.infer<typeof schemaSchema> | undefined;
-  readonly ledger?: z.infer<typeof ledger> | undefined;
+  readonly ledger?: z.infer<typeof ledgerMarkSchema> | undefined;
   readonly items?: Readonly<Record<string, FieldFile>> | undefined;
   readonly fields?: Readonly<Record<string, FieldFile>> | undefined;
 }
@@ -56,7 +56,7 @@ const fieldSchema: z.ZodType<FieldFile> = z.lazy(() =>
       optional: z.boolean().optional(),
       description: z.string().max(1000).optional(),
       schema: schemaSchema.optional(),
-      ledger: ledger.optional(),
+      ledger: ledgerMarkSchema.optional(),
       items: z.record(z.string(), fieldSchema).optional(),
       fields: z.record(z.string(), fieldSchema).optional(),
     })
@@ -66,14 +66,12 @@ const fieldSchema: z.ZodType<FieldFile> = z.lazy(() =>
     ),
 );
 
-export const toolFileSchema = z.strictObject({
+/** What every tool says of itself, in YAML or in code. */
+export const toolTextSchema = {
   name: nameSchema,
   status: z.enum(["draft", "approved"]).default("approved"),
   title: z.string().min(1).max(100),
   description: z.string().min(1).max(2000),
-  operation: z.string().regex(/^(?:GET|POST|PUT|PATCH|DELETE) \/\S*$/, "METHOD /path"),
-  input: z.record(nameSchema, inputSchema),
-  output: z.record(z.string(), fieldSchema),
   effects: z.strictObject({
     readOnly: z.boolean(),
     destructive: z.boolean(),
@@ -84,12 +82,21 @@ export const toolFileSchema = z.strictObject({
     .string()
     .regex(/^(?:none|[a-z][a-z0-9_]*:\{[a-z][a-z0-9_]*\})$/, "kind:{argument}, or none"),
   scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)).min(1),
-  limits: z
-    .strictObject({
-      timeout_ms: z.int().min(100).max(120_000).default(15_000),
-      response_bytes_max: z.int().min(1024).max(8_388_608).default(262_144),
-    })
-    .prefault({}),
+};
+
+export const OPERATION = /^(?:GET|POST|PUT|PATCH|DELETE) \/\S*$/;
+
+export const toolLimits = {
+  timeout_ms: z.int().min(100).max(120_000).default(15_000),
+  response_bytes_max: z.int().min(1024).max(8_388_608).default(262_144),
+};
+
+export const toolFileSchema = z.strictObject({
+  ...toolTextSchema,
+  operation: z.string().regex(OPERATION, "METHOD /path"),
+  input: z.record(nameSchema, inputSchema),
+  output: z.record(z.string(), fieldSchema),
+  limits: z.strictObject(toolLimits).prefault({}),
 });
 
 export type ToolFile = z.infer<typeof toolFileSchema>;

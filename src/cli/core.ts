@@ -3,11 +3,10 @@ import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadCatalog } from "../catalog/load.ts";
 import { loadConfig } from "../config/load.ts";
 import { askLocal, LocalError, NotRunning, readLocal } from "../console/local.ts";
 import type { House } from "../console/questions.ts";
-import { compilePolicy } from "../policy/policy.ts";
+import { readHouseOffline } from "../main.ts";
 import { EXIT, Stop } from "./output.ts";
 import type { Given } from "./verb.ts";
 
@@ -90,6 +89,5 @@ export async function askHouse<T>(
     throw new Stop(EXIT.unreachable, `no doorless runs in ${place.data}; name a --config FILE`);
   }
   const config = loadConfig(place.config, process.env, { secrets: false });
-  const catalog = loadCatalog(config.tools_dir);
-  return offline({ config, catalog, policy: compilePolicy(config, catalog) });
+  return offline(await readHouseOffline(config));
 }

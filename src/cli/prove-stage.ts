@@ -1,14 +1,14 @@
 // The stage of `prove`: a demo world, and an agent that sends whatever it likes.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadCatalog } from "../catalog/load.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
 import { OPERATOR, plainNames } from "../ledger/query.ts";
 import type { AuditFilter } from "../ledger/query.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import type { AuditRecord } from "../ledger/record.ts";
-import { compilePolicy } from "../policy/policy.ts";
+import type { House } from "../console/questions.ts";
+import { readHouseOffline } from "../main.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { RunningDemo } from "./demo-world.ts";
 
@@ -48,13 +48,17 @@ export class Stage {
   readonly tokens: string[] = [];
   private readonly logged: readonly string[];
 
-  constructor(demo: RunningDemo, logged: readonly string[]) {
+  private constructor(demo: RunningDemo, logged: readonly string[], house: House) {
     this.demo = demo;
     this.logged = logged;
-    this.config = loadConfig(join(demo.ready.data, "mcp.config.json"), {});
-    const catalog = loadCatalog(this.config.tools_dir);
-    this.policy = compilePolicy(this.config, catalog);
-    this.catalog = [...catalog.tools.keys()];
+    this.config = house.config;
+    this.policy = house.policy;
+    this.catalog = [...house.catalog.tools.keys()];
+  }
+
+  static async open(demo: RunningDemo, logged: readonly string[]): Promise<Stage> {
+    const config = loadConfig(join(demo.ready.data, "mcp.config.json"), {});
+    return new Stage(demo, logged, await readHouseOffline(config));
   }
 
   async token(person: string, agent: string): Promise<string> {

@@ -57,7 +57,7 @@ async function judgeAll(
   const onFatal = (error: unknown): void => note(`the audit log failed: ${String(error)}`);
   const demo = await startDemo({ port: 0, data, log, onFatal });
   try {
-    const stage = new Stage(demo, logged);
+    const stage = await Stage.open(demo, logged);
     const verdicts: Verdict[] = [];
     for (const check of checks) {
       const verdict = await judge(check, stage);

@@ -10,6 +10,7 @@ import { ConfigError } from "./problem.ts";
 import type { Problem, Report } from "./problem.ts";
 import { configSchema } from "./schema.ts";
 import type { ConfigFile, ConnectorConfig } from "./schema.ts";
+import { checkIsolation } from "./isolation.ts";
 import { overlaps, unknownNames } from "./cross-check.ts";
 import { checkLiveness } from "./liveness.ts";
 import { NO_SECRETS, readSecrets } from "./secrets.ts";
@@ -162,6 +163,7 @@ function checkAddresses(data: ConfigFile, report: Report): void {
     const mend = 'add one, or write "without_anchor": "accepted" (docs/threat-model.md)';
     report("/ledger", "no anchor beyond loopback: a cut end of the log would not show", mend);
   }
+  checkIsolation(data.isolation, isPublic || !isLoopback(data.listen.host), report);
   if (!isLoopback(data.listen.host) && data.public_url.startsWith("http:")) {
     report("/listen/host", "listens beyond loopback with an http public_url", "use https there");
   }

@@ -1,6 +1,7 @@
 // The one schema of mcp.config.json. Unknown keys are errors; nothing here can hold a shared
 // downstream credential, because no field for one exists (DESIGN section 1, identity).
 import { z } from "zod";
+import { isolationSchema } from "./isolation.ts";
 import { httpLimitsSchema, limitsSchema } from "./limits.ts";
 
 const name = z
@@ -285,10 +286,7 @@ export const configSchema = z.strictObject({
         .describe("Beyond loopback: that nobody else keeps a checkpoint is accepted"),
     })
     .prefault({}),
-  isolation: z
-    .strictObject({ code_tools: z.literal("none").default("none") })
-    .prefault({})
-    .describe("Code tools are not loaded; declarative tools are data"),
+  isolation: isolationSchema.prefault({}).describe("Where tool code and generated code run"),
 });
 
 /** The file as written, with defaults filled in. Secrets are still references. */

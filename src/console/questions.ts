@@ -90,6 +90,8 @@ function mustBeAgent(house: House, agent: string): void {
 
 function mustBeTool(house: House, tool: string): void {
   if (house.catalog.tools.has(tool)) return;
-  const state = house.catalog.drafts.includes(tool) ? "only a draft" : "not in the catalogue";
-  throw new BadQuestion(`the tool ${JSON.stringify(tool)} is ${state}`);
+  const state =
+    house.catalog.absent.get(tool) ??
+    (house.catalog.drafts.includes(tool) ? "only a draft" : "not in the catalogue");
+  throw new BadQuestion(`the tool ${JSON.stringify(tool)}: ${state}`);
 }

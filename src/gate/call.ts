@@ -12,6 +12,7 @@ import type { Limiter, Running } from "../limits/limiter.ts";
 import type { Door, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Alive } from "../session/alive.ts";
 import type { Session } from "../session/session.ts";
 import type { Watch } from "../session/stops.ts";
@@ -28,6 +29,8 @@ export interface Rooms {
   readonly sealer: Sealer;
   readonly delegation: Delegation;
   readonly broker: Broker;
+  /** Nothing where this deployment runs no code: then no surface has a tool that would need it. */
+  readonly sandbox: Sandbox | undefined;
 }
 
 /** A request that came in: known user, known agent, and the surface that it reads and calls. */
@@ -47,6 +50,8 @@ export interface CallRequest {
   readonly traceparent: unknown;
   readonly idempotency_key: string | undefined;
   readonly signal: AbortSignal;
+  /** The call whose code makes this one; its record names it. */
+  readonly parent?: string;
 }
 
 /** Frozen before the first step; no step looks at anything else of the request. */
@@ -57,13 +62,26 @@ export interface CallContext extends CallRequest {
   readonly watch: Watch;
   readonly span: CallSpan;
   readonly started_ms: number;
+  /** The tools that code of this call reaches, each by a full call of its own. */
+  readonly inner: Inner;
+}
+
+export interface Inner {
+  readonly tools: () => readonly string[];
+  readonly call: (
+    tool: string,
+    args: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ) => Promise<CallAnswer>;
 }
 
 /** What the steps have found so far. Only the step that is named writes a field. */
 export interface Progress {
   /** door */
   door?: Door;
-  /** arguments */
+  /** arguments: they passed their schema */
+  checked?: boolean;
+  /** arguments: what a declarative tool sends */
   request?: BrokerRequest;
   /** limits */
   leave?: () => void;
@@ -71,9 +89,11 @@ export interface Progress {
   intended?: boolean;
   /** as_whom */
   token?: DownstreamToken;
-  /** run */
-  answer?: BrokerAnswer;
+  /** run: what the tool answered, of one request or of its code */
+  answer?: Pick<BrokerAnswer, "body">;
   readonly attempts: Attempt[];
+  /** run: something that may change the world was sent */
+  sent_unsafe?: boolean;
   /** contract */
   result?: Record<string, unknown>;
   readonly steps: Record<string, number>;

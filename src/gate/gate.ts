@@ -1,7 +1,7 @@
 // The gate: the only composer. enter, list, call; one loop, one exit, where the ledger is written.
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { parseTraceparent, startCallSpan } from "../telemetry/trace.ts";
+import { formatTraceparent, parseTraceparent, startCallSpan } from "../telemetry/trace.ts";
 import type { Verifier } from "../identity/verifier.ts";
 import { errorTable, refusal, refusalToError } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
@@ -9,7 +9,7 @@ import { uuidv7 } from "../kernel/ids.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { narrow } from "../policy/surface.ts";
+import { innerSurface, narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
 import type { Policy } from "../policy/policy.ts";
 import { sessionOf } from "../session/session.ts";
@@ -21,6 +21,7 @@ import type {
   CallRequest,
   DryRun,
   Entry,
+  Inner,
   Progress,
   Rooms,
 } from "./call.ts";
@@ -156,32 +157,48 @@ export class Gate {
       return { allowed: false, tool: request.tool, error, ...(door ? { rule: door.rule } : {}) };
     }
     const { door } = progress;
-    if (door === undefined || progress.request === undefined) throw new Error("no door");
+    if (door === undefined) throw new Error("no door");
+    const allowed = { allowed: true, tool: request.tool, rule: door.rule };
+    if (door.tool.kind === "generated") return allowed;
     const connector = door.tool.connector.name;
     return {
-      allowed: true,
-      tool: request.tool,
-      rule: door.rule,
+      ...allowed,
       connector,
       origin: this.rooms.config.connectors[connector]?.origin ?? "",
-      request: progress.request,
+      ...(progress.request === undefined ? {} : { request: progress.request }),
       scopes: door.tool.scopes,
     };
   }
 
   private begin(entry: Entry, request: CallRequest): CallContext {
     const { clock } = this.rooms;
+    const call_id = uuidv7(clock.now());
+    const span = startCallSpan(
+      entry.surface.get(request.tool)?.tool.name ?? "(unknown)",
+      parseTraceparent(request.traceparent),
+    );
+    const inner = this.innerOf(entry, call_id, () => formatTraceparent(span.context));
     return Object.freeze({
       ...request,
-      call_id: uuidv7(clock.now()),
+      call_id,
       entry,
       watch: this.rooms.alive.watch(entry, request.tool),
-      span: startCallSpan(
-        entry.surface.get(request.tool)?.tool.name ?? "(unknown)",
-        parseTraceparent(request.traceparent),
-      ),
+      span,
       started_ms: clock.monotonic(),
+      inner,
     });
+  }
+
+  // What code inside a call reaches: the same path, from its first step on, once more for each.
+  private innerOf(entry: Entry, parent: string, traceparent: () => string): Inner {
+    return {
+      tools: () => innerSurface(entry.surface).list.map(({ name }) => name),
+      call: (tool, args, signal) => {
+        const inside = { ...entry, surface: innerSurface(entry.surface) };
+        const rest = { traceparent: traceparent(), idempotency_key: undefined, signal, parent };
+        return this.call(inside, { tool, args, ...rest });
+      },
+    };
   }
 
   private async step(step: Step, call: CallContext, progress: Progress) {
@@ -252,13 +269,13 @@ export class Gate {
 // By the step where it broke: up to as_whom nothing ran; after run, it is done (DESIGN section 4).
 function effectAt(step: Step | undefined, progress: Progress): Effect {
   if (progress.door?.tool.effects.readOnly !== false) return "none";
-  if (step?.name === "run") return progress.attempts.length === 0 ? "none" : "unknown";
-  return step?.name === "contract" || step?.name === "release" ? "done" : "none";
+  const sent = progress.sent_unsafe === true;
+  if (step?.name === "run") return sent ? "unknown" : "none";
+  return sent && (step?.name === "contract" || step?.name === "release") ? "done" : "none";
 }
 
 function unrecorded(progress: Progress): Refusal {
-  const readOnly = progress.door?.tool.effects.readOnly !== false;
-  const sent = progress.attempts.length > 0;
-  const effect = readOnly || !sent ? "none" : progress.answer === undefined ? "unknown" : "done";
+  const sent = progress.sent_unsafe === true;
+  const effect = !sent ? "none" : progress.answer === undefined ? "unknown" : "done";
   return refusal("outcome_unrecorded", { effect });
 }

@@ -1,4 +1,5 @@
 // From a call on its way to the records of the ledger.
+import type { ToolDefinition } from "../catalog/definition.ts";
 import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
 import { errorTable } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
@@ -17,7 +18,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
   const tool = progress.door?.tool;
   return {
     call_id: call.call_id,
-    parent: null,
+    parent: call.parent ?? null,
     user: rooms.sealer.sealName(principal),
     subject: principal.subject,
     issuer: principal.issuer,
@@ -35,11 +36,17 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     rule: progress.door?.rule ?? null,
     approved_by: null,
     trace_id: call.span.context.trace_id,
-    isolation: "declarative",
+    isolation: isolationOf(rooms, tool),
     liveness: rooms.alive.factOf(credential),
     policy: rooms.config.hash,
     tool_hash: tool?.hash ?? null,
   };
+}
+
+// Where it runs, or would have: a tool that is data runs nowhere.
+function isolationOf({ sandbox }: Rooms, tool: ToolDefinition | undefined): string {
+  if (tool === undefined || tool.kind === "declarative") return "declarative";
+  return sandbox?.isolationOf(tool.kind) ?? "none";
 }
 
 function whoOf(call: CallContext): Who {
@@ -72,7 +79,7 @@ function printable(name: string): string {
 function targetOf(rooms: Rooms, call: CallContext, progress: Progress): string | null {
   const target = progress.door?.tool.target;
   // Only arguments that passed their schema name a record.
-  if (target === undefined || progress.request === undefined) return null;
+  if (target === undefined || progress.checked !== true) return null;
   const value = call.args[target.argument];
   if (progress.door?.tool.inputs.get(target.argument)?.ledger === "plain") {
     return `${target.kind}:${String(value)}`;
@@ -84,10 +91,10 @@ function targetOf(rooms: Rooms, call: CallContext, progress: Progress): string |
 // A path that holds what is not readable is written as the tool's template.
 function downstreamOf(rooms: Rooms, progress: Progress): CallEnd["downstream"] {
   const tool = progress.door?.tool;
-  const inPath = [...(tool?.inputs.values() ?? [])].filter((input) => input.in === "path");
-  if (tool === undefined || inPath.every((input) => input.ledger === "plain")) {
-    return [...progress.attempts];
-  }
+  // Of a code tool's requests the readable form was made when they were.
+  if (tool?.kind !== "declarative") return [...progress.attempts];
+  const inPath = [...tool.inputs.values()].filter((input) => input.in === "path");
+  if (inPath.every((input) => input.ledger === "plain")) return [...progress.attempts];
   const origin = rooms.config.connectors[tool.connector.name]?.origin ?? "";
   return progress.attempts.map((attempt) => ({ ...attempt, url: origin + tool.path }));
 }

@@ -1,14 +1,17 @@
 // The path of a call, step by step (DESIGN section 4). Each says no with a refusal, or nothing.
 // The order is the order of this list; a step cannot skip or repeat another.
+import type { DeclarativeTool } from "../catalog/definition.ts";
 import { mismatches } from "../contract/schema.ts";
 import { project } from "../contract/projection.ts";
+import type { Mismatch } from "../contract/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
-import { digestOf } from "../kernel/ids.ts";
 import { buildRequest } from "../sandbox/request.ts";
 import { LedgerUnavailable } from "../ledger/room.ts";
 import type { UnavailableCause } from "../ledger/room.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
+import { found } from "./found.ts";
+import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { intentOf } from "./records.ts";
 
@@ -43,16 +46,10 @@ export const PATH: readonly Step[] = [
   { name: "limits", run: limits },
   { name: "intent", run: intent },
   { name: "as_whom", run: asWhom },
-  { name: "run", run: dispatch },
+  { name: "run", run },
   { name: "contract", run: contract },
   { name: "release", run: release },
 ];
-
-/** The rooms' answer to "which door?": a step after `door` has one, or the path is broken. */
-function found(progress: Progress) {
-  if (progress.door === undefined) throw new Error("a step before the door");
-  return progress.door;
-}
 
 function alive(_rooms: Rooms, { entry }: CallContext): No {
   return entry.stopped;
@@ -75,9 +72,12 @@ function checkArguments(_rooms: Rooms, { args }: CallContext, progress: Progress
       details: { arguments: wrong },
     });
   }
-  const request = buildRequest(tool, args);
-  if (!request.ok) return request.refusal;
-  progress.request = request.value;
+  if (tool.kind === "declarative") {
+    const request = buildRequest(tool, args);
+    if (!request.ok) return request.refusal;
+    progress.request = request.value;
+  }
+  progress.checked = true;
   return undefined;
 }
 
@@ -149,6 +149,8 @@ const CAUSES: Readonly<Record<UnavailableCause, string>> = {
 
 async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
   const { tool } = found(progress);
+  // Generated code has no token: each tool that it calls obtains its own.
+  if (tool.kind === "generated") return undefined;
   const { credential } = call.entry;
   const gone = await rooms.alive.again(call.watch);
   if (gone !== undefined) return gone;
@@ -158,8 +160,24 @@ async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Prom
   return call.signal.aborted ? refusal("cancelled", { effect: "none" }) : undefined;
 }
 
-async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
+function run(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
   const { tool } = found(progress);
+  switch (tool.kind) {
+    case "declarative":
+      return dispatch(rooms, call, progress, tool);
+    case "code":
+      return runCode(rooms, call, progress, tool);
+    case "generated":
+      return runGenerated(rooms, call, progress, tool);
+  }
+}
+
+async function dispatch(
+  rooms: Rooms,
+  call: CallContext,
+  progress: Progress,
+  tool: DeclarativeTool,
+): Promise<No> {
   const { token, request } = progress;
   if (token === undefined || request === undefined) throw new Error("run before as_whom");
   // It may have ended while the token was fetched: then nothing is sent.
@@ -172,7 +190,7 @@ async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Pr
       token: token.token,
       call_id: call.call_id,
       traceparent: formatTraceparent(call.span.context),
-      idempotency_key: idempotencyKey(call, progress),
+      idempotency_key: idempotencyKey(call, tool, 0),
       timeout_ms: tool.timeout_ms,
       response_bytes_max: tool.response_bytes_max,
       effect_if_sent: tool.effects.readOnly ? "none" : "unknown",
@@ -182,6 +200,7 @@ async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Pr
     },
     (attempt) => {
       progress.attempts[0] = attempt;
+      progress.sent_unsafe = !tool.effects.readOnly;
     },
   );
   if (!answer.ok) {
@@ -194,18 +213,12 @@ async function dispatch(rooms: Rooms, call: CallContext, progress: Progress): Pr
   return undefined;
 }
 
-// Two users' keys never meet at the API, and neither do one user's keys for two tools.
-function idempotencyKey(call: CallContext, progress: Progress): string | undefined {
-  if (call.idempotency_key === undefined || found(progress).tool.effects.readOnly) return undefined;
-  const { issuer, subject } = call.entry.credential.principal;
-  return digestOf("idempotency-v1", issuer, subject, call.tool, call.idempotency_key);
-}
-
 const MADE = "The change itself was made: do not repeat it.";
 
 function contract(_rooms: Rooms, _call: CallContext, progress: Progress): No {
   const { tool } = found(progress);
   const { value, drift } = project(tool.output, progress.answer?.body);
+  if (drift.length > 0 && tool.kind !== "declarative") return wrongShape(progress, drift);
   if (drift.length > 0) {
     const effect: Effect = tool.effects.readOnly ? "none" : "done";
     const reason = effect === "done" ? MADE : "";
@@ -225,4 +238,14 @@ async function release(rooms: Rooms, call: CallContext, progress: Progress): Pro
   if (found(progress).tool.effects.readOnly) return { ...gone, effect: "none" };
   const reason = gone.reason === undefined ? MADE : `${gone.reason} ${MADE}`;
   return { ...gone, effect: "done", reason };
+}
+
+// Its own code answered something else than it says: that is the tool's mistake, not the API's.
+function wrongShape(progress: Progress, drift: readonly Mismatch[]): No {
+  const [first] = drift;
+  const cause = `its result: ${first?.path || "/"} was expected ${first?.expected ?? ""}`;
+  return refusal("tool_error", {
+    cause,
+    effect: progress.sent_unsafe === true ? "unknown" : "none",
+  });
 }

@@ -218,7 +218,7 @@ export const errorTable = Object.freeze({
     "The user's access ended while the call was under way. The answer, if any, is withheld.",
   ),
   // 9 run
-  timeout: row("result", "after", "operator", SENT, "timeout", "The API did not answer in time."),
+  timeout: row("result", "after", "operator", SENT, "timeout", "There was no answer in time."),
   cancelled: row("result", "after", "agent", SENT, "cancelled", "The client cancelled the call."),
   downstream_error: row(
     "result",
@@ -248,9 +248,9 @@ export const errorTable = Object.freeze({
     "result",
     "never",
     "operator",
-    NONE,
+    SENT,
     "downstream_error",
-    "The API's address is not one that this connector may dial.",
+    "The address or the request is not one that this connector may use.",
   ),
   credential_exposed: row(
     "result",
@@ -259,6 +259,38 @@ export const errorTable = Object.freeze({
     SENT,
     "downstream_error",
     "The API's answer contained the user's token. The answer is withheld.",
+  ),
+  tool_error: row(
+    "result",
+    "never",
+    "operator",
+    SENT,
+    "tool_error",
+    "The tool's own code failed. Its author finds why in the server's log, under this call id.",
+  ),
+  code_error: row(
+    "result",
+    "never",
+    "agent",
+    NONE,
+    "tool_error",
+    "The code that was given failed.",
+  ),
+  resource_limit: row(
+    "result",
+    "never",
+    "agent",
+    SENT,
+    "tool_error",
+    "The code used more than it may, and was ended.",
+  ),
+  isolation_unavailable: row(
+    "result",
+    "after",
+    "operator",
+    NONE,
+    "refused",
+    "The isolation that this tool runs in cannot be had, so nothing ran.",
   ),
   // 10 contract
   contract_drift: row(

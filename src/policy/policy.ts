@@ -1,5 +1,6 @@
 // Policy: pure. Roles and agents, compiled once with the catalogue, to surfaces and explanations.
 // An agent lists its tools, a role lists which of them it has; both must allow; default deny.
+import { connectorOf } from "../catalog/definition.ts";
 import type { Catalog, ToolDefinition } from "../catalog/definition.ts";
 import { pointerTo } from "../kernel/json.ts";
 import { own } from "../kernel/own.ts";
@@ -116,12 +117,19 @@ function checkNames(config: Config, catalog: Catalog): void {
     for (const tool of Object.keys(agent.tools)) {
       // A draft is not there, and neither is a promise of it an error: it may be approved later.
       if (catalog.tools.has(tool) || catalog.drafts.includes(tool)) continue;
+      // So is a tool whose isolation this deployment does not have.
+      if (catalog.absent.has(tool)) continue;
       const pointer = `/agents/${name}/tools/${tool}`;
-      report(pointer, "no such tool in the catalogue", `write ${tool}.tool.yaml, or remove it`);
+      report(
+        pointer,
+        "no such tool in the catalogue",
+        `write ${tool}.tool.yaml or ${tool}.tool.ts, or remove it`,
+      );
     }
   }
-  const used = new Set([...catalog.tools.values()].map((tool) => tool.connector.name));
+  const used = new Set([...catalog.tools.values()].map((tool) => connectorOf(tool)?.name));
   for (const connector of used) {
+    if (connector === undefined) continue;
     if (Object.hasOwn(config.connectors, connector)) continue;
     const mend = `add /connectors/${connector} with its origin and delegation`;
     report("/connectors", `the catalogue uses the connector ${connector}`, mend);

@@ -92,3 +92,17 @@ export function narrow(surface: Surface, by: Narrowing): Surface {
   }
   return createSurface(doors);
 }
+
+const inner = new WeakMap<Surface, Surface>();
+
+/** What generated code of this surface reaches: its tools that read, less those that run code. */
+export function innerSurface(surface: Surface): Surface {
+  const known = inner.get(surface);
+  if (known !== undefined) return known;
+  const doors = surface.list
+    .map(({ name }) => surface.get(name))
+    .filter((door) => door?.tool.effects.readOnly === true && door.tool.kind !== "generated");
+  const made = createSurface(doors.filter((door) => door !== undefined));
+  inner.set(surface, made);
+  return made;
+}

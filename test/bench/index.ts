@@ -24,6 +24,7 @@ const PLANS = {
 const SALES_TOOLS = [
   "crm_get_customer",
   "crm_get_deal",
+  "crm_pipeline_summary",
   "crm_search_deals",
   "crm_update_deal_stage",
   "mail_send",

@@ -12,7 +12,8 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
 import { Agent, request } from "undici";
-import { loadCatalog } from "../../src/catalog/load.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { readHouseOffline } from "../../src/main.ts";
 import { createSurface } from "../../src/policy/surface.ts";
 import { join } from "node:path";
 import { serveParent, tell } from "../setup/child-side.ts";
@@ -23,7 +24,8 @@ const dispatcher = new Agent({ connections: 64, pipelining: 1 });
 let token = "";
 
 // The list that doorless shows the same person, so that both write the same bytes.
-const catalog = loadCatalog(join(ROOT, "tools"));
+const example = loadConfig(join(ROOT, "mcp.config.json"), {}, { secrets: false });
+const { catalog } = await readHouseOffline(example);
 const doors = names.split(",").flatMap((name) => {
   const tool = catalog.tools.get(name);
   return tool === undefined ? [] : [{ tool, approve: undefined, rule: "" }];

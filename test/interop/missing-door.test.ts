@@ -12,8 +12,6 @@ import type { AskOptions, Reply, Wire } from "./wire.ts";
 const NEVER = "no_such_tool";
 /** Not there whoever asks: absent tools, drafts' spellings, and what objects have by themselves. */
 const ODD_NAMES = [
-  "run_code",
-  "crm_pipeline_summary",
   "CRM_DELETE_CUSTOMER",
   " crm_delete_customer",
   "crm_delete_customer ",

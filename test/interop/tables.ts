@@ -1,6 +1,6 @@
 // INTERFACE's tables of the demo world, written out by hand: what each session must have.
 import { globSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { ROOT } from "./clients.ts";
 
 export const PEOPLE = ["dana", "mia", "omar", "zoe", "ines", "alex", "olga"] as const;
@@ -8,7 +8,6 @@ export const AGENTS = ["support", "sales", "research"] as const;
 export type Person = (typeof PEOPLE)[number];
 export type Agent = (typeof AGENTS)[number];
 
-// Less `run_code` and `crm_pipeline_summary`, until their own issues (I2).
 const SUPPORT = [
   "billing_get_invoice",
   "billing_refund",
@@ -21,11 +20,12 @@ const SUPPORT = [
 const SALES = [
   "crm_get_customer",
   "crm_get_deal",
+  "crm_pipeline_summary",
   "crm_search_deals",
   "crm_update_deal_stage",
   "mail_send",
 ];
-const RESEARCH = ["analytics_query", "crm_get_customer", "crm_search_deals"];
+const RESEARCH = ["analytics_query", "crm_get_customer", "crm_search_deals", "run_code"];
 
 const SURFACES: Readonly<Record<string, readonly string[]>> = {
   "dana support": SUPPORT,
@@ -59,12 +59,15 @@ export const READ_ONLY: readonly string[] = [
   "billing_get_invoice",
   "crm_get_customer",
   "crm_get_deal",
+  "crm_pipeline_summary",
   "crm_search_customers",
   "crm_search_deals",
+  "run_code",
   "tickets_search",
 ];
 
-/** Every tool that the deployment ships, whoever has it. */
-export const CATALOGUE: readonly string[] = globSync("tools/*/*.tool.yaml", { cwd: ROOT })
-  .map((path) => basename(join(ROOT, path), ".tool.yaml"))
+/** Every tool that the deployment ships, whoever has it; `run_code` is built in. */
+export const CATALOGUE: readonly string[] = globSync("tools/*/*.tool.{yaml,ts}", { cwd: ROOT })
+  .map((path) => basename(path).replace(/\.tool\.(?:yaml|ts)$/, ""))
+  .concat("run_code")
   .toSorted();

@@ -3,12 +3,18 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { loadCatalog } from "../../src/catalog/load.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { readHouseOffline } from "../../src/main.ts";
 import { createSurface } from "../../src/policy/surface.ts";
 import { verifies } from "../verifies.ts";
 
 const FOLDER = resolve(import.meta.dirname, "tools");
-const catalog = loadCatalog(resolve(import.meta.dirname, "../../tools"));
+const config = loadConfig(
+  resolve(import.meta.dirname, "../../mcp.config.json"),
+  {},
+  { secrets: false },
+);
+const { catalog } = await readHouseOffline(config);
 const doors = [...catalog.tools.values()].map((tool) => ({ tool, approve: undefined, rule: "" }));
 const listed = createSurface(doors).list;
 

@@ -38,6 +38,10 @@ export interface BoundaryOptions {
   readonly file?: Claims;
   /** Changes the loaded configuration, beyond what a file may say. */
   readonly bend?: (config: Config) => Config;
+  /** Code tools of the connector `shop`, by name: each agent has them. */
+  readonly code?: Readonly<Record<string, string>>;
+  /** The section of the file; with `run_code` in it, each agent has that tool too. */
+  readonly isolation?: Claims;
 }
 
 const SHARED = { scope: "https://shared.test/by-scope", clients: "https://shared.test/by-client" };
@@ -69,7 +73,16 @@ async function startBetween(
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   writeTools(join(folder, "tools"));
-  const file = { ...configFile(url, port, provider.issuer, api.origin), ...options.file };
+  const { code = {}, isolation } = options;
+  for (const [name, text] of Object.entries(code)) {
+    writeFileSync(join(folder, "tools", "shop", `${name}.tool.ts`), text);
+  }
+  const written = configFile(url, port, provider.issuer, api.origin);
+  addTools(written, [
+    ...Object.keys(code),
+    ...("run_code" in (isolation ?? {}) ? ["run_code"] : []),
+  ]);
+  const file = { ...written, ...(isolation === undefined ? {} : { isolation }), ...options.file };
   writeFileSync(join(folder, "mcp.config.json"), JSON.stringify(file));
   const config = loadConfig(join(folder, "mcp.config.json"), { SECRET: "a-client-secret" });
   const lines: string[] = [];
@@ -105,6 +118,12 @@ async function startBetween(
       await undo();
     },
   };
+}
+
+function addTools(file: Claims, names: readonly string[]): void {
+  for (const agent of Object.values(file["agents"] as Record<string, { tools: Claims }>)) {
+    agent.tools = { ...agent.tools, ...Object.fromEntries(names.map((name) => [name, {}])) };
+  }
 }
 
 function honestClaims(iss: string, aud: string): Claims {

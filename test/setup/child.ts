@@ -34,7 +34,7 @@ class ChildFailed extends Error {
 /** Starts `program` and waits until it says `{ ready: true }`. */
 export async function startChild(program: string, options: ChildOptions = {}): Promise<Child> {
   const child = fork(program, [...(options.args ?? [])], {
-    execArgv: ["--conditions=doorless-source", ...(options.execArgv ?? [])],
+    execArgv: ["--conditions=doorless-source", "--disable-sigusr1", ...(options.execArgv ?? [])],
     stdio: ["ignore", "inherit", "pipe", "ipc"],
     env: { ...process.env, ...options.env },
   });

@@ -25,6 +25,8 @@ export interface CoreConfigOptions {
   readonly demo?: boolean;
   readonly reuse_ms_max?: number;
   readonly segment_bytes_max?: number;
+  /** Without it no code runs, and no probe at each start. */
+  readonly isolation?: Json;
 }
 
 type Json = Record<string, unknown>;
@@ -47,6 +49,7 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
     tools: join(ROOT, "tools"),
     issuers: { demo: { ...issuer, client } },
     connectors: connectorsAt(config["connectors"] as Record<string, Json>, options),
+    isolation: options.isolation ?? {},
     limits: {
       requests_per_user: FREE,
       calls_per_user: FREE,

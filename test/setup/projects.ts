@@ -30,7 +30,7 @@ export function configure(tier: Tier): ViteUserConfig {
       setupFiles: ["test/setup/loopback-only.ts"],
       // A process per file: tests start servers, change working folders and send signals.
       pool: "forks" as const,
-      execArgv: ["--conditions=doorless-source"],
+      execArgv: ["--conditions=doorless-source", "--disable-sigusr1"],
       testTimeout: timeout_ms,
       hookTimeout: timeout_ms,
     },

@@ -140,9 +140,11 @@ describe("a tool file", () => {
       "item_put.tool.yaml": toolFile("item_put", { target: undefined, scopes: [] }),
       "item_run.tool.ts": "export {}",
     });
+    const failure = "it is broken";
+    const manifests = new Map([[`${folder}/shop/item_run.tool.ts`, { failure }]]);
     put(folder, "other/connector.yaml", "connector: elsewhere\ntitle: Other\n");
     put(folder, "empty/readme.md", "no connector here");
-    const problems = problemsOf(() => loadCatalog(folder));
+    const problems = problemsOf(() => loadCatalog(folder, { drafts: false, manifests }));
     const said = problems.map(({ file, pointer }) => `${file.slice(folder.length)} ${pointer}`);
     expect(said.toSorted()).toEqual([
       "/empty/connector.yaml ",

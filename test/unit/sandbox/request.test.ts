@@ -11,7 +11,7 @@ function built(changes: Json, args: Json) {
   const writes = { readOnly: false, destructive: false, idempotent: true, openWorld: false };
   const file = toolFile("item_do", { effects: writes, target: "none", ...changes });
   const tool = catalogOf(file).tools.get("item_do");
-  if (tool === undefined) throw new Error("no tool");
+  if (tool?.kind !== "declarative") throw new Error("no tool");
   return buildRequest(tool, args);
 }
 

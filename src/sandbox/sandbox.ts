@@ -1,0 +1,212 @@
+// The sandbox: runs tool code and generated code where they can do nothing else. It opens only when
+// the probe has shown that the levels which the configuration asks for hold on this machine.
+import type { CodeFile, ManifestRead, ManifestReader } from "../catalog/manifest.ts";
+import type { Config } from "../config/load.ts";
+import { ConfigError } from "../config/problem.ts";
+import type { Credential } from "../kernel/principal.ts";
+import type { Result } from "../kernel/result.ts";
+import { createBubblewrapBackend } from "./backend-bubblewrap.ts";
+import { createExternalBackend } from "./backend-external.ts";
+import { createProcessBackend } from "./backend-process.ts";
+import { IsolationUnavailable } from "./backend.ts";
+import type { IsolationBackend, Level } from "./backend.ts";
+import { runGenerated } from "./run-generated.ts";
+import type { GeneratedRun } from "./run-generated.ts";
+import { loadTool, runTool } from "./run-tool.ts";
+import type { ToolRun } from "./run-tool.ts";
+import { javascriptOf } from "./javascript.ts";
+import { Pool } from "./pool.ts";
+import type { Kind } from "./pool.ts";
+import { probe } from "./probe.ts";
+import type { ProbeResult } from "./probe.ts";
+import { probeEngine } from "./probe-engine.ts";
+import { setStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+import { Worker } from "./worker.ts";
+
+const FRAME_BYTES_MAX = 1_048_576;
+const MIB = 1_048_576;
+/** Of the resident memory, what V8's heap may take; the rest is Node's own, and buffers. */
+const HEAP_SHARE = 0.5;
+
+export interface Sandbox {
+  /** Reads what a tool's file says of itself, in a worker that is ended afterwards. */
+  readonly readManifest: ManifestReader;
+  /** What the ledger says of where a call ran: the level, and what the probe found. */
+  isolationOf(kind: "code" | "generated"): string;
+  /** What is known not to be stopped, for the operator's eyes at the start. */
+  readonly gaps: readonly string[];
+  runTool(run: ToolRun): Promise<Result<unknown>>;
+  runGenerated(run: GeneratedRun): Promise<Result<unknown>>;
+  /** Ends the workers of these people's sessions at once, with whatever runs in them. */
+  endSessions(areTheirs: (credential: Credential) => boolean): void;
+  /** Worker processes alive. */
+  readonly workers: number;
+  close(): Promise<void>;
+}
+
+interface Lane {
+  readonly backend: IsolationBackend;
+  readonly said: string;
+}
+
+/**
+ * Probes the levels that are asked for, and opens. `undefined` where none is. Throws `ConfigError`
+ * with `isolation_unavailable` where one does not hold; nothing is left behind then.
+ */
+export async function openSandbox(
+  config: Config,
+  folder: string,
+  options: { readonly workers_ready?: number } = {},
+): Promise<Sandbox | undefined> {
+  const { code_tools, run_code } = config.isolation;
+  if (code_tools === "none" && run_code === "none") return undefined;
+  const stage = setStage(folder);
+  try {
+    const lanes = await openLanes(config, stage);
+    return createSandbox(config, stage, lanes, options.workers_ready);
+  } catch (error) {
+    stage.remove();
+    throw error;
+  }
+}
+
+type Lanes = Readonly<Partial<Record<Kind, Lane>>>;
+
+async function openLanes(config: Config, stage: Stage): Promise<Lanes> {
+  const { code_tools, run_code } = config.isolation;
+  // The engine is no level of its own: a process stands around it, or a jail.
+  const around = run_code === "engine" ? "process" : run_code;
+  const held = new Map<Level, { backend: IsolationBackend; found: ProbeResult }>();
+  const open = async (pointer: string, level: Level) => {
+    const known = held.get(level);
+    if (known !== undefined) return known;
+    try {
+      const backend = createBackend(level, config, stage);
+      const opened = { backend, found: await probe(backend, stage) };
+      held.set(level, opened);
+      return opened;
+    } catch (error) {
+      throw unavailable(config, pointer, level, error);
+    }
+  };
+  const lanes: Partial<Record<Kind, Lane>> = {};
+  if (code_tools !== "none") {
+    const { backend, found } = await open("/isolation/code_tools", code_tools);
+    lanes.tool = { backend, said: describe(backend.level, found) };
+  }
+  if (around !== "none") {
+    const { backend, found } = await open("/isolation/run_code", around);
+    try {
+      await probeEngine(backend, stage);
+    } catch (error) {
+      throw unavailable(config, "/isolation/run_code", "engine", error);
+    }
+    const level = run_code === "engine" ? "engine in process" : `${around}, with engine`;
+    lanes.engine = { backend, said: describe(level, found) };
+  }
+  return lanes;
+}
+
+function createBackend(level: Level, config: Config, stage: Stage): IsolationBackend {
+  switch (level) {
+    case "process":
+      // Such a worker can signal us, and SIGUSR1 would open a debugger in this very process.
+      if (process.execArgv.includes("--disable-sigusr1")) return createProcessBackend();
+      throw new IsolationUnavailable("the server was started without --disable-sigusr1");
+    case "os":
+      return createBubblewrapBackend(stage.aside);
+    case "external":
+      return createExternalBackend(config.isolation.command ?? []);
+  }
+}
+
+function describe(level: string, { refused, gaps }: ProbeResult): string {
+  const known = gaps.length === 0 ? "no known gaps" : `known gaps: ${gaps.join(", ")}`;
+  return `${level} (probed at start: ${refused.length} attempts refused; ${known})`;
+}
+
+const MENDS: readonly (readonly [RegExp, string])[] = [
+  [
+    /uid map|RTM_NEWADDR|namespace|Operation not permitted/i,
+    "allow unprivileged user namespaces; on Ubuntu 24.04 and later, AppArmor forbids them until " +
+      "a profile for bwrap allows `userns` (or set kernel.apparmor_restrict_unprivileged_userns=0)",
+  ],
+  [/--disable-sigusr1/, "start it with bin/doorless.js, which sees to that"],
+  [/install bubblewrap/, "apt-get install bubblewrap, or dnf install bubblewrap"],
+];
+
+function unavailable(config: Config, pointer: string, level: string, error: unknown): ConfigError {
+  const why = error instanceof Error ? error.message : String(error);
+  const line = Number(config.place(pointer).split(":").at(-1));
+  const known = MENDS.find(([sign]) => sign.test(why))?.[1];
+  const mend = known ?? `see docs/threat-model.md on level ${level}; nothing runs at a lower one`;
+  const message = `isolation_unavailable: ${why}`;
+  return new ConfigError([{ file: config.file, pointer, line, message, mend }]);
+}
+
+function createSandbox(
+  config: Config,
+  stage: Stage,
+  lanes: Lanes,
+  workers_ready = config.isolation.workers_ready,
+): Sandbox {
+  const { isolation } = config;
+  const start = (kind: Kind): Worker => {
+    const lane = lanes[kind];
+    if (lane === undefined) throw new RangeError(`no level for ${kind} workers`);
+    const isolated = lane.backend.spawn({
+      folder: stage.folder,
+      entry: stage.entry(`${kind}-worker`),
+      heap_mib_max: Math.floor(isolation.memory_mib_max * HEAP_SHARE),
+      permission: true,
+    });
+    const rss_bytes_max = isolation.memory_mib_max * MIB;
+    return new Worker(isolated, { frame_bytes_max: FRAME_BYTES_MAX, rss_bytes_max });
+  };
+  const pool = new Pool({
+    start,
+    workers_max: isolation.workers_max,
+    workers_per_user_max: isolation.workers_per_user_max,
+    ready: {
+      tool: lanes.tool === undefined ? 0 : workers_ready,
+      engine: lanes.engine === undefined ? 0 : workers_ready,
+    },
+    idle_ms_max: isolation.idle_s_max * 1000,
+  });
+  const said = { code: lanes.tool?.said ?? "none", generated: lanes.engine?.said ?? "none" };
+  return {
+    readManifest: (file) => readManifest(file, start),
+    isolationOf: (kind) => said[kind],
+    gaps: Object.values(said).filter((text) => text.includes("known gaps:")),
+    runTool: (run) => runTool(pool, isolation, run),
+    runGenerated: (run) => runGenerated(pool, isolation, run),
+    endSessions: (areTheirs) => pool.endSessions(areTheirs),
+    get workers() {
+      return pool.count;
+    },
+    async close() {
+      await pool.close();
+      stage.remove();
+    },
+  };
+}
+
+async function readManifest(file: CodeFile, start: (kind: Kind) => Worker): Promise<ManifestRead> {
+  let source: string;
+  try {
+    source = javascriptOf(file.text);
+  } catch (error) {
+    return { failure: `is no TypeScript that Node can run: ${(error as Error).message}` };
+  }
+  const worker = start("tool");
+  try {
+    await worker.ready;
+    const loaded = await loadTool(worker, file.name, source);
+    if (!loaded.ok) return { failure: loaded.refusal.cause ?? loaded.refusal.code };
+    return { manifest: loaded.value, source };
+  } finally {
+    worker.destroy({ code: "cancelled" });
+    await worker.gone;
+  }
+}

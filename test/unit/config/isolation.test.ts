@@ -1,0 +1,57 @@
+// Levels in the configuration: what is left out does not run, and what is too low is said in
+// writing.
+import { describe, expect } from "vitest";
+import { configFrom, minimalConfig, problemsOf } from "../../setup/minimal.ts";
+import type { Json } from "../../setup/minimal.ts";
+import { verifies } from "../../verifies.ts";
+
+const LOOPBACK = { public_url: "http://127.0.0.1:8484" };
+
+function problems(isolation: Json, changes: Json = {}): string[] {
+  const found = problemsOf(() => configFrom(minimalConfig({ ...changes, isolation })));
+  return found.map(({ pointer, message }) => `${pointer}: ${message}`);
+}
+
+describe("isolation", () => {
+  verifies("sandbox.below-os", "nothing is said: no code runs", () => {
+    const { isolation } = configFrom(minimalConfig());
+    expect(isolation).toMatchObject({ code_tools: "none", run_code: "none" });
+  });
+
+  verifies("sandbox.below-os", "beyond loopback, process and engine are refused", () => {
+    const both = { code_tools: "process", run_code: "engine" };
+    const said = [
+      "/isolation/code_tools: beyond loopback, code runs at level os, not process",
+      "/isolation/run_code: beyond loopback, code runs at level os, not engine",
+    ];
+    expect(problems(both)).toEqual(said);
+    const wide = { ...LOOPBACK, listen: { host: "0.0.0.0", port: 8484 } };
+    expect(problems(both, wide)).toEqual(expect.arrayContaining(said));
+    expect(problems({ code_tools: "os", run_code: "os" })).toEqual([]);
+    expect(problems(both, LOOPBACK)).toEqual([]);
+  });
+
+  verifies("sandbox.below-os", "it can be lowered in writing, and in no other way", () => {
+    const both = { code_tools: "process", run_code: "engine" };
+    expect(problems({ ...both, below_os: "accepted" })).toEqual([]);
+    for (const other of ["", "yes", true, null]) {
+      expect(problems({ ...both, below_os: other }).length).toBeGreaterThan(0);
+    }
+  });
+
+  verifies(
+    "sandbox.below-os",
+    "a level that is none, and a command that is none, are errors",
+    () => {
+      expect(problems({ code_tools: "engine" })[0]).toMatch(/^\/isolation\/code_tools/);
+      expect(problems({ run_code: "process" })[0]).toMatch(/^\/isolation\/run_code/);
+      expect(problems({ code_tools: "external" })).toEqual([
+        "/isolation/command: isolation.code_tools is external, and no command is given",
+      ]);
+      expect(problems({ code_tools: "external", command: ["docker", "run", "node"] })).toEqual([
+        "/isolation/command: the command does not name {stage}",
+      ]);
+      expect(problems({ code_tools: "os", workers_max: 0 })[0]).toMatch(/workers_max/);
+    },
+  );
+});
