@@ -7,7 +7,7 @@ import type { Anchoring } from "./anchor.ts";
 import { signCheckpoint } from "./checkpoint.ts";
 import type { SigningKeys } from "./checkpoint.ts";
 import { openCheckpointLog } from "./checkpoint-log.ts";
-import type { CheckpointLog } from "./checkpoint-log.ts";
+import type { CheckpointLog, NoteFile } from "./checkpoint-log.ts";
 import { MerkleTree } from "./merkle.ts";
 import { LedgerDamaged } from "./segments.ts";
 import { forgetFormerKey, openSigningKey, publishKeys, rotateSigningKey } from "./signing-key.ts";
@@ -20,6 +20,7 @@ export interface CheckpointerOptions {
   readonly ledger_folder: string;
   readonly keys_folder: string;
   readonly anchoring: Anchoring;
+  readonly openNotes?: (folder: string) => Promise<NoteFile>;
   /** A checkpoint could not be kept: like a failed write of the log itself. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -39,7 +40,7 @@ export async function openCheckpointer(options: CheckpointerOptions): Promise<Ch
   const log_id = openLogId(options.ledger_folder);
   const keys = openSigningKey(options.keys_folder, log_id);
   publishKeys(options.keys_folder, options.ledger_folder);
-  const log = await openCheckpointLog(options.ledger_folder);
+  const log = await openCheckpointLog(options.ledger_folder, options.openNotes);
   return new Checkpointer(options, log_id, keys, log);
 }
 

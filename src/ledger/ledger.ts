@@ -7,6 +7,7 @@ import { createAnchoring } from "./anchor.ts";
 import type { Anchor } from "./anchor.ts";
 import { openCheckpointer } from "./checkpointer.ts";
 import type { Checkpointer } from "./checkpointer.ts";
+import type { NoteFile } from "./checkpoint-log.ts";
 import { Coalescer } from "./coalescer.ts";
 import { LogIndex } from "./log-index.ts";
 import type { LogIndexOptions } from "./log-index.ts";
@@ -18,7 +19,7 @@ import { LedgerUnavailable, Room } from "./room.ts";
 import { recover } from "./segments.ts";
 import type { Tail } from "./segments.ts";
 import { Wal } from "./wal.ts";
-import type { SegmentFile } from "./wal.ts";
+import type { SegmentFile, WalOptions } from "./wal.ts";
 
 export interface LedgerOptions {
   readonly folder: string;
@@ -37,6 +38,9 @@ export interface LedgerOptions {
   readonly reserve_bytes: number;
   readonly onFatal: (error: unknown) => void;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
+  readonly room?: WalOptions["room"];
+  readonly syncFolder?: (folder: string) => Promise<void>;
+  readonly openNotes?: (folder: string) => Promise<NoteFile>;
   /** Without it, the index is in this thread. */
   readonly openIndex?: (options: LogIndexOptions) => Promise<LedgerIndex>;
 }
@@ -61,6 +65,7 @@ export async function openLedger(
     },
   });
   const checkpointer = await openCheckpointer({
+    ...options,
     ledger_folder: options.folder,
     keys_folder: options.keys_folder,
     anchoring,
@@ -86,11 +91,18 @@ export async function openLedger(
     checkpointer.follow(leaves);
     index.follow(to);
   };
-  const wal = new Wal({ ...options, tail, onDurable, room: new Room(options) });
+  const wal = new Wal({ room: new Room(options), ...options, tail, onDurable });
   const ledger = new Ledger({ wal, index, checkpointer, clock: options.clock });
-  for (const call_id of orphans) await ledger.outcome(unknownOutcome(call_id));
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
-  if (tail.cut_bytes > 0 || orphans.length > 0) await ledger.event("recovered", { ...recovery });
+  try {
+    // What is kept on the disk for the ends of calls is there before there are any.
+    await wal.closed();
+    await Promise.all(orphans.map((call_id) => ledger.outcome(unknownOutcome(call_id))));
+    if (tail.cut_bytes > 0 || orphans.length > 0) await ledger.event("recovered", { ...recovery });
+  } catch (error) {
+    await ledger.close().catch(() => undefined);
+    throw error;
+  }
   return { ledger, recovery };
 }
 

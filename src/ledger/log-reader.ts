@@ -20,11 +20,11 @@ interface Position {
   readonly seq: number;
 }
 
-const CHUNK_BYTES = 1_048_576;
+const CHUNK_BYTES = 262_144;
 
 export class LogReader {
   private readonly folder: string;
-  private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  private chunk: Buffer | undefined;
   private position: Position | undefined;
   private firsts: readonly number[] = [];
 
@@ -103,6 +103,7 @@ export class LogReader {
   private bytesAt(first: number, at: number, size: number): Buffer {
     const fd = openSync(join(this.folder, segmentName(first)), "r");
     try {
+      this.chunk ??= Buffer.allocUnsafe(CHUNK_BYTES);
       const into = size <= CHUNK_BYTES ? this.chunk : Buffer.allocUnsafe(size);
       return into.subarray(0, readSync(fd, into, 0, size, at));
     } finally {

@@ -27,6 +27,8 @@ export interface WalOptions {
   readonly room: Pick<Room, "open" | "closed" | "close" | "release">;
   readonly segment_bytes_max: number;
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
+  /** Makes the names in the folder durable. */
+  readonly syncFolder?: (folder: string) => Promise<void>;
   /** Told once of each batch, after it is durable: its last record, and its lines' bytes. */
   readonly onDurable: (to: number, leaves: readonly Buffer[]) => void;
   /** A sync failed: the log is poisoned, is never retried, and the server must stop. */
@@ -221,6 +223,7 @@ export class Wal {
       this.size = 0;
     }
     this.file = await this.openSegment(this.path);
+    await (this.options.syncFolder ?? syncFolder)(this.options.folder);
     const inode = inodeOf(this.path);
     if (inode !== undefined) this.place = { path: this.path, inode };
     return this.file;
@@ -236,7 +239,6 @@ function inodeOf(path: string): number | undefined {
 /** A segment as a file: appended to, and durable after `fdatasync`. */
 export async function openSegmentFile(path: string): Promise<SegmentFile> {
   const handle = await open(path, "a", 0o600);
-  await syncFolder(join(path, ".."));
   return {
     append: async (bytes) => writeAll(handle.fd, bytes),
     sync: () => dataSync(handle.fd),

@@ -173,6 +173,10 @@ export const ledger = {
     source: "INTERFACE, audit query",
     behavior: "each filter of audit query selects, newest first, with a cursor",
   },
+  "ledger.mutants": {
+    source: "I4, proof kit",
+    behavior: "a fault put into the ledger's source is found by its proof",
+  },
   "ledger.readers": {
     source: "I4, query",
     behavior: "people read their own records, auditors their tenant's, nobody another tenant's",
