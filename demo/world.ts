@@ -9,6 +9,21 @@ import { createSaas } from "./saas/server.ts";
 /** `revoke:PERSON restore:PERSON contract:1 contract:2 api:down api:up idp:down idp:up` */
 type Lever = string;
 
+export interface Boundary {
+  readonly client_id: string;
+  readonly client_secret: string;
+  /** Where it wants to hear that somebody's access ended; nowhere where absent. */
+  readonly events?: { readonly backchannel_logout: string; readonly shared_signals: string };
+}
+
+/** Where a doorless at `url` hears that somebody's access ended. */
+export function eventsAt(url: string): NonNullable<Boundary["events"]> {
+  return {
+    backchannel_logout: `${url}/events/backchannel-logout`,
+    shared_signals: `${url}/events/ssf`,
+  };
+}
+
 export interface WorldOptions {
   /** A folder, made if need be; both services keep their state in it between runs. */
   data: string;
@@ -19,7 +34,7 @@ export interface WorldOptions {
   /** Agent name -> URL of its MCP endpoint, which is the audience of its tokens. */
   agents: Record<string, string>;
   /** The confidential client that may exchange people's tokens. */
-  boundary: { client_id: string; client_secret: string };
+  boundary: Boundary;
   /** The same, at the mail API's authorization server, where it connects people's mailboxes. */
   mail_client: { client_id: string; client_secret: string };
 }

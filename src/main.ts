@@ -19,6 +19,8 @@ import { createClient } from "./identity/client.ts";
 import { createIntrospection } from "./identity/introspection.ts";
 import { createProvider } from "./identity/provider.ts";
 import { createSignIn } from "./identity/sign-in.ts";
+import { Pushed } from "./identity/pushed.ts";
+import type { Ended } from "./identity/pushed.ts";
 import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
@@ -26,6 +28,7 @@ import type { Credential, Principal } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
 import { LINE_BYTES_MAX } from "./ledger/fit.ts";
+import type { Ledger } from "./ledger/ledger.ts";
 import { openIndexThread } from "./ledger/index-thread.ts";
 import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
 import { Sealer } from "./ledger/mark.ts";
@@ -128,7 +131,8 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
     const connect = createConnect({ ...options, ...links, ...lookIn(() => house), signIn, ledger });
-    const web = createWeb({ ...options, gate, mcp, metrics, ready, connect });
+    const onEnded = endingBy(options, ledger, going.stops);
+    const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, connect, onEnded });
     undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
@@ -294,6 +298,18 @@ function openSessions(
   };
 }
 
+// A sign-in and its user are both ended where both are named: providers differ in which of the two
+// the tokens of other clients carry, and one sign-in too many is better than one too few.
+function endingBy({ clock }: CoreOptions, ledger: Ledger, stops: Stops) {
+  return async ({ issuer, subject, family, at_s, event }: Ended): Promise<void> => {
+    const detail = { issuer, subject: subject ?? null, sign_in: family ?? null, event };
+    await ledger.event("revoked", detail);
+    const now_s = Math.floor(clock.now() / 1000);
+    if (subject !== undefined) stops.end({ kind: "user", issuer, subject, until_s: at_s }, now_s);
+    if (family !== undefined) stops.end({ kind: "family", issuer, family }, now_s);
+  };
+}
+
 function askerOf(config: Config, provider: Provider, delegation: Delegation): Ask | undefined {
   const liveness = livenessOf(provider.config);
   switch (liveness.source) {
@@ -325,6 +341,7 @@ function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Conn
     limiter: new Limiter(keys_max),
     running: new Running(running_calls_max, running_calls_per_user_max),
     broker,
+    pushed: new Pushed(providers.values(), clock),
     async close(): Promise<void> {
       await broker.close();
       await Promise.all([...providers.values()].map((provider) => provider.close()));

@@ -1,13 +1,16 @@
 /** The identity provider as the world sees it. */
 
 import type { RequestListener } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import type { Provider, Client } from "oidc-provider";
 import { findPerson, PEOPLE } from "../people.ts";
+import type { Boundary } from "../world.ts";
 import { forgetSignIns, sessionsOf } from "./adapter-sqlite.ts";
 import { idpFront } from "./front.ts";
 import { introspectJwtsToo } from "./introspection.ts";
 import { createProvider, DEMO_CLIENT_ID } from "./provider.ts";
 import { AGENT_SCOPE, agentResource, resourcesOf } from "./resources.ts";
+import { transmit } from "./signals.ts";
 import { openIdpState } from "./state.ts";
 
 export interface IdentityProviderOptions {
@@ -15,14 +18,14 @@ export interface IdentityProviderOptions {
   readonly issuer: string;
   readonly api: string;
   readonly agents: Readonly<Record<string, string>>;
-  readonly boundary: { readonly client_id: string; readonly client_secret: string };
+  readonly boundary: Boundary;
 }
 
 export interface IdentityProvider {
   readonly handler: RequestListener;
   mintToken(person: string, agent: string, ttl_s: number): Promise<string>;
   revoke(person: string): Promise<void>;
-  restore(person: string): void;
+  restore(person: string): Promise<void>;
   close(): void;
 }
 
@@ -34,6 +37,7 @@ export async function createIdentityProvider(
   const resources = resourcesOf(agents, options.api);
   const { provider, checkToken } = createProvider({ issuer, resources, boundary, state });
   introspectJwtsToo(provider, checkToken);
+  const revoked_s = new Map<string, number>();
 
   return {
     handler: idpFront(provider, state, resources),
@@ -72,10 +76,18 @@ export async function createIdentityProvider(
       state.disable(subject);
       const sessions = sessionsOf(state.db, subject);
       forgetSignIns(state.db, subject);
-      await tellClients(provider, subject, sessions);
+      await Promise.allSettled([
+        tellClients(provider, subject, sessions),
+        tellBoundary(provider, subject, boundary),
+        transmit(state, { issuer, subject, boundary }),
+      ]);
+      revoked_s.set(subject, nowS());
     },
-    restore(person) {
-      state.enable(requirePerson(person).subject);
+    async restore(person) {
+      const { subject } = requirePerson(person);
+      // Tokens count whole seconds: the next one must not look as old as those that were revoked.
+      while (nowS() <= (revoked_s.get(subject) ?? 0)) await setTimeout(20);
+      state.enable(subject);
     },
     close() {
       state.db.close();
@@ -88,6 +100,10 @@ function requirePerson(subject: string) {
   if (person !== undefined) return person;
   const names = PEOPLE.map((known) => known.subject).join(", ");
   throw new Error(`No person "${subject}". There are: ${names}.`);
+}
+
+function nowS(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 // Public in oidc-provider, and missing from its types.
@@ -107,4 +123,14 @@ async function tellClients(
   );
   // A client that cannot be reached does not keep the person's account enabled.
   await Promise.allSettled(told);
+}
+
+/** The boundary has no browser session here, and is told all the same: it holds people's tokens. */
+async function tellBoundary(
+  provider: Provider,
+  subject: string,
+  { client_id }: Boundary,
+): Promise<void> {
+  const client = (await provider.Client.find(client_id)) as LogoutClient | undefined;
+  if (client?.backchannelLogoutUri !== undefined) await client.backchannelLogout(subject);
 }

@@ -10,6 +10,7 @@ import type {
   UnknownObject,
 } from "oidc-provider";
 import { findPerson } from "../people.ts";
+import type { Boundary } from "../world.ts";
 import { sqliteAdapter } from "./adapter-sqlite.ts";
 import { registerTokenExchange, TOKEN_EXCHANGE } from "./exchange.ts";
 import { errors, interactionPolicy, Provider } from "./oidc-provider.ts";
@@ -27,7 +28,7 @@ const TTL_S = { grant: 14 * DAY_S, interaction: 60 * 60, code: 10 * 60, id_token
 export interface ProviderOptions {
   readonly issuer: string;
   readonly resources: Resources;
-  readonly boundary: { readonly client_id: string; readonly client_secret: string };
+  readonly boundary: Boundary;
   readonly state: IdpState;
 }
 
@@ -97,6 +98,9 @@ function staticSettings({ state, boundary, resources }: ProviderOptions): Config
         grant_types: [TOKEN_EXCHANGE, "authorization_code"],
         response_types: ["code"],
         redirect_uris: [...signInRedirects(resources)],
+        ...(boundary.events === undefined
+          ? {}
+          : { backchannel_logout_uri: boundary.events.backchannel_logout }),
       },
       {
         client_id: DEMO_CLIENT_ID,

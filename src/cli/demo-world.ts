@@ -3,7 +3,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
-import { startWorld } from "../../demo/world.ts";
+import { eventsAt, startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
 import { loadConfig } from "../config/load.ts";
 import { serveLocal } from "../console/local.ts";
@@ -54,7 +54,11 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     api_port: options.port === 0 ? 0 : port + 2,
     mail_accounts_port: options.port === 0 ? 0 : port + 3,
     agents: mcp,
-    boundary: { client_id: "doorless", client_secret: clientSecret(data, "client_secret") },
+    boundary: {
+      client_id: "doorless",
+      client_secret: clientSecret(data, "client_secret"),
+      events: eventsAt(url),
+    },
     mail_client: {
       client_id: "doorless-at-mail",
       client_secret: clientSecret(data, "mail_client_secret"),
@@ -83,8 +87,8 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
 }
 
 // Below the range from which systems take ports for outgoing connections: one of those could be
-// taken again between this look and the use.
-const FREE_PORTS = { from: 10_000, to: 32_000 } as const;
+// taken again between this look and the use. And above the last port that fetch refuses.
+const FREE_PORTS = { from: 10_081, to: 32_000 } as const;
 
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -35,9 +35,9 @@ async function failsWithoutUser(stage: Stage): Promise<string> {
   try {
     const before = (await stage.saasRows()).length;
     const answer = await stage.call("sales", token, "crm_get_deal", { id: 43 });
-    must(answer.error_code === "reauth_required", `answered ${answer.text}`);
+    must(answer.status === 401, `answered ${answer.status} ${answer.text}`);
     must((await stage.saasRows()).length === before, "a request reached the SaaS all the same");
-    return "revoked at the provider: reauth_required, and the SaaS received nothing";
+    return "revoked at the provider: 401 invalid_token, and the SaaS received nothing";
   } finally {
     await stage.demo.world.set("restore:omar");
   }
@@ -206,8 +206,9 @@ async function failsClosed(stage: Stage): Promise<string> {
   const noProvider = await stage.call("research", fresh, "crm_search_deals", {});
   await stage.demo.world.set("idp:up");
   must(noApi.error_code === "downstream_unavailable", `without the API: ${noApi.text}`);
-  must(noProvider.error_code === "delegation_unavailable", `without provider: ${noProvider.text}`);
-  return "API down: downstream_unavailable; provider down: delegation_unavailable; no stale answer";
+  must(noProvider.status === 503, `without provider: ${noProvider.status} ${noProvider.text}`);
+  must(noProvider.text.includes("identity_unavailable"), `without provider: ${noProvider.text}`);
+  return "API down: downstream_unavailable; provider down: identity_unavailable; no stale answer";
 }
 
 async function loops(stage: Stage): Promise<string> {
@@ -240,6 +241,49 @@ async function chain(stage: Stage): Promise<string> {
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
+}
+
+async function locked(stage: Stage): Promise<string> {
+  const token = await stage.token("mia", "sales");
+  const call = (): Promise<Answer> => stage.call("sales", token, "crm_get_deal", { id: 42 });
+  must((await call()).error_code === undefined, "the call failed before the lock");
+  for (const what of ["user:mia", "agent:sales", "tool:crm_get_deal", "all"]) {
+    await stage.ask("/locks/add", { what, reason: "prove" });
+    const rows = (await stage.saasRows()).length;
+    const answer = await call();
+    await stage.ask("/locks/rm", { what });
+    must(answer.error_code === "locked", `${what} is locked: ${answer.text}`);
+    must((await stage.saasRows()).length === rows, `${what} is locked: the SaaS got a request`);
+  }
+  must((await call()).error_code === undefined, "the call fails after the lock");
+  return "a user, an agent, a tool, everything: locked at once, told why, and unlocked";
+}
+
+async function pushed(stage: Stage): Promise<string> {
+  const token = await stage.token("dana", "support");
+  must((await stage.list("support", token)).status === 200, "Dana was not let in");
+  await stage.demo.world.set("revoke:dana");
+  const began = performance.now();
+  const { status } = await stage.list("support", token);
+  const ms = Math.round(performance.now() - began);
+  await stage.demo.world.set("restore:dana");
+  must(status === 401, `after the provider's event she got ${status}`);
+  must((await stage.list("support", token)).status === 401, "her old token came back to life");
+  return `the provider disabled Dana's account and pushed it: 401 to her next request, in ${ms} ms`;
+}
+
+async function killed(stage: Stage): Promise<string> {
+  const token = await stage.token("zoe", "support");
+  await stage.list("support", token);
+  const { sessions } = (await stage.ask("/sessions", {})) as {
+    sessions: { id: string; subject: string }[];
+  };
+  const session = sessions.find(({ subject }) => subject === "zoe")?.id ?? "";
+  await stage.ask("/sessions/kill", { session });
+  must((await stage.list("support", token)).status === 401, "the ended session goes on");
+  const other = await stage.list("support", await stage.token("zoe", "support"));
+  must(other.status === 200, "a new sign-in is refused");
+  return `session ${session} ended: its sign-in is 401 for good, a new one is let in`;
 }
 
 async function sealed(stage: Stage): Promise<string> {
@@ -279,6 +323,9 @@ export const CHECKS: readonly Check[] = [
   check("identity.as-the-user", "a call runs as the authenticated human", asTheUser),
   check("identity.fails-without-user", "a revoked user's call fails and says so", failsWithoutUser),
   check("identity.token-stays", "the client's token goes no further than the door", tokenStays),
+  check("revocation.lock", "an operator's lock holds when the verb returns", locked),
+  check("revocation.pushed", "what the provider pushes holds at once", pushed),
+  check("revocation.sessions", "an ended session stays ended", killed),
   check("auth.jwt-strict", "a token that is wrong in any way opens nothing", strictTokens),
   check("auth.host-and-origin", "a foreign web page cannot call", foreignPages),
   check("surface.missing-door", "a hidden tool does not exist, byte for byte", missingDoor),

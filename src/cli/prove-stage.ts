@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
+import { askLocal } from "../console/local.ts";
 import { OPERATOR, plainNames } from "../ledger/query.ts";
 import type { AuditFilter } from "../ledger/query.ts";
 import { readLedger } from "../ledger/ledger.ts";
@@ -87,6 +88,11 @@ export class Stage {
       JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: { ...params, _meta: META } }),
     );
     return read(response);
+  }
+
+  /** What an operator asks on the local socket. */
+  ask(path: string, question: object): Promise<unknown> {
+    return askLocal(this.demo.ready.data, "core", path, { os_user: "prove", ...question });
   }
 
   list(agent: string, token: string): Promise<Answer> {

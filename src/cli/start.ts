@@ -1,4 +1,5 @@
 // `start`: serves HTTP from mcp.config.json.
+import { livenessText } from "../config/liveness.ts";
 import { loadConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { isLoopback } from "../kernel/address.ts";
@@ -52,6 +53,9 @@ export const start: Verb = {
     });
     note(`doorless serves ${config.public_url} (port ${core.port})`);
     for (const agent of Object.keys(config.agents)) note(`  ${config.public_url}/mcp/${agent}`);
+    for (const [name, issuer] of Object.entries(config.issuers)) {
+      note(`  revocation at ${name}: ${livenessText(issuer)}`);
+    }
     const stopWatching = watch ? watchTools(config.tools_dir, core) : () => undefined;
     const why = await Promise.race([untilAsked(), fatal.promise]);
     note(`stopping: ${why}`);

@@ -16,6 +16,24 @@ export function boundOf(issuer: IssuerConfig): number {
   return "bound_ms" in liveness ? liveness.bound_ms : issuer.token_lifetime_s_max * 1000;
 }
 
+const SAID: Readonly<Record<LivenessConfig["source"], string>> = {
+  introspection: "asked by introspection",
+  exchange: "asked by a token exchange",
+  events: "pushed; where an event is lost, at the token's end",
+  token_lifetime: "nobody is asked: at the token's end",
+};
+
+/** One line for whoever starts it: how revocation shows at this issuer, and how late at most. */
+export function livenessText(issuer: IssuerConfig): string {
+  const { backchannel_logout, shared_signals } = issuer.events ?? {};
+  const pushed = [
+    ...(backchannel_logout === undefined ? [] : ["back-channel logout"]),
+    ...(shared_signals === undefined ? [] : ["shared signals"]),
+  ];
+  const also = pushed.length === 0 ? "" : `; pushed by ${pushed.join(" and ")}`;
+  return `${SAID[livenessOf(issuer).source]}, at most ${boundOf(issuer)} ms${also}`;
+}
+
 export function checkLiveness(data: ConfigFile, report: Report): void {
   const isPublic = !isLoopback(new URL(data.public_url).hostname);
   for (const [name, issuer] of Object.entries(data.issuers)) {

@@ -30,7 +30,13 @@ export interface LedgerEvents {
   /** A session showed itself for the first time. */
   session: Person & Details;
   sign_in: Person & { readonly client_id: string; readonly what: "begun" | "done" | "refused" };
-  lock: { readonly what: "added" | "removed" } & Details;
+  /** A provider pushed that somebody's access ended: all of it, or one sign-in. */
+  revoked: {
+    readonly issuer: string;
+    readonly subject: string | null;
+    readonly sign_in: string | null;
+    readonly event: string;
+  };
   approval: { readonly call_id: string; readonly what: "asked" | "given" | "denied" } & Details;
   limit: Person & { readonly scope: string; readonly key: string } & Details;
   /** A stored link to a downstream API. */

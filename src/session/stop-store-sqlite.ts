@@ -21,7 +21,7 @@ const KEPT_S = 400 * 86_400;
 /** Opens or makes the store at `path`; endings of sign-ins that are long over are forgotten. */
 export function openSqliteStopStore(path: string, now_s: number): StopStore {
   const db = new DatabaseSync(path);
-  chmodSync(path, 0o600);
+  if (path !== ":memory:") chmodSync(path, 0o600);
   // What is acknowledged must hold: an operator was told that the person is out.
   db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
   db.exec(SCHEMA);

@@ -1,6 +1,7 @@
 // What the HTTP front is given by the composition root.
 import type { Config } from "../config/load.ts";
 import type { Gate } from "../gate/gate.ts";
+import type { Ended, Pushed } from "../identity/pushed.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { McpEndpoint } from "../mcp/endpoint.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -16,4 +17,7 @@ export interface WebOptions {
   readonly ready: () => boolean;
   /** Answers the pages under /connect and /sign-in. */
   readonly connect: (request: Request) => Promise<Response>;
+  readonly pushed: Pushed;
+  /** What a provider pushed; resolves when it holds, here and after a restart. */
+  readonly onEnded: (ended: Ended) => Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
+import { EventsFront } from "./events-front.ts";
 import { createGuards, mayReadMetrics } from "./guards.ts";
 import type { Guards } from "./guards.ts";
 import { McpFront } from "./mcp-front.ts";
@@ -33,11 +34,13 @@ class HttpFront implements Web {
   private readonly sockets = new Set<Socket>();
   private readonly pages: ReturnType<typeof createPages>;
   private readonly mcp: McpFront;
+  private readonly events: EventsFront;
   private guards: Guards | undefined;
 
   constructor(options: WebOptions) {
     this.options = options;
     this.mcp = new McpFront(options);
+    this.events = new EventsFront(options);
     this.pages = createPages(options.config, options.metrics, options.ready);
     const { headers_timeout_ms, request_timeout_ms, connections_max } = options.config.http;
     this.server = createServer({
@@ -98,6 +101,7 @@ class HttpFront implements Web {
       return sendJson(res, { error: "not found" });
     }
     if (PEOPLES_PATH.test(path)) return this.answerPerson(req, res);
+    if (this.events.answers(path)) return this.events.answer(req, res, path);
     if (agent === undefined || !Object.hasOwn(config.agents, agent)) {
       const mayMeasure = mayReadMetrics(req, config);
       return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);

@@ -69,9 +69,9 @@ verifies(
     const url = house.ready.mcp["sales"] ?? "";
     const omar = await connectHttp("v1", url, await house.token("omar", "sales"));
     await pull("revoke:mia");
-    // No token was kept for these scopes: the provider must be asked, and says no.
-    const { isError, error } = await mia.call("crm_update_deal_stage", { id: 42, stage: "won" });
-    expect({ isError, code: error?.["code"] }).toEqual({ isError: true, code: "reauth_required" });
+    // The provider has pushed it by the time the lever is back: her token is nobody's.
+    const write = mia.call("crm_update_deal_stage", { id: 42, stage: "won" });
+    await expect(write).rejects.toThrow(/invalid_token.*revoked/);
     expect((await omar.call("crm_get_deal", { id: 42 })).isError).toBe(false);
     const refused = await doorless(["demo", "token", "mia", "sales", "--data", house.data]);
     expect(refused).toMatchObject({
@@ -92,11 +92,9 @@ verifies(
   async () => {
     const client = await connect();
     await pull("idp:down");
-    const { isError, error } = await client.call("crm_get_deal", { id: 42 });
-    expect({ isError, code: error?.["code"] }).toEqual({
-      isError: true,
-      code: "delegation_unavailable",
-    });
+    // Within two seconds her token is still vouched for, and only a downstream one cannot be had.
+    const ended = await read(client).catch((error: unknown) => String(error));
+    expect(ended).toMatch(/^delegation_unavailable$|identity_unavailable/);
     await expect(fetch(house.ready.issuer)).rejects.toThrow();
     await pull("idp:up");
     expect(await read(client)).toBe("ok");

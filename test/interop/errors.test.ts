@@ -229,6 +229,7 @@ describe("one call", () => {
       "as_whom",
       "run",
       "contract",
+      "release",
     ]);
   });
 

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Server as SocketServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startWorld } from "../../demo/world.ts";
+import { eventsAt, startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -143,7 +143,11 @@ export async function openWatchedHouse(): Promise<WatchedHouse> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const agents = Object.fromEntries(AGENTS.map((agent) => [agent, `${url}/mcp/${agent}`]));
-  const boundary = { client_id: "doorless", client_secret: "a-secret-of-this-test-alone" };
+  const boundary = {
+    client_id: "doorless",
+    client_secret: "a-secret-of-this-test-alone",
+    events: eventsAt(url),
+  };
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rmSync(home, { recursive: true, force: true }));
   const world = await startWorld({

@@ -220,4 +220,16 @@ export const revocation = {
     source: "INTERFACE, sessions",
     behavior: "sessions ls lists sessions, and a killed one's sign-in is not accepted again",
   },
+  "revocation.pushed": {
+    source: "I5 build 2, OIDC back-channel logout, RFC 8935",
+    behavior: "a logout token or security event ends what it names within a second",
+  },
+  "revocation.asked": {
+    source: "I5 build 2",
+    behavior: "liveness is asked within its bound, also while a call runs; no answer is no entry",
+  },
+  "revocation.stated": {
+    source: "I5 build 2",
+    behavior: "each issuer's liveness is configured, shown at the start and in each record",
+  },
 } satisfies Record<string, Requirement>;

@@ -36,6 +36,10 @@ export interface Boundary {
 export interface BoundaryOptions {
   /** Merged over the configuration file, one level deep. */
   readonly file?: Claims;
+  /** Merged over the one issuer. */
+  readonly issuer?: Claims;
+  /** More variables that the file may refer to. */
+  readonly environment?: Record<string, string>;
   /** Changes the loaded configuration, beyond what a file may say. */
   readonly bend?: (config: Config) => Config;
   /** Code tools of the connector `shop`, by name: each agent has them. */
@@ -82,9 +86,14 @@ async function startBetween(
     ...Object.keys(code),
     ...("run_code" in (isolation ?? {}) ? ["run_code"] : []),
   ]);
+  const issuers = written["issuers"] as Record<string, Claims>;
+  Object.assign(issuers["own"] ?? {}, options.issuer);
   const file = { ...written, ...(isolation === undefined ? {} : { isolation }), ...options.file };
   writeFileSync(join(folder, "mcp.config.json"), JSON.stringify(file));
-  const config = loadConfig(join(folder, "mcp.config.json"), { SECRET: "a-client-secret" });
+  const config = loadConfig(join(folder, "mcp.config.json"), {
+    SECRET: "a-client-secret",
+    ...options.environment,
+  });
   const lines: string[] = [];
   const fatal: unknown[] = [];
   let ahead_ms = 0;
