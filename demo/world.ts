@@ -1,6 +1,7 @@
 /** The demo world: an identity provider, a small SaaS, and the levers that move them. */
 
 import { mkdirSync } from "node:fs";
+import type { Boundary } from "./boundary.ts";
 import { createIdentityProvider } from "./idp/index.ts";
 import { listen } from "./listener.ts";
 import { createMailAccounts } from "./mail-accounts/index.ts";
@@ -8,21 +9,6 @@ import { createSaas } from "./saas/server.ts";
 
 /** `revoke:PERSON restore:PERSON contract:1 contract:2 api:down api:up idp:down idp:up` */
 type Lever = string;
-
-export interface Boundary {
-  readonly client_id: string;
-  readonly client_secret: string;
-  /** Where it wants to hear that somebody's access ended; nowhere where absent. */
-  readonly events?: { readonly backchannel_logout: string; readonly shared_signals: string };
-}
-
-/** Where a doorless at `url` hears that somebody's access ended. */
-export function eventsAt(url: string): NonNullable<Boundary["events"]> {
-  return {
-    backchannel_logout: `${url}/events/backchannel-logout`,
-    shared_signals: `${url}/events/ssf`,
-  };
-}
 
 export interface WorldOptions {
   /** A folder, made if need be; both services keep their state in it between runs. */

@@ -4,7 +4,7 @@ import type { RequestListener } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import type { Provider, Client } from "oidc-provider";
 import { findPerson, PEOPLE } from "../people.ts";
-import type { Boundary } from "../world.ts";
+import type { Boundary } from "../boundary.ts";
 import { forgetSignIns, sessionsOf } from "./adapter-sqlite.ts";
 import { idpFront } from "./front.ts";
 import { introspectJwtsToo } from "./introspection.ts";

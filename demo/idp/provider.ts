@@ -10,7 +10,7 @@ import type {
   UnknownObject,
 } from "oidc-provider";
 import { findPerson } from "../people.ts";
-import type { Boundary } from "../world.ts";
+import type { Boundary } from "../boundary.ts";
 import { sqliteAdapter } from "./adapter-sqlite.ts";
 import { registerTokenExchange, TOKEN_EXCHANGE } from "./exchange.ts";
 import { errors, interactionPolicy, Provider } from "./oidc-provider.ts";

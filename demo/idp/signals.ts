@@ -1,8 +1,8 @@
-/** A Shared Signals transmitter: tells the boundary that an account was disabled (RISC, RFC 8935). */
+/** A Shared Signals transmitter: pushes that an account was disabled (RISC, RFC 8935). */
 
 import { randomUUID } from "node:crypto";
 import { importJWK, SignJWT } from "jose";
-import type { Boundary } from "../world.ts";
+import type { Boundary } from "../boundary.ts";
 import type { IdpState } from "./state.ts";
 
 const ACCOUNT_DISABLED = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";

@@ -203,7 +203,7 @@ const UNKNOWN_FORMAT = "its subject is neither iss_sub of this issuer nor opaque
 
 function simple(named: unknown, issuer: string): string | undefined {
   if (!isObject(named)) return undefined;
-  const { format, iss, sub, id } = named as Record<string, unknown>;
+  const { format, iss, sub, id } = named;
   if (format === "iss_sub") return iss === issuer ? text(sub) : undefined;
   return format === "opaque" ? text(id) : undefined;
 }

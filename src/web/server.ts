@@ -100,11 +100,8 @@ class HttpFront implements Web {
       res.statusCode = 404;
       return sendJson(res, { error: "not found" });
     }
-    if (PEOPLES_PATH.test(path)) return this.answerPerson(req, res);
-    if (this.events.answers(path)) return this.events.answer(req, res, path);
     if (agent === undefined || !Object.hasOwn(config.agents, agent)) {
-      const mayMeasure = mayReadMetrics(req, config);
-      return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);
+      return this.answerElse(req, res, path);
     }
     if (site.value.origin !== undefined) allowOrigin(res, site.value.origin);
     if (req.method === "OPTIONS") return preflight(res);
@@ -116,6 +113,14 @@ class HttpFront implements Web {
     const request = await takeForm(req, this.options.config);
     if (!request.ok) return this.refused(res, request.refusal);
     return respond(await this.options.connect(request.value), res);
+  }
+
+  /** Every path but the agents' own. */
+  private async answerElse(req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
+    if (PEOPLES_PATH.test(path)) return this.answerPerson(req, res);
+    if (this.events.answers(path)) return this.events.answer(req, res, path);
+    const mayMeasure = mayReadMetrics(req, this.options.config);
+    return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);
   }
 
   private refused(res: ServerResponse, why: Refusal): void {

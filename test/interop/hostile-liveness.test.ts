@@ -207,7 +207,7 @@ describe("a token that is probed for", () => {
       const { liveness } = SOURCES.exchange;
       const boundary = await openBoundary({ issuer: { liveness } });
       const issued: string[] = [];
-      const honest = boundary.provider.sign;
+      const honest = boundary.provider.sign.bind(boundary.provider);
       boundary.provider.sign = async (...given) => {
         const token = await honest(...given);
         issued.push(token);
