@@ -21,6 +21,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   confirmation_required: "Step 5, approval",
   rate_limited: "Step 2, alive, and step 6, limits",
   audit_unavailable: "Step 7, intent",
+  login_required: "The stdio bridge, before anything is sent",
   connection_required: "Step 8, as whom",
   connection_damaged: "Step 8, as whom",
   reauth_required: "Step 8, as whom",

@@ -69,6 +69,8 @@ export interface CoreOptions {
   readonly onFatal: (error: unknown) => void;
   /** How the ledger reaches its disk; without it, as files. A disk that fails is put in here. */
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
+  /** Hears how many stdio clients of this machine hold on to the core. */
+  readonly onAttached?: (count: number) => void;
 }
 
 /** One running doorless: the owner of its data folder. */
@@ -137,7 +139,8 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
     const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
-    const local = await serveLocal(folders.data, "core", info, createAdmin({ ...asked, keyring }));
+    const admin = createAdmin({ ...asked, keyring });
+    const local = await serveLocal(folders.data, "core", info, admin, options.onAttached);
     undo.push(() => local.close());
     await ledger.event("started", startFacts(house, port, sandbox));
     tellGaps(options.log, house.catalog, sandbox);

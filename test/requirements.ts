@@ -1,7 +1,7 @@
 // What the project promises so far, one id each. Tests cite ids with `verifies(id, ...)`;
 // test/pins/requirements.test.ts fails on an id that no test cites, and on a citation of no id.
 import * as boundary from "./requirements/boundary.ts";
-import { connections, vault } from "./requirements/connections.ts";
+import { connections, signIn, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
 import type { Requirement } from "./requirements/requirement.ts";
@@ -20,6 +20,7 @@ export const requirements = {
   ...boundary.revocation,
   ...connections,
   ...vault,
+  ...signIn,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,

@@ -124,11 +124,16 @@ async function askWho(
     action: `/interaction/${uid}`,
     client: client?.clientName ?? String(params["client_id"]),
     returns_to: target === undefined ? "your device" : placeOf(target),
-    agent: resources.agents.get(String(params["resource"])) ?? "none",
+    agent: agentsIn(params["resource"], resources),
     isDisabled: (subject) => state.isDisabled(subject),
     ...(problem === undefined ? {} : { problem }),
   });
   sendPage(response, status, html, formTargets(target));
+}
+
+function agentsIn(resource: unknown, resources: Resources): string {
+  const names = [resource].flat().flatMap((one) => resources.agents.get(String(one)) ?? []);
+  return names.length === 0 ? "none" : names.join(", ");
 }
 
 export function placeOf(target: URL): string {

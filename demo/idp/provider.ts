@@ -22,6 +22,9 @@ import { type CheckToken, liveTokens, type LiveToken } from "./subject-token.ts"
 /** The client that `mintToken` speaks for. */
 export const DEMO_CLIENT_ID = "doorless-demo-cli";
 
+/** `doorless login`: one sign-in for all agents, from which each token is for one. */
+const LOGIN_CLIENT_ID = "doorless-login";
+
 const DAY_S = 24 * 60 * 60;
 const TTL_S = { grant: 14 * DAY_S, interaction: 60 * 60, code: 10 * 60, id_token: 60 * 60 };
 
@@ -107,6 +110,16 @@ function staticSettings({ state, boundary, resources }: ProviderOptions): Config
         client_name: "doorless demo",
         redirect_uris: ["http://127.0.0.1/callback"],
       },
+      {
+        client_id: LOGIN_CLIENT_ID,
+        client_name: "doorless on this machine",
+        redirect_uris: ["http://127.0.0.1/callback"],
+        grant_types: [
+          "authorization_code",
+          "refresh_token",
+          "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+      },
     ],
     ttl: {
       AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? AGENT_TOKEN_TTL_S,
@@ -159,7 +172,8 @@ function features(
       },
       useGrantedResource: () => true,
       getResourceServerInfo: (ctx, indicator) => {
-        if (Array.isArray(ctx.oidc.params?.["resource"])) {
+        const { client, params } = ctx.oidc;
+        if (Array.isArray(params?.["resource"]) && client?.clientId !== LOGIN_CLIENT_ID) {
           throw new errors.InvalidTarget("exactly one resource may be requested");
         }
         return agentResource(resources, indicator);

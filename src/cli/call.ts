@@ -1,4 +1,5 @@
-// `call`: one tool call as the person whose token is in DOORLESS_TOKEN; --dry-run decides only.
+// `call`: one tool call as the person who is signed in, or whose token is in DOORLESS_TOKEN;
+// --dry-run decides only.
 import {
   Client,
   SdkHttpError,
@@ -9,14 +10,14 @@ import { VERSION } from "../main.ts";
 import type { DryRun } from "../gate/call.ts";
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, Stop } from "./output.ts";
-import { mcpUrl, tokenFromEnvironment } from "./stdio.ts";
+import { mcpUrl, tokenFor } from "./stdio.ts";
 import { jsonOf, usageError, wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
 export const call: Verb = {
   name: "call",
   usage: "call TOOL [JSON] --agent AGENT [--dry-run]",
-  summary: "one call, with DOORLESS_TOKEN",
+  summary: "one call, as who is signed in; or with DOORLESS_TOKEN",
   help: [
     "--agent AGENT   the agent to call it through",
     "--dry-run       the decision, and the request as it would be sent; nothing runs",
@@ -50,7 +51,8 @@ async function callTool(
   name: string,
   args: Record<string, unknown>,
 ): Promise<number> {
-  const headers = { authorization: `Bearer ${tokenFromEnvironment().reveal()}` };
+  const token = await tokenFor(call, given, agent);
+  const headers = { authorization: `Bearer ${token.reveal()}` };
   const url = mcpUrl(call, given, agent);
   const client = new Client(
     { name: "doorless-call", version: VERSION },
@@ -86,7 +88,7 @@ function textOf(content: unknown): string {
 function failed(error: unknown): Stop {
   const message = error instanceof Error ? error.message : "unknown error";
   if (error instanceof UnauthorizedError) {
-    return new Stop(EXIT.sign_in, "sign-in needed: DOORLESS_TOKEN was not accepted");
+    return new Stop(EXIT.sign_in, "sign-in needed: the token was not accepted");
   }
   if (error instanceof SdkHttpError) {
     const signIn = error.data.status === 401;
@@ -105,7 +107,7 @@ async function dryRun(
   tool: string,
   args: Record<string, unknown>,
 ): Promise<number> {
-  const token = tokenFromEnvironment().reveal();
+  const token = (await tokenFor(call, given, agent)).reveal();
   const question = { agent, token, tool, args };
   const answer = (await askCore(placeOf(given), "/dry-run", question)) as
     | DryRun

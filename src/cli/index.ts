@@ -19,6 +19,8 @@ import { keysRotate } from "./keys-rotate.ts";
 import { explain } from "./explain.ts";
 import { EXIT, note, print, Stop } from "./output.ts";
 import { lockAdd, lockLs, lockRm } from "./lock.ts";
+import { login } from "./login.ts";
+import { logout } from "./logout.ts";
 import { prove } from "./prove.ts";
 import { schema } from "./schema.ts";
 import { sessionsKill, sessionsLs } from "./sessions.ts";
@@ -27,6 +29,7 @@ import { stdio } from "./stdio.ts";
 import { surface } from "./surface.ts";
 import { parseGiven } from "./verb.ts";
 import type { Verb } from "./verb.ts";
+import { whoami } from "./whoami.ts";
 import { version } from "./version.ts";
 
 // Longer names first: `demo token` before `demo`.
@@ -36,6 +39,9 @@ const VERBS: readonly Verb[] = [
   demo,
   start,
   stdio,
+  login,
+  logout,
+  whoami,
   surface,
   explain,
   call,

@@ -15,13 +15,18 @@ import type { Verb } from "./verb.ts";
 
 export const start: Verb = {
   name: "start",
-  usage: "start [--config FILE] [--watch]",
+  usage: "start [--config FILE] [--watch] [--while-attached]",
   summary: "serve MCP over HTTP from mcp.config.json",
   help: [
     "--config FILE   the configuration (default: ./mcp.config.json)",
+    "--while-attached  stop after the last stdio client of this machine has gone",
     "--watch         reload tools when their files change, drafts too; on loopback only",
   ],
-  options: { config: { type: "string" }, watch: { type: "boolean" } },
+  options: {
+    config: { type: "string" },
+    watch: { type: "boolean" },
+    "while-attached": { type: "boolean" },
+  },
   async run(given) {
     wordsOf(start, given);
     const config = loadConfig(given.text("config") ?? defaultConfig(), process.env);
@@ -39,12 +44,14 @@ export const start: Verb = {
     const log = createLogger(process.env["DOORLESS_LOG"] ?? "info");
     let broken = false;
     const fatal = Promise.withResolvers<string>();
+    const watched = given.flag("while-attached") ? watchAttached() : NEVER_IDLE;
     const core = await startCore({
       config,
       clock: systemClock,
       log,
       allow_demo: false,
       drafts: watch,
+      onAttached: watched.onAttached,
       onFatal(error) {
         broken = true;
         log.fatal({ err: error }, "the audit log cannot be written: stopping");
@@ -57,10 +64,28 @@ export const start: Verb = {
       note(`  revocation at ${name}: ${livenessText(issuer)}`);
     }
     const stopWatching = watch ? watchTools(config.tools_dir, core) : () => undefined;
-    const why = await Promise.race([untilAsked(), fatal.promise]);
+    const why = await Promise.race([untilAsked(), fatal.promise, watched.idle]);
     note(`stopping: ${why}`);
     stopWatching();
     await core.stop();
     return broken ? EXIT.no : EXIT.ok;
   },
 };
+
+const FIRST_CLIENT_MS = 30_000;
+const LAST_CLIENT_MS = 5000;
+const NEVER_IDLE = { idle: new Promise<string>(() => undefined), onAttached: () => undefined };
+
+/** `idle` resolves when nobody came, or nobody came back: an IDE restarts its servers at times. */
+function watchAttached() {
+  const { promise: idle, resolve } = Promise.withResolvers<string>();
+  const soon = (ms: number): NodeJS.Timeout => setTimeout(() => resolve("no client is left"), ms);
+  let timer = soon(FIRST_CLIENT_MS);
+  return {
+    idle,
+    onAttached: (count: number): void => {
+      clearTimeout(timer);
+      if (count === 0) timer = soon(LAST_CLIENT_MS);
+    },
+  };
+}

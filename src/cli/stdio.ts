@@ -1,36 +1,56 @@
-// `stdio`: attaches an IDE to the doorless that owns the data folder, or to a remote one.
+// `stdio`: attaches an IDE to the doorless that owns the data folder, or to a remote one. It starts
+// no browser and asks nobody anything: whoever is not signed in has no tools, and is told how.
+import { loadConfig } from "../config/load.ts";
 import { readLocal } from "../console/local.ts";
+import { SignInFailed } from "../identity/native.ts";
 import { Secret } from "../kernel/secret.ts";
-import { runBridge } from "../mcp/bridge.ts";
+import { runBridge, serveSignedOut } from "../mcp/bridge.ts";
+import type { TokenSource } from "../mcp/bridge.ts";
+import { attachTo } from "./background.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, Stop } from "./output.ts";
+import { SignIns } from "./sign-ins.ts";
 import { usageError, wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
 export const stdio: Verb = {
   name: "stdio",
   usage: "stdio AGENT [--remote URL]",
-  summary: "MCP over stdio for one IDE; takes DOORLESS_TOKEN from the environment",
-  help: ["--remote URL    a doorless elsewhere: its MCP URL, or its origin", ...CORE_HELP],
+  summary: "MCP over stdio for one IDE, as who is signed in; or with DOORLESS_TOKEN",
+  help: [
+    "--remote URL    a doorless elsewhere: its MCP URL, or its origin",
+    "without it, the doorless of the data folder, started when none runs",
+    ...CORE_HELP,
+  ],
   options: { ...CORE_OPTIONS, remote: { type: "string" } },
   async run(given) {
     const [agent = ""] = wordsOf(stdio, given, "AGENT");
-    const url = mcpUrl(stdio, given, agent);
-    await runBridge({ url, token: tokenFromEnvironment(), onNote: note });
+    const tokens = tokensFor(stdio, given, agent);
+    if ((await tokens.current().catch(unreachable)) === undefined) {
+      note(`nobody is signed in: run \`${tokens.command}\`, then restart this server`);
+      await serveSignedOut(tokens.command, note);
+      return EXIT.ok;
+    }
+    const attached =
+      given.text("remote") === undefined ? await attachTo(placeOf(given)) : undefined;
+    try {
+      await runBridge({ url: mcpUrl(stdio, given, agent), tokens, onNote: note });
+    } finally {
+      attached?.();
+    }
     return EXIT.ok;
   },
 };
 
+function unreachable(error: unknown): never {
+  if (!(error instanceof SignInFailed)) throw error;
+  throw new Stop(EXIT.unreachable, `the sign-in cannot be renewed: ${error.message}`);
+}
+
 /** The MCP endpoint of an agent: at --remote, or at the doorless that owns the data folder. */
 export function mcpUrl(verb: Verb, given: Given, agent: string): URL {
-  if (!/^[a-z][a-z0-9_-]{0,47}$/.test(agent))
-    throw usageError(verb, "AGENT is not an agent's name");
-  const remote = given.text("remote");
-  if (remote !== undefined) {
-    if (!URL.canParse(remote)) throw usageError(verb, "--remote is not a URL");
-    const url = new URL(remote);
-    return url.pathname === "/" ? new URL(`/mcp/${agent}`, url) : url;
-  }
+  const remote = remoteUrl(verb, given, agent);
+  if (remote !== undefined) return remote;
   const { data } = placeOf(given);
   const base = readLocal(data, "core")?.["url"];
   if (typeof base === "string") return new URL(`/mcp/${agent}`, base);
@@ -38,10 +58,61 @@ export function mcpUrl(verb: Verb, given: Given, agent: string): URL {
   throw new Stop(EXIT.unreachable, `no doorless runs in ${data}; ${mend}`);
 }
 
-/** DOORLESS_TOKEN, or exit code 3: sign-in needed. */
-export function tokenFromEnvironment(): Secret {
-  const token = process.env["DOORLESS_TOKEN"]?.trim();
-  if (token !== undefined && token !== "") return new Secret(token);
-  const demo = "in the demo: DOORLESS_TOKEN=$(doorless demo token PERSON AGENT)";
-  throw new Stop(EXIT.sign_in, `sign-in needed: set DOORLESS_TOKEN to an access token (${demo})`);
+function remoteUrl(verb: Verb, given: Given, agent: string): URL | undefined {
+  if (!/^[a-z][a-z0-9_-]{0,47}$/.test(agent)) throw usageError(verb, "AGENT is no agent's name");
+  const remote = given.text("remote");
+  if (remote === undefined) return undefined;
+  if (!URL.canParse(remote)) throw usageError(verb, "--remote is not a URL");
+  const url = new URL(remote);
+  return url.pathname === "/" ? new URL(`/mcp/${agent}`, url) : url;
+}
+
+/** DOORLESS_TOKEN, where it is set; else the stored sign-in. */
+function tokensFor(verb: Verb, given: Given, agent: string): TokenSource {
+  const remote = remoteUrl(verb, given, agent);
+  const given_token = process.env["DOORLESS_TOKEN"]?.trim();
+  const command = loginCommand(given);
+  if (given_token !== undefined && given_token !== "") {
+    const token = new Secret(given_token);
+    return { command, current: () => Promise.resolve(token), refused: () => Promise.resolve() };
+  }
+  const resource = remote?.href ?? localResource(given, agent);
+  const signIns = new SignIns();
+  return {
+    command,
+    async current() {
+      return resource === undefined ? undefined : signIns.tokenFor(resource);
+    },
+    async refused() {
+      if (resource !== undefined) await signIns.forgetToken(resource);
+    },
+  };
+}
+
+// The agent's URL as its configuration has it: what the token is bound to, wherever we dial.
+function localResource(given: Given, agent: string): string | undefined {
+  const { data, config } = placeOf(given);
+  const running = readLocal(data, "core")?.["config"];
+  const file = typeof running === "string" ? running : config;
+  if (file === undefined) return undefined;
+  return `${loadConfig(file, process.env, { secrets: false }).public_url}/mcp/${agent}`;
+}
+
+function loginCommand(given: Given): string {
+  const options = ["remote", "data", "config"].flatMap((name) => {
+    const value = given.text(name);
+    return value === undefined ? [] : [`--${name} ${value}`];
+  });
+  return ["doorless login", ...options].join(" ");
+}
+
+/** A token for one call, or exit code 3: sign-in needed. */
+export async function tokenFor(verb: Verb, given: Given, agent: string): Promise<Secret> {
+  const tokens = tokensFor(verb, given, agent);
+  const token = await tokens.current().catch(unreachable);
+  if (token !== undefined) return token;
+  throw new Stop(
+    EXIT.sign_in,
+    `sign-in needed: run \`${tokens.command}\`, or set DOORLESS_TOKEN to an access token`,
+  );
 }

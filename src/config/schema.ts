@@ -100,6 +100,10 @@ const issuerSchema = z.strictObject({
     .strictObject({ client_id: z.string().min(1), client_secret: secretRef })
     .optional()
     .describe("doorless as a confidential client: it exchanges tokens, and signs people in"),
+  native: z
+    .strictObject({ client_id: z.string().min(1) })
+    .optional()
+    .describe("doorless as a public client, for `login` where programs may not register"),
   liveness: livenessSchema.optional(),
   events: eventsSchema.optional(),
   allow_private_addresses: z.boolean().default(false),

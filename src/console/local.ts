@@ -18,19 +18,32 @@ export interface LocalServer {
   close(): Promise<void>;
 }
 
-/** Serves `answer` on a socket, and says where in `<folder>/<name>.json`, with `info`. */
+const ATTACH = "/attach";
+
+/**
+ * Serves `answer` on a socket, and says where in `<folder>/<name>.json`, with `info`. `onAttached`
+ * hears how many clients hold on to it, each time that this changes.
+ */
 export async function serveLocal(
   folder: string,
   name: string,
   info: Readonly<Record<string, unknown>>,
   answer: Answer,
+  onAttached: (count: number) => void = () => undefined,
 ): Promise<LocalServer> {
+  let attached = 0;
   const { path, remove } = placeSocket(folder, name);
   const server = createServer((req, res) => {
     const reply = (status: number, body: unknown): void => {
       res.writeHead(status, { "content-type": "application/json" });
       res.end(JSON.stringify(body ?? null));
     };
+    if (req.url === ATTACH) {
+      onAttached(++attached);
+      res.once("close", () => onAttached(--attached));
+      res.flushHeaders();
+      return;
+    }
     readJson(req)
       .then((body) => answer(req.url ?? "/", body))
       .then((value) => reply(200, value))
@@ -132,6 +145,25 @@ export async function askLocal(
   if (status === 200) return value;
   const { error } = value as { error: { type: string; message: string; detail?: unknown } };
   throw new LocalError(error.type, error.message, error.detail);
+}
+
+/** Holds on to the one that serves `name` in `folder`. Resolves with how to let go. */
+export function attachLocal(folder: string, name: string): Promise<() => void> {
+  const socket = readLocal(folder, name)?.["socket"];
+  const none = `no doorless runs in ${folder}`;
+  if (typeof socket !== "string") return Promise.reject(new NotRunning(none));
+  return new Promise((resolve, reject) => {
+    const options = { socketPath: socket, path: ATTACH, method: "POST", agent: false } as const;
+    const req = sendRequest(options, (res) => {
+      res.resume();
+      res.on("error", () => undefined);
+      // From now on it ends with the process, and keeps it from nothing.
+      req.socket?.unref();
+      resolve(() => req.destroy());
+    });
+    req.on("error", (cause) => reject(new NotRunning(none, { cause })));
+    req.end();
+  });
 }
 
 function post(socketPath: string, path: string, body: string) {

@@ -2,25 +2,25 @@
 // agents' tokens come from, so that the two subjects can be compared.
 // @see [OpenID Connect Core section 3.1](https://openid.net/specs/openid-connect-core-1_0.html)
 import {
-  allowInsecureRequests,
   AuthorizationResponseError,
   authorizationCodeGrant,
   buildAuthorizationUrl,
   calculatePKCECodeChallenge,
-  ClientSecretPost,
-  Configuration,
-  customFetch,
   enableNonRepudiationChecks,
   randomNonce,
   randomPKCECodeVerifier,
   randomState,
 } from "openid-client";
+import type { Configuration } from "openid-client";
 import type { Config } from "../config/load.ts";
+import type { IssuerConfig } from "../config/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Principal } from "../kernel/principal.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import { principalOf } from "./claims.ts";
+import { createClient } from "./client.ts";
+import type { ClientOf } from "./client.ts";
 import { describe } from "./provider.ts";
 import type { Provider } from "./provider.ts";
 
@@ -46,27 +46,31 @@ export interface SignIn {
 }
 
 export function createSignIn(config: Config, providers: ReadonlyMap<string, Provider>): SignIn {
-  const issuers = [...config.client_secrets.keys()];
-  const configure = async (issuer_name: string) => {
-    const provider = providers.get(issuer_name);
-    const secret = config.client_secrets.get(issuer_name);
+  const clients = new Map<string, ClientOf>();
+  for (const [name, secret] of config.client_secrets) {
+    const provider = providers.get(name);
     const client_id = provider?.config.client?.client_id;
-    if (provider === undefined || secret === undefined || client_id === undefined) {
-      throw new RangeError(`nobody signs in at ${issuer_name}`);
-    }
-    const auth = ClientSecretPost(secret.reveal());
-    const made = new Configuration(await provider.metadata(), client_id, undefined, auth);
-    made[customFetch] = (url, init) => provider.fetch(url, init);
-    if (provider.insecure) allowInsecureRequests(made);
+    if (provider === undefined || client_id === undefined) continue;
+    clients.set(name, createClient(provider, client_id, secret));
+  }
+  const issuerOf = (name: string): IssuerConfig => {
+    const issuer = config.issuers[name];
+    if (issuer === undefined) throw new RangeError(`no issuer ${name}`);
+    return issuer;
+  };
+  const clientOf = async (issuer_name: string): Promise<Configuration> => {
+    const client = clients.get(issuer_name);
+    if (client === undefined) throw new RangeError(`nobody signs in at ${issuer_name}`);
+    const configuration = await client();
     // The ID token's signature is checked, not only the channel that it came by.
-    enableNonRepudiationChecks(made);
-    return { made, provider };
+    enableNonRepudiationChecks(configuration);
+    return configuration;
   };
   return {
-    issuers,
+    issuers: [...clients.keys()],
     async depart(issuer_name, redirect_uri, again) {
       try {
-        const { made } = await configure(issuer_name);
+        const made = await clientOf(issuer_name);
         const verifier = randomPKCECodeVerifier();
         const way = { issuer_name, state: randomState(), nonce: randomNonce(), verifier };
         const url = buildAuthorizationUrl(made, {
@@ -85,14 +89,14 @@ export function createSignIn(config: Config, providers: ReadonlyMap<string, Prov
     },
     async arrive(arrived, way) {
       try {
-        const { made, provider } = await configure(way.issuer_name);
+        const made = await clientOf(way.issuer_name);
         const answer = await authorizationCodeGrant(made, arrived, {
           expectedState: way.state,
           expectedNonce: way.nonce,
           pkceCodeVerifier: way.verifier,
           idTokenExpected: true,
         });
-        const mapped = principalOf({ ...answer.claims() }, provider.config);
+        const mapped = principalOf({ ...answer.claims() }, issuerOf(way.issuer_name));
         if (mapped.ok) return ok(mapped.principal);
         return no(refusal("invalid_token", { reason: `Refused: ${mapped.why}.` }));
       } catch (error) {

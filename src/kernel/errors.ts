@@ -88,6 +88,14 @@ export const errorTable = Object.freeze({
     "The identity provider cannot be asked who this is, or whether this user may still act. Try " +
       "again shortly.",
   ),
+  login_required: row(
+    "result",
+    "after_user_action",
+    "user",
+    NONE,
+    "auth_failed",
+    "Nobody is signed in on this machine.",
+  ),
   // 2 alive
   session_not_found: row(
     404,

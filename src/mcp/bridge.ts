@@ -1,30 +1,46 @@
 // The stdio bridge: one client's messages to a doorless over HTTP, and back. No policy, no vault,
 // no ledger is in here; whoever replaces it gains nothing (DESIGN section 5).
+import { once } from "node:events";
 import { SdkHttpError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { UnauthorizedError } from "@modelcontextprotocol/client";
 import type { JSONRPCMessage } from "@modelcontextprotocol/client";
-import { StdioServerTransport } from "@modelcontextprotocol/server/stdio";
+import { McpServer } from "@modelcontextprotocol/server";
+import type { CallToolResult } from "@modelcontextprotocol/server";
+import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import { refusal, refusalToError } from "../kernel/errors.ts";
-import type { ErrorCode } from "../kernel/errors.ts";
+import type { ErrorCode, ToolError } from "../kernel/errors.ts";
 import type { Secret } from "../kernel/secret.ts";
 
 const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
 const REFUSED = 1001;
 
+/** Where the bridge has its tokens from: one that was given, or the stored sign-in. */
+export interface TokenSource {
+  /** The token to send now; `undefined` where nobody is signed in, or no longer. */
+  current(): Promise<Secret | undefined>;
+  /** The server did not take it. */
+  refused(): Promise<void>;
+  /** What the person runs to sign in. */
+  readonly command: string;
+}
+
 export interface BridgeOptions {
   readonly url: URL;
-  readonly token: Secret;
+  readonly tokens: TokenSource;
   readonly onNote: (text: string) => void;
 }
 
 /** Runs until the client closes its end. */
 export async function runBridge(options: BridgeOptions): Promise<void> {
-  const { url, token } = options;
+  const { url, tokens } = options;
   const stdio = new StdioServerTransport();
   const http = new StreamableHTTPClientTransport(url, {
-    requestInit: { headers: { authorization: `Bearer ${token.reveal()}` } },
+    authProvider: {
+      token: async () => (await tokens.current())?.reveal(),
+      onUnauthorized: () => tokens.refused(),
+    },
   });
-  const bridge = new Bridge(stdio, http, options.onNote);
+  const bridge = new Bridge(stdio, http, options);
   const closed = new Promise<void>((resolve) => {
     stdio.onclose = resolve;
   });
@@ -39,6 +55,7 @@ type Id = string | number;
 class Bridge {
   private readonly stdio: StdioServerTransport;
   private readonly http: StreamableHTTPClientTransport;
+  private readonly tokens: TokenSource;
   private readonly onNote: (text: string) => void;
   /** Requests of 2026-07-28 under way: there, cancelling is closing the request. */
   private readonly running = new Map<Id, AbortController>();
@@ -47,10 +64,11 @@ class Bridge {
   constructor(
     stdio: StdioServerTransport,
     http: StreamableHTTPClientTransport,
-    onNote: (text: string) => void,
+    { tokens, onNote }: BridgeOptions,
   ) {
     this.stdio = stdio;
     this.http = http;
+    this.tokens = tokens;
     this.onNote = onNote;
     stdio.onmessage = (message) => void this.up(message);
     stdio.onerror = (error) => onNote(`not understood: ${error.message}`);
@@ -72,6 +90,7 @@ class Bridge {
     const controller = new AbortController();
     if (id !== undefined && isModern(message)) this.running.set(id, controller);
     try {
+      if ((await this.tokens.current()) === undefined) return this.answerSignedOut(message);
       await this.http.send(message, { requestSignal: controller.signal });
     } catch (error) {
       if (id !== undefined && !controller.signal.aborted) this.answerFailure(id, error);
@@ -103,6 +122,29 @@ class Bridge {
     this.stdio.send(message).catch(() => void this.stdio.close());
   }
 
+  // Signed out meanwhile: the tools are gone, and a call says how to get them back.
+  private answerSignedOut(message: JSONRPCMessage): void {
+    if (!("method" in message) || !("id" in message)) return;
+    const { id, method } = message;
+    this.running.delete(id);
+    const complete = isModern(message) ? { resultType: "complete" } : {};
+    const answer = (result: Record<string, unknown>): void =>
+      this.write({ jsonrpc: "2.0", id, result: { ...complete, ...result } });
+    const error = signedOutError(this.tokens.command);
+    switch (method) {
+      case "tools/list":
+        return answer(NO_TOOLS);
+      case "tools/call":
+        return answer({ ...signedOutResult(this.tokens.command) });
+      default:
+        this.write({
+          jsonrpc: "2.0",
+          id,
+          error: { code: REFUSED, message: error.message, data: { error } },
+        });
+    }
+  }
+
   // What HTTP says with a status, stdio says with an error: the client hears of every request.
   private answerFailure(id: Id, error: unknown): void {
     this.running.delete(id);
@@ -117,6 +159,42 @@ class Bridge {
       error: { code: REFUSED, message: inside.message, data: { error: inside } },
     });
   }
+}
+
+const NO_TOOLS = { tools: [], ttlMs: 0, cacheScope: "private" as const };
+
+function signedOutError(command: string): ToolError {
+  const reason = `Run \`${command}\` in a terminal, then restart this server in your client.`;
+  return refusalToError(refusal("login_required", { reason }));
+}
+
+function signedOutResult(command: string): CallToolResult {
+  const error = signedOutError(command);
+  return {
+    isError: true,
+    content: [{ type: "text", text: `${error.code}: ${error.message}` }],
+    structuredContent: { error },
+  };
+}
+
+/** Serves nobody, in every era: no tools, and how to sign in. Runs until the client closes. */
+export async function serveSignedOut(command: string, onNote: (text: string) => void) {
+  const transport = new StdioServerTransport();
+  const handle = serveStdio(
+    () => {
+      const info = { name: "doorless", title: "doorless (nobody is signed in)", version: "0" };
+      const mcp = new McpServer(info, {
+        capabilities: { tools: { listChanged: true } },
+        instructions: signedOutError(command).message,
+      });
+      mcp.server.setRequestHandler("tools/list", () => NO_TOOLS);
+      mcp.server.setRequestHandler("tools/call", () => signedOutResult(command));
+      return mcp;
+    },
+    { transport, onerror: (error) => onNote(`not understood: ${error.message}`) },
+  );
+  await once(process.stdin, "close");
+  await handle.close();
 }
 
 function isModern(message: JSONRPCMessage): boolean {

@@ -178,12 +178,12 @@ verifies("mcp.stdio-bridge", "the end of stdin ends it during a call too", async
 
 verifies(
   ["mcp.stdio-bridge", "cli.exit-codes"],
-  "without DOORLESS_TOKEN it says that sign-in is needed, and exits with 3",
+  "without a token or a sign-in it says what to run, and serves nobody until it is closed",
   async () => {
     for (const env of [{}, { DOORLESS_TOKEN: "  " }]) {
       const ran = await doorless(["stdio", "sales", "--data", house.data], { env });
-      expect(ran).toMatchObject({ code: 3, stdout: "" });
-      expect(ran.stderr).toMatch(/^sign-in needed: .*DOORLESS_TOKEN.*\n$/);
+      expect(ran).toMatchObject({ code: 0, stdout: "" });
+      expect(ran.stderr).toMatch(/^nobody is signed in: run `doorless login --data .*\n$/);
     }
   },
 );

@@ -19,6 +19,7 @@ const PINNED = {
   confirmation_required: "result after_user_action user none refused",
   rate_limited: "result after agent none rate_limited",
   audit_unavailable: "result after operator none refused",
+  login_required: "result after_user_action user none auth_failed",
   connection_required: "result after_user_action user none auth_failed",
   connection_damaged: "result after_user_action operator none auth_failed",
   reauth_required: "result after_user_action user none auth_failed",

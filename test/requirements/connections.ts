@@ -54,3 +54,26 @@ export const vault = {
     behavior: "a cache that fails is a refusal, never a miss",
   },
 } satisfies Record<string, Requirement>;
+
+export const signIn = {
+  "sign-in.nobody": {
+    source: "I5 build 6",
+    behavior: "who is not signed in gets an empty list and login_required; no browser is started",
+  },
+  "sign-in.login": {
+    source: "I5 must show",
+    behavior: "login, a restart of the client, and the tools are there; logout takes them away",
+  },
+  "sign-in.device": {
+    source: "I5 build 6",
+    behavior: "--device signs in on another device",
+  },
+  "sign-in.stored": {
+    source: "I5 build 6",
+    behavior: "a sign-in is stored encrypted, its key in the keychain or in a file elsewhere",
+  },
+  "sign-in.shared": {
+    source: "I5 build 6",
+    behavior: "several clients share one sign-in, and refresh one at a time",
+  },
+} satisfies Record<string, Requirement>;

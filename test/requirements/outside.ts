@@ -97,6 +97,10 @@ export const mcp = {
     source: "I2 build 3",
     behavior: "stdio attaches to the doorless that owns the data folder, with DOORLESS_TOKEN",
   },
+  "mcp.background-core": {
+    source: "DESIGN 5 stdio is a bridge",
+    behavior: "stdio starts the local core when none runs; it stops after its last client",
+  },
   "mcp.traceparent": {
     source: "I2 build 3",
     behavior: "traceparent in _meta is carried on as a new child",

@@ -74,26 +74,8 @@ async function startBetween(
   options: BoundaryOptions,
   undo: () => Promise<void>,
 ): Promise<Boundary> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  writeTools(join(folder, "tools"));
-  const { code = {}, isolation } = options;
-  for (const [name, text] of Object.entries(code)) {
-    writeFileSync(join(folder, "tools", "shop", `${name}.tool.ts`), text);
-  }
-  const written = configFile(url, port, provider.issuer, api.origin);
-  addTools(written, [
-    ...Object.keys(code),
-    ...("run_code" in (isolation ?? {}) ? ["run_code"] : []),
-  ]);
-  const issuers = written["issuers"] as Record<string, Claims>;
-  Object.assign(issuers["own"] ?? {}, options.issuer);
-  const file = { ...written, ...(isolation === undefined ? {} : { isolation }), ...options.file };
-  writeFileSync(join(folder, "mcp.config.json"), JSON.stringify(file));
-  const config = loadConfig(join(folder, "mcp.config.json"), {
-    SECRET: "a-client-secret",
-    ...options.environment,
-  });
+  const { url, file } = await layOut(folder, provider.issuer, api.origin, options);
+  const config = loadConfig(file, { SECRET: "a-client-secret", ...options.environment });
   const lines: string[] = [];
   const fatal: unknown[] = [];
   let ahead_ms = 0;
@@ -135,7 +117,31 @@ function addTools(file: Claims, names: readonly string[]): void {
   }
 }
 
-function honestClaims(iss: string, aud: string): Claims {
+type LayOut = Pick<BoundaryOptions, "code" | "isolation" | "file" | "issuer">;
+
+/** The files of a doorless of its own in `folder`; nothing is started. */
+export async function layOut(folder: string, issuer: string, api: string, options: LayOut = {}) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  writeTools(join(folder, "tools"));
+  const { code = {}, isolation } = options;
+  for (const [name, text] of Object.entries(code)) {
+    writeFileSync(join(folder, "tools", "shop", `${name}.tool.ts`), text);
+  }
+  const written = configFile(url, port, issuer, api);
+  addTools(written, [
+    ...Object.keys(code),
+    ...("run_code" in (isolation ?? {}) ? ["run_code"] : []),
+  ]);
+  const issuers = written["issuers"] as Record<string, Claims>;
+  Object.assign(issuers["own"] ?? {}, options.issuer);
+  const whole = { ...written, ...(isolation === undefined ? {} : { isolation }), ...options.file };
+  const file = join(folder, "mcp.config.json");
+  writeFileSync(file, JSON.stringify(whole));
+  return { url, file };
+}
+
+export function honestClaims(iss: string, aud: string): Claims {
   return {
     iss,
     sub: "ada",

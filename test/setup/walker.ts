@@ -63,6 +63,14 @@ export class Walker {
     return this.go(this.page.url.pathname, form);
   }
 
+  /** Sends the page's form as it stands. */
+  submit(): Promise<Page> {
+    const { html, url } = this.page;
+    const inputs = [...html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
+    const form = Object.fromEntries(inputs.map(([, name = "", value = ""]) => [name, value]));
+    return this.go(/action="([^"]+)"/.exec(html)?.[1] ?? url.href, form);
+  }
+
   /** Signs in at the demo's identity provider, from any page of doorless. */
   async signIn(url: string, person: string): Promise<Page> {
     await this.go(url);

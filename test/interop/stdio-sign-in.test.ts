@@ -1,0 +1,225 @@
+// Signing in for stdio: nobody is, somebody is, several clients at once, and nobody is again.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { openHouse } from "../setup/house.ts";
+import type { House } from "../setup/house.ts";
+import { Walker } from "../setup/walker.ts";
+import { verifies } from "../verifies.ts";
+import { bridgeTo, connectStdio, LAUNCHER, NODE_FLAGS, plainEnvironment } from "./clients.ts";
+import type { ClientKind, StdioCommand } from "./clients.ts";
+import { doorless, jsonLines } from "./command.ts";
+
+const KINDS: readonly ClientKind[] = ["v1", "v2 pinned"];
+const SALES = [
+  "crm_get_customer",
+  "crm_get_deal",
+  "crm_search_deals",
+  "crm_update_deal_stage",
+  "mail_send",
+];
+
+let house: House;
+let home: string;
+let at: readonly string[];
+
+beforeAll(async () => {
+  house = await openHouse();
+  home = mkdtempSync(join(tmpdir(), "doorless-home-"));
+  at = ["--data", house.data];
+});
+
+afterEach(() => doorless(["logout"], { env: { DOORLESS_HOME: home } }));
+
+afterAll(async () => {
+  await house.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const run = (...args: string[]) => doorless(args, { env: { DOORLESS_HOME: home } });
+
+/** Runs `login`; `walk` is the person who reads what it says. */
+async function login(args: readonly string[], walk: (said: string) => Promise<void>) {
+  const env = plainEnvironment({ DOORLESS_HOME: home });
+  const child = spawn(process.execPath, [...NODE_FLAGS, LAUNCHER, "login", ...args], { env });
+  let stdout = "";
+  let stderr = "";
+  const said = Promise.withResolvers<string>();
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    if (/http\S+\n(?!and)/.test(stderr)) said.resolve(stderr);
+  });
+  const ended = once(child, "close") as Promise<[number | null]>;
+  await Promise.race([said.promise.then(walk), ended]);
+  const [code] = await ended;
+  return { code, stdout, stderr };
+}
+
+async function signedIn(person = "mia"): Promise<void> {
+  const { code } = await login([...at, "--no-browser"], async (said) => {
+    await new Walker().signIn(/http\S+/.exec(said)?.[0] ?? "", person);
+  });
+  expect(code).toBe(0);
+}
+
+/** As an IDE starts it: no token, nothing but the person's own folder. */
+function ide(agent = "sales"): StdioCommand {
+  const { command, args } = bridgeTo(agent, house.data);
+  return { command, args, env: plainEnvironment({ DOORLESS_HOME: home }) };
+}
+
+async function toolsOf(kind: ClientKind): Promise<string[]> {
+  const client = await connectStdio(kind, ide());
+  try {
+    return await client.names();
+  } finally {
+    await client.close();
+  }
+}
+
+verifies(
+  "sign-in.nobody",
+  "who is not signed in has no tools, and each call says how to sign in; no browser is started",
+  async () => {
+    for (const kind of KINDS) {
+      const client = await connectStdio(kind, ide());
+      expect(await client.names()).toEqual([]);
+      const { error, text } = await client.call("crm_get_deal", { id: 42 });
+      expect(error).toMatchObject({ code: "login_required", retry: "after_user_action" });
+      expect(text).toContain(`doorless login --data ${house.data}`);
+      await client.close();
+    }
+    expect((await run("whoami")).code).toBe(3);
+    const call = ["call", "crm_get_deal", '{"id":42}', "--agent", "sales", ...at];
+    expect(await run(...call)).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/doorless login/),
+    });
+  },
+  { timeout_ms: 120_000 },
+);
+
+verifies(
+  "sign-in.login",
+  "a new user signs in, restarts the client and has her tools; signing out takes them away",
+  async () => {
+    for (const kind of KINDS) expect(await toolsOf(kind)).toEqual([]);
+    await signedIn();
+    for (const kind of KINDS) expect(await toolsOf(kind)).toEqual(SALES);
+    const open = await Promise.all(KINDS.map((kind) => connectStdio(kind, ide())));
+    const deal = await open[0]?.call("crm_get_deal", { id: 42 });
+    expect(deal?.value).toMatchObject({ owner: "mia" });
+    const [who] = jsonLines<Record<string, unknown>>(await run("whoami", "--json"));
+    expect(who).toMatchObject({
+      subject: "mia",
+      name: "Mia Lindqvist",
+      issuer: house.ready.issuer,
+    });
+    expect((await run("logout")).stdout).toBe("signed out (1)\n");
+    // Clients that are running lose them, too; the next start has none.
+    for (const client of open) {
+      expect(await client.names()).toEqual([]);
+      expect((await client.call("crm_get_deal", { id: 42 })).error?.["code"]).toBe(
+        "login_required",
+      );
+      await client.close();
+    }
+    for (const kind of KINDS) expect(await toolsOf(kind)).toEqual([]);
+  },
+  { timeout_ms: 120_000 },
+);
+
+verifies(
+  "sign-in.device",
+  "on another device: a code to type there, and the same sign-in",
+  async () => {
+    const { code } = await login([...at, "--device"], async (said) => {
+      const walker = new Walker();
+      const [, user_code = ""] = /enter the code\s+(\S+)/.exec(said) ?? [];
+      const complete = /or open (\S+)/.exec(said)?.[1] ?? "";
+      expect(complete).toContain(user_code);
+      await walker.go(complete);
+      // The code is sent, then confirmed.
+      await walker.submit();
+      expect(walker.page.html).toContain("Is this your device?");
+      await walker.submit();
+      await walker.press("person", "omar");
+    });
+    expect(code).toBe(0);
+    expect(jsonLines(await run("whoami", "--json"))).toMatchObject([{ subject: "omar" }]);
+  },
+);
+
+verifies(
+  "sign-in.stored",
+  "what is stored is encrypted, private, and refused when it was changed",
+  async () => {
+    await signedIn();
+    const file = join(home, "sign-ins.json");
+    for (const one of [file, join(home, "keys", "sign-in.key")]) {
+      expect(statSync(one).mode & 0o777).toBe(0o600);
+    }
+    const text = readFileSync(file, "utf8");
+    expect(text).not.toMatch(/mia|eyJ|sales/);
+    writeFileSync(file, text.replace(/"sealed":"..../, '"sealed":"AAAA'));
+    expect(await run("whoami")).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/was changed/),
+    });
+    writeFileSync(file, text);
+    expect((await run("whoami")).code).toBe(0);
+  },
+);
+
+verifies(
+  "sign-in.shared",
+  "many clients that refresh at once share one sign-in, and none of them loses it",
+  async () => {
+    await signedIn("omar");
+    // Three agents, two processes each: all but one token must be fetched by refreshing, and the
+    // provider ends a sign-in whose refresh token comes twice.
+    const asks = [
+      ["crm_search_deals", "sales"],
+      ["crm_search_deals", "research"],
+      ["crm_search_deals", "sales"],
+      ["crm_search_deals", "research"],
+    ] as const;
+    const ran = await Promise.all(
+      asks.map(([tool, agent]) => run("call", tool, "{}", "--agent", agent, ...at)),
+    );
+    for (const { code, stderr } of ran) expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(jsonLines(await run("whoami", "--json"))).toHaveLength(1);
+    expect(readdirSync(home).toSorted()).toEqual(["keys", "lock", "sign-ins.json"]);
+  },
+  { timeout_ms: 120_000 },
+);
+
+verifies("sign-in.login", "a sign-in that the provider has ended is no sign-in", async () => {
+  await signedIn();
+  await house.world.set("revoke:mia");
+  try {
+    const client = await connectStdio("v2 pinned", ide("research"));
+    expect(await client.names()).toEqual([]);
+    await client.close();
+  } finally {
+    await house.world.set("restore:mia");
+  }
+  expect((await run("whoami")).code).toBe(3);
+});
+
+verifies(
+  "sign-in.login",
+  "login says which agents there are, and who cannot be asked",
+  async () => {
+    expect(await run("login", "nosuch", ...at)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no agent nosuch \(there: support, sales, research\)/),
+    });
+    const away = ["login", "--remote", "http://127.0.0.1:1/mcp/sales"];
+    expect((await run(...away)).code).toBe(4);
+  },
+);
