@@ -12,15 +12,10 @@ import { verifies } from "../verifies.ts";
 import { bridgeTo, connectStdio, LAUNCHER, NODE_FLAGS, plainEnvironment } from "./clients.ts";
 import type { ClientKind, StdioCommand } from "./clients.ts";
 import { doorless, jsonLines } from "./command.ts";
+import { surfaceOf } from "./tables.ts";
 
 const KINDS: readonly ClientKind[] = ["v1", "v2 pinned"];
-const SALES = [
-  "crm_get_customer",
-  "crm_get_deal",
-  "crm_search_deals",
-  "crm_update_deal_stage",
-  "mail_send",
-];
+const SALES = surfaceOf({ person: "mia", agent: "sales" });
 
 let house: House;
 let home: string;
