@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyLedger } from "../ledger/verify.ts";
+import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
 import { must } from "./prove-stage.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
@@ -339,5 +340,8 @@ export const CHECKS: readonly Check[] = [
   check("ledger.chain", "the log shows when it was changed", chain),
   check("ledger.sealed", "what people write is not readable in the log", sealed),
   check("ledger.signed", "the log is signed, and a forged signature shows", signed),
+  check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
+  check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
+  check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
   check("limits.loop", "a runaway loop hits a wall and starves nobody else", loops),
 ];

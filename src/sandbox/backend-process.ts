@@ -2,12 +2,16 @@
 // stops mistakes of the operator's own tools; Node itself says that it is no boundary against
 // hostile code, and claims.ts says what it does not stop.
 import { spawn } from "node:child_process";
+import { setPriority } from "node:os";
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import type { IsolatedProcess, IsolationBackend } from "./backend.ts";
 import { limited } from "./limited.ts";
 import { nodeArguments } from "./node-flags.ts";
 import { MEASURED, usageOf } from "./usage.ts";
+
+/** Niceness: about a third of the server's share. */
+const PRIORITY = 5;
 
 export function createProcessBackend(): IsolationBackend {
   return {
@@ -21,6 +25,15 @@ export function createProcessBackend(): IsolationBackend {
   };
 }
 
+/** Tool code waits for the server when both want a processor, never the other way round. */
+function yieldTo(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, PRIORITY);
+  } catch {
+    // It is gone already.
+  }
+}
+
 /** The child as a worker sees its host: three pipes, and an end. */
 export function isolated(child: ChildProcess, pid: () => number | undefined): IsolatedProcess {
   const { stdin, stdout, stderr } = child;
@@ -29,6 +42,7 @@ export function isolated(child: ChildProcess, pid: () => number | undefined): Is
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => resolve(signal ?? `exit code ${code ?? "unknown"}`));
   });
+  yieldTo(child.pid);
   // It may be gone before it has read everything.
   stdin.on("error", () => undefined);
   return {

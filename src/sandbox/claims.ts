@@ -11,8 +11,13 @@ export interface Attempt {
   readonly what: string;
   /** Whether Node's permission model stops it; a jail stops every one. */
   readonly process: Claim;
-  /** False where it is Node's permission model, inside the jail, that stops it. */
-  readonly jail?: false;
+  /** Node's permission model has rules for it only since Node 25. */
+  readonly network?: true;
+  /**
+   * What stops it under a jail, where it is not the jail: Node's permission model inside; or our
+   * filter, which a container of the operator's does not have and, for this, does not need.
+   */
+  readonly inside?: "permission" | "filter";
 }
 
 const NETWORK: Claim = NODE_DENIES_NETWORK ? "stops" : "gap";
@@ -28,30 +33,39 @@ export const ATTEMPTS = {
   follow_link: { what: "make a symbolic link and read through it", process: "stops" },
   open_database: { what: "open a database by way of node:sqlite", process: "stops" },
   write_file: { what: "write a file, or over its own program", process: "stops" },
-  connect_tcp: { what: "connect to a service on the machine", process: NETWORK },
-  send_udp: { what: "exchange packets with a service on the machine", process: NETWORK },
-  reach_metadata: { what: "find a way to the cloud's metadata service", process: NETWORK },
+  connect_tcp: { what: "connect to a service on the machine", process: NETWORK, network: true },
+  send_udp: {
+    what: "exchange packets with a service on the machine",
+    process: NETWORK,
+    network: true,
+  },
+  reach_metadata: {
+    what: "find a way to the cloud's metadata service",
+    process: NETWORK,
+    network: true,
+  },
   connect_unix: {
     what: "connect to a socket of the machine, by path or by name",
     process: NETWORK,
+    network: true,
   },
-  run_program: { what: "start a program", process: "stops" },
+  run_program: { what: "start a program", process: "stops", inside: "filter" },
   load_native_code: {
     what: "load native code, or reach Node's internals",
     process: "stops",
-    jail: false,
+    inside: "permission",
   },
-  start_thread: { what: "start a thread of its own", process: "stops", jail: false },
+  start_thread: { what: "start a thread of its own", process: "stops", inside: "permission" },
   signal_host: { what: "signal the server, or change its priority", process: "gap" },
 } as const satisfies Record<string, Attempt>;
 
 export type AttemptName = keyof typeof ATTEMPTS;
 export const ATTEMPT_NAMES = Object.keys(ATTEMPTS) as AttemptName[];
 
-/** Whether a jail stops it with nothing else in its way. */
-export function jailStops(attempt: AttemptName): boolean {
-  const { jail }: Attempt = ATTEMPTS[attempt];
-  return jail !== false;
+/** Whether the jail of a level stops it with nothing else in its way. */
+export function jailStops(level: Level, attempt: AttemptName): boolean {
+  const { inside }: Attempt = ATTEMPTS[attempt];
+  return inside === undefined || (inside === "filter" && level === "os");
 }
 
 export function claimOf(level: Level, attempt: AttemptName): Claim {

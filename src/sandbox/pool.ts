@@ -8,6 +8,8 @@ import type { Result } from "../kernel/result.ts";
 import type { Worker } from "./worker.ts";
 
 const WATCH_MS = 1000;
+/** A start costs the server's own thread some time, and a processor more: fifty come in turn. */
+const STARTS_AT_ONCE_MAX = 4;
 /** What a worker may use while nobody asks it anything: timers that a tool left behind. */
 const IDLE_CPU_MS_MAX = 200;
 
@@ -53,10 +55,42 @@ export interface Lease {
 const ENDED = refusal("cancelled", { reason: "Its session ended." });
 const REVOKED = refusal("access_revoked");
 
+/** So many places; whoever finds none waits his turn. */
+class Turns {
+  private free: number;
+  private readonly line: ((leave: () => void) => void)[] = [];
+
+  constructor(places: number) {
+    this.free = places;
+  }
+
+  enter(): Promise<() => void> {
+    return new Promise((resolve) => {
+      this.line.push(resolve);
+      this.next();
+    });
+  }
+
+  private next(): void {
+    if (this.free === 0) return;
+    const first = this.line.shift();
+    if (first === undefined) return;
+    this.free--;
+    first(() => {
+      this.free++;
+      this.next();
+    });
+  }
+}
+
 export class Pool {
   private readonly options: PoolOptions;
   private readonly unused: Record<Kind, Worker[]> = { tool: [], engine: [] };
   private readonly bound = new Set<Bound>();
+  private readonly waiting = new Set<Owner>();
+  private readonly turns = new Turns(STARTS_AT_ONCE_MAX);
+  /** Unused ones that are on their way. */
+  private readonly coming: Record<Kind, number> = { tool: 0, engine: 0 };
   private readonly watching: NodeJS.Timeout;
   private closed = false;
 
@@ -69,7 +103,9 @@ export class Pool {
 
   /** How many there are, the unused ones included. */
   get count(): number {
-    return this.bound.size + this.unused.tool.length + this.unused.engine.length;
+    const { unused, coming } = this;
+    const ready = unused.tool.length + unused.engine.length + coming.tool + coming.engine;
+    return this.bound.size + this.waiting.size + ready;
   }
 
   /** The owner's own idle worker, else an unused one, else a new one, else `capacity`. */
@@ -78,17 +114,40 @@ export class Pool {
     if (mine !== undefined) return ok(this.lease(mine, false));
     const room = this.makeRoom(owner);
     if (room !== undefined) return no(room);
-    const worker = this.takeUnused(kind) ?? this.options.start(kind);
-    const bound: Bound = { worker, owner, busy: true, since_ms: 0, cpu_ms: 0 };
-    this.bound.add(bound);
-    void worker.gone.then(() => this.bound.delete(bound));
-    this.refill();
     try {
-      await worker.ready;
+      const unused = this.takeUnused(kind);
+      const bound = this.bind(owner, unused ?? (await this.startFor(owner, kind)));
+      this.refill();
+      await bound.worker.ready;
+      return ok(this.lease(bound, true));
     } catch (error) {
       return no(refusal("isolation_unavailable", { cause: (error as Error).message }));
     }
-    return ok(this.lease(bound, true));
+  }
+
+  private bind(owner: Owner, worker: Worker): Bound {
+    const bound: Bound = { worker, owner, busy: true, since_ms: 0, cpu_ms: 0 };
+    this.bound.add(bound);
+    void worker.gone.then(() => this.bound.delete(bound));
+    return bound;
+  }
+
+  // Whoever waits for a start has his place already: it counts as if he had the worker.
+  private async startFor(owner: Owner, kind: Kind): Promise<Worker> {
+    this.waiting.add(owner);
+    try {
+      return await this.start(kind);
+    } finally {
+      this.waiting.delete(owner);
+    }
+  }
+
+  private async start(kind: Kind): Promise<Worker> {
+    const leave = await this.turns.enter();
+    if (this.closed) throw new Error("the server is stopping");
+    const worker = this.options.start(kind);
+    worker.ready.then(leave, leave);
+    return worker;
   }
 
   /** Ends every worker of these people's sessions at once, with whatever runs in them. */
@@ -127,13 +186,13 @@ export class Pool {
     const { workers_max, workers_per_user_max } = this.options;
     const stale = this.idle((one) => outdated(one.owner, owner));
     for (const one of stale) this.end(one);
-    const ofUser = (one: Bound): boolean => one.owner.user === owner.user;
-    if ([...this.bound].filter(ofUser).length >= workers_per_user_max) {
-      const [oldest] = this.idle(ofUser);
+    const owners = [...[...this.bound].map((one) => one.owner), ...this.waiting];
+    if (owners.filter(({ user }) => user === owner.user).length >= workers_per_user_max) {
+      const [oldest] = this.idle((one) => one.owner.user === owner.user);
       if (oldest === undefined) return tooMany("of this user");
       this.end(oldest);
     }
-    if (this.bound.size >= workers_max) {
+    if (this.bound.size + this.waiting.size >= workers_max) {
       const [oldest] = this.idle(() => true);
       if (oldest === undefined) return tooMany("in all");
       this.end(oldest);
@@ -166,10 +225,23 @@ export class Pool {
   private refill(): void {
     if (this.closed) return;
     for (const kind of ["tool", "engine"] as const) {
-      while (this.unused[kind].length < this.options.ready[kind]) {
+      while (this.unused[kind].length + this.coming[kind] < this.options.ready[kind]) {
         if (this.count >= this.options.workers_max) return;
-        this.unused[kind].push(this.options.start(kind));
+        void this.addUnused(kind);
       }
+    }
+  }
+
+  private async addUnused(kind: Kind): Promise<void> {
+    this.coming[kind]++;
+    try {
+      const worker = await this.start(kind);
+      if (this.closed) worker.destroy(ENDED);
+      else this.unused[kind].push(worker);
+    } catch {
+      // Whoever claims one is told why there is none.
+    } finally {
+      this.coming[kind]--;
     }
   }
 

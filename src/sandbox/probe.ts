@@ -48,7 +48,7 @@ export async function probe(backend: IsolationBackend, stage: Stage): Promise<Pr
     if (backend.level !== "process") {
       // Once more with Node's own checks off: the jail must hold with nothing else in the way.
       const bare = await attack(backend, { ...spec, permission: false }, traps.targets);
-      judge(bare, jailStops, backend.level);
+      judge(bare, (name) => jailStops(backend.level, name), backend.level);
     }
     const through = outcomes.filter(({ got }) => got !== undefined);
     const gaps = through.map(({ attempt }) => attempt);

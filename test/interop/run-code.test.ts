@@ -80,6 +80,7 @@ describe("run_code", () => {
       "item_find",
       "item_get",
       "item_pair",
+      "item_patient",
       "literal_get",
       "mapped_get",
       "metadata_get",

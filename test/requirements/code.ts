@@ -24,6 +24,18 @@ export const sandbox = {
     source: "I3 build 2",
     behavior: "a worker belongs to one session and one tool, and is never used for another",
   },
+  "sandbox.revoked": {
+    source: "DESIGN 1, Revocation; I3 build 2",
+    behavior: "when a session may not go on, its running code and its idle workers end at once",
+  },
+  "sandbox.capacity": {
+    source: "I3 build 2",
+    behavior: "workers are bounded in all and per user; beyond that a call is refused",
+  },
+  "sandbox.limits": {
+    source: "I3 build 2",
+    behavior: "memory, processor time, wall clock and output of a worker end it, not the server",
+  },
   "sandbox.levels": {
     source: "I3 build 3",
     behavior: "each level stops what the table of claims says, and the threat model shows it",

@@ -58,6 +58,10 @@ export function toolFiles(): ToolFileText[] {
       input: { id: PATH_ID },
       target: "item:{id}",
     }),
+    tool("shop", "item_patient", {
+      operation: "GET /items/1",
+      limits: { timeout_ms: 60_000, response_bytes_max: 4096 },
+    }),
     tool("shop", "item_rename", {
       operation: "PATCH /items/{id}",
       input: { id: PATH_ID, name: { in: "body", schema: { type: "string", maxLength: 2000 } } },

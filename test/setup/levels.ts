@@ -53,7 +53,7 @@ export async function expectClaim(level: Level, name: AttemptName): Promise<void
   expect(made).toMatchObject({ attempt: name, refused: expect.stringMatching(/\S/) });
   expect(made.got).toBeUndefined();
   expect(made.refused).not.toContain(made.canary);
-  if (level === "process" || !jailStops(name)) return;
+  if (level === "process" || !jailStops(level, name)) return;
   const bare = await attempt(level, name, false);
   expect(bare.got, "the jail alone").toBeUndefined();
 }

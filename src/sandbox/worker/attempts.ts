@@ -164,10 +164,12 @@ export const attempts: Readonly<Record<AttemptName, Try>> = {
       const socket = createSocket("udp4");
       socket.once("error", reject);
       // Connecting sends nothing: it asks the system for a route.
-      socket.connect(80, "169.254.169.254", () => {
+      const connected = (error?: Error): void => {
+        if (error instanceof Error) return reject(error);
         resolve(`a route from ${socket.address().address}`);
         socket.close();
-      });
+      };
+      socket.connect(80, "169.254.169.254", connected);
     }),
   connect_unix: ({ unix_path, unix_name }) =>
     firstOf({
