@@ -14,6 +14,12 @@ interface Key {
   readonly raw: Buffer;
 }
 
+/** What an event says, where the line is one. */
+interface Said {
+  readonly event?: string;
+  readonly detail?: { readonly dropped_to?: number; readonly hash?: string };
+}
+
 const FRAME = "\n---\n";
 const KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 const SIGNED =
@@ -23,13 +29,48 @@ const ANCHOR_LINE = /\{"checkpoint":"((?:[^"\\]|\\n|\\u2014)*)"\}/g;
 const sha256 = (...parts: (Buffer | string)[]): Buffer =>
   parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
 
+interface Stone {
+  readonly dropped_to: number;
+  readonly hash: string;
+  readonly nodes: readonly string[];
+}
+
+/** What retention left in place of the oldest records: where chain and tree go on. */
+function stoneIn(folder: string): Stone {
+  const file = join(folder, "tombstone.json");
+  if (!existsSync(file)) return { dropped_to: 0, hash: "0".repeat(64), nodes: [] };
+  return JSON.parse(readFileSync(file, "utf8")) as Stone;
+}
+
+/** The tree's perfect subtrees, the largest first: one for each 1 of the size's binary digits. */
+function subtreesOf({ dropped_to, nodes }: Stone): { height: number; hash: Buffer }[] {
+  const bits = dropped_to.toString(2);
+  const ones = bits.split("").flatMap((bit, i) => (bit === "1" ? [bits.length - 1 - i] : []));
+  const hashes = nodes.map((node) => Buffer.from(node, "base64"));
+  if (hashes.length !== ones.length) throw new Error("the tombstone's nodes are no tree");
+  return hashes.map((hash, i) => ({ height: ones[i] ?? 0, hash }));
+}
+
+function saysOf({ event, detail }: Said, { dropped_to, hash }: Stone): boolean {
+  return event === "retention" && detail?.dropped_to === dropped_to && detail.hash === hash;
+}
+
 /** The chain of lines (`prev` is the SHA-256 of the line before), and the roots at some sizes. */
 function readLog(folder: string, wanted: Set<number>, problems: string[]) {
-  const stack: { height: number; hash: Buffer }[] = [];
+  const stone = stoneIn(folder);
+  const stack = subtreesOf(stone);
   const roots = new Map([[0, sha256("").toString("base64")]]);
-  let prev = "0".repeat(64);
-  let seq = 0;
-  const names = readdirSync(folder).filter((name) => /^\d{12}\.jsonl$/.test(name));
+  const rootNow = (): string =>
+    stack
+      .map(({ hash }) => hash)
+      .reduceRight((right, left) => sha256("\x01", left, right))
+      .toString("base64");
+  let { hash: prev, dropped_to: seq } = stone;
+  let said = seq === 0;
+  if (!said) roots.set(seq, rootNow());
+  const names = readdirSync(folder).filter(
+    (name) => /^\d{12}\.jsonl$/.test(name) && Number(name.slice(0, 12)) > stone.dropped_to,
+  );
   if (names.length === 0) problems.push("no segments");
   for (const name of names.toSorted()) {
     const file = readFileSync(join(folder, name));
@@ -39,7 +80,8 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
     if (lines.pop() !== "") problems.push(`${name} ends in the middle of a line`);
     for (const bytes of lines.map((line) => Buffer.from(line, "latin1"))) {
       seq++;
-      const line = JSON.parse(bytes.toString("utf8")) as { seq: number; prev: string };
+      const line = JSON.parse(bytes.toString("utf8")) as { seq: number; prev: string } & Said;
+      said ||= saysOf(line, stone);
       if (line.seq !== seq || line.prev !== prev) problems.push(`line ${seq} breaks the chain`);
       prev = sha256(bytes).toString("hex");
       let node = { height: 0, hash: sha256("\0", bytes) };
@@ -49,12 +91,11 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
       }
       stack.push(node);
       if (!wanted.has(seq)) continue;
-      const hashes = stack.map(({ hash }) => hash);
-      const root = hashes.reduceRight((right, left) => sha256("\x01", left, right));
-      roots.set(seq, root.toString("base64"));
+      roots.set(seq, rootNow());
     }
   }
-  return { records: seq, roots };
+  if (!said) problems.push("records were dropped that no retention event speaks of");
+  return { records: seq - stone.dropped_to, roots, dropped_to: stone.dropped_to };
 }
 
 /** `name+id+base64(0x01 || Ed25519 public key)`. */
@@ -128,8 +169,8 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
   const kept = anchors.map((anchor) => keptIn(readFileSync(anchor, "utf8")));
   if (kept.some((notes) => notes.length === 0)) problems.push("an anchor holds no checkpoint");
   const sizes = [...own, ...kept.flat()].map((note) => Number(note.split("\n")[1]));
-  const nothing = { records: 0, roots: new Map<number, string>() };
-  const { records, roots } = attempt(
+  const nothing = { records: 0, roots: new Map<number, string>(), dropped_to: 0 };
+  const { records, roots, dropped_to } = attempt(
     "log",
     () => readLog(folder, new Set(sizes), problems),
     nothing,
@@ -147,7 +188,7 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
         const { size, root, keys: after } = readNote(note, keys);
         keys = after;
         for (const key of keys) every.set(key.line, key);
-        if (roots.get(size) !== root) throw new Error("is not of this log");
+        if (size >= dropped_to && roots.get(size) !== root) throw new Error("is not of this log");
         if (size <= covered_to) throw new Error("does not grow");
         covered_to = size;
       },
@@ -160,14 +201,14 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
       `anchored at ${note.split("\n")[1] ?? "?"}`,
       () => {
         const { size, root } = readNote(note, [...every.values()]);
-        if (roots.get(size) !== root) throw new Error("is not of this log");
+        if (size >= dropped_to && roots.get(size) !== root) throw new Error("is not of this log");
         if (size > covered_to) throw new Error("is ahead of the log's own checkpoints");
         anchored_to = Math.max(anchored_to, size);
       },
       undefined,
     );
   }
-  return { problems, records, covered_to: Math.max(0, covered_to), anchored_to };
+  return { problems, records, dropped_to, covered_to: Math.max(0, covered_to), anchored_to };
 }
 
 if (import.meta.main) {

@@ -26,6 +26,8 @@ import { createVerifier } from "./identity/verifier.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Credential, Principal } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
+import { createSinks } from "./ledger/sinks.ts";
+import type { Keyring } from "./ledger/keyring.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
 import { LINE_BYTES_MAX } from "./ledger/fit.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -107,7 +109,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const keyring = openSqliteKeyring(folders, options.clock);
     undo.push(() => keyring.close());
     const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
-    const { ledger, recovery } = await openAudit(options, folders, sealer);
+    const { ledger, recovery } = await openAudit(options, folders, sealer, keyring);
     let started = false;
     undo.push(async () => {
       if (started) await ledger.event("stopped", {}).catch(() => undefined);
@@ -158,7 +160,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   }
 }
 
-function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer) {
+function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer, keyring: Keyring) {
   const { config, clock, log, onFatal, openSegment } = options;
   return openLedger({
     ...config.ledger,
@@ -167,6 +169,9 @@ function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer) {
     index_file: ledgerIndexFile(folders.data),
     keys_folder: folders.keys,
     anchors: createAnchors(config, clock),
+    sinks: createSinks(config, clock),
+    cursors_folder: join(folders.data, "sinks"),
+    isHeld: () => keyring.holds().length > 0,
     log,
     namesOf: namesFrom(sealer),
     openIndex: openIndexThread,

@@ -70,6 +70,9 @@ async function recordLoss(
     segment_bytes_max: 67_108_864,
     disk_free_bytes_min: 0,
     reserve_bytes: 0,
+    sinks: [],
+    cursors_folder: folders.data,
+    isHeld: () => false,
     onFatal: (error) => note(`the log cannot be written: ${String(error)}`),
   });
   const { kept_to, dropped_checkpoints, evidence, problems } = repaired;

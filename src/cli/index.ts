@@ -4,6 +4,7 @@ import { BadQuestion } from "../console/people.ts";
 import { LedgerDamaged } from "../ledger/segments.ts";
 import { FolderInUse } from "../store/lock.ts";
 import { auditErase } from "./audit-erase.ts";
+import { auditHold } from "./audit-hold.ts";
 import { auditExport } from "./audit-export.ts";
 import { auditHash } from "./audit-hash.ts";
 import { auditQuery } from "./audit-query.ts";
@@ -52,6 +53,7 @@ const VERBS: readonly Verb[] = [
   auditHash,
   auditReindex,
   auditErase,
+  auditHold,
   auditRepair,
   sessionsLs,
   sessionsKill,

@@ -235,6 +235,35 @@ const anchorSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
+const copied = {
+  required: z
+    .boolean()
+    .default(false)
+    .describe("No call begins while it is further behind than lag_ms_max"),
+  lag_ms_max: z
+    .int()
+    .min(1000)
+    .max(86_400_000)
+    .default(10_000)
+    .describe("How old the oldest record may be that it lacks"),
+  timeout_ms: z.int().min(100).max(60_000).default(10_000),
+};
+
+const sinkSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("http"),
+    url,
+    authorization: secretRef.optional().describe("The whole Authorization header"),
+    ...copied,
+  }),
+  z.strictObject({
+    kind: z.literal("syslog"),
+    host: z.string().min(1),
+    port: z.int().min(1).max(65_535).default(601),
+    ...copied,
+  }),
+]);
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   public_url: origin.describe("The origin that clients reach; the agents' audiences start with it"),
@@ -284,6 +313,16 @@ export const configSchema = z.strictObject({
         .array(anchorSchema)
         .default([])
         .describe("Where checkpoints go, so that a cut tail shows; on another system"),
+      sinks: z
+        .record(name, sinkSchema)
+        .default({})
+        .describe("Where the log's lines are copied to, each with a cursor of its own"),
+      keep_days: z
+        .int()
+        .min(1)
+        .max(36_500)
+        .optional()
+        .describe("Whole segments that are older are dropped; without it, none ever is"),
       without_anchor: z
         .literal("accepted")
         .optional()

@@ -20,6 +20,7 @@ export interface Secrets {
   readonly metrics_secret: Secret | undefined;
   /** By the anchor's place in the list. */
   readonly anchor_secrets: ReadonlyMap<number, Secret>;
+  readonly sink_secrets: ReadonlyMap<string, Secret>;
 }
 
 export const NO_SECRETS: Secrets = {
@@ -28,6 +29,7 @@ export const NO_SECRETS: Secrets = {
   connection_secrets: new Map(),
   metrics_secret: undefined,
   anchor_secrets: new Map(),
+  sink_secrets: new Map(),
 };
 
 /** Where a reference stands, and what it is; `undefined` where the file has none there. */
@@ -74,6 +76,12 @@ export function readSecrets(
       data.ledger.anchors.map((anchor, i) => {
         const ref = anchor.kind === "http" ? anchor.authorization : undefined;
         return [i, `/ledger/anchors/${i}/authorization`, ref];
+      }),
+    ),
+    sink_secrets: read(
+      Object.entries(data.ledger.sinks).map(([name, sink]) => {
+        const ref = sink.kind === "http" ? sink.authorization : undefined;
+        return [name, `/ledger/sinks/${name}/authorization`, ref];
       }),
     ),
   };

@@ -66,6 +66,12 @@ const schemas = {
   hash: z.strictObject({ ...asked, tenant: z.string().min(1).optional(), value: z.string() }),
   plain: z.strictObject(asked),
   erase: z.strictObject({ ...asked, subject: z.string().min(1), reason }),
+  hold: z.strictObject({
+    ...asked,
+    subject: z.string().min(1),
+    reason,
+    release: z.boolean().default(false),
+  }),
 };
 
 /** The questions, by their path on the local socket. */
@@ -103,9 +109,29 @@ export function createAuditDesk({ ledger, sealer, keyring }: AuditDeskOptions) {
       await note(ledger, "audit erase", os_user, { identities, reason: why });
       const erased: { key: string }[] = [];
       for (const identity of identities) {
-        erased.push(await eraseOne(identity, { ledger, keyring }));
+        const one = await eraseOne(identity, { ledger, keyring });
+        await ledger.event("erased", { ...identity, key: one.key, reason: why });
+        erased.push(one);
       }
       return { erased };
+    },
+    async "/audit/holds"(body: unknown) {
+      const { os_user } = schemas.plain.parse(body);
+      await note(ledger, "audit hold", os_user, {});
+      return { holds: keyring.holds() };
+    },
+    async "/audit/hold"(body: unknown) {
+      const { subject, reason: why, release, os_user } = schemas.hold.parse(body);
+      const identities = await ledger.identities(subject);
+      if (identities.length === 0) throw new BadQuestion(`nobody is called ${subject} in the log`);
+      await note(ledger, "audit hold", os_user, { identities, release, reason: why });
+      const what = release ? "released" : "placed";
+      for (const who of identities) {
+        if (release) keyring.release(who);
+        else keyring.hold(who, why);
+        await ledger.event("hold", { ...who, what, reason: why });
+      }
+      return { holds: identities.map((who) => ({ ...who, what })) };
     },
     async "/keys/rotate"(body: unknown) {
       const { os_user } = schemas.plain.parse(body);

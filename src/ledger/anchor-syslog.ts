@@ -28,24 +28,30 @@ const PRIORITY = 13 * 8 + 5;
  */
 export function createSyslogAnchor(options: SyslogAnchorOptions): Anchor {
   const { host, port, transport, clock } = options;
-  const send = transport === "tcp" ? sendStream : sendDatagram;
   return {
     name: `syslog+${transport}:${host}:${port}`,
-    put: (checkpoint) => send(syslogMessage(anchorLine(checkpoint), clock.now()), options),
+    put(checkpoint) {
+      const message = syslogMessage(anchorLine(checkpoint), clock.now(), "checkpoint");
+      if (transport === "udp") return sendDatagram(message, options);
+      return sendStream(`${Buffer.byteLength(message)} ${message}`, options);
+    },
   };
 }
 
 /** `<PRI>VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG`. */
-function syslogMessage(line: string, now_ms: number): string {
+export function syslogMessage(line: string, now_ms: number, kind: string): string {
   const host =
     hostname()
       .replaceAll(/[^\x21-\x7e]/g, "")
       .slice(0, 255) || "-";
   const time = new Date(now_ms).toISOString();
-  return `<${PRIORITY}>1 ${time} ${host} doorless ${process.pid} checkpoint - ${line}`;
+  return `<${PRIORITY}>1 ${time} ${host} doorless ${process.pid} ${kind} - ${line}`;
 }
 
-function sendStream(message: string, options: SyslogAnchorOptions): Promise<void> {
+type Place = Pick<SyslogAnchorOptions, "host" | "port" | "timeout_ms">;
+
+/** Octet-counted messages. Resolves when the other side has read to their end, and closed. */
+export function sendStream(messages: string, options: Place): Promise<void> {
   const { host, port, timeout_ms = TIMEOUT_MS } = options;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect({ host, port });
@@ -58,11 +64,11 @@ function sendStream(message: string, options: SyslogAnchorOptions): Promise<void
     clearTimeout(late);
     resolve();
   });
-  socket.end(`${Buffer.byteLength(message)} ${message}`);
+  socket.end(messages);
   return promise;
 }
 
-function sendDatagram(message: string, options: SyslogAnchorOptions): Promise<void> {
+function sendDatagram(message: string, options: Place): Promise<void> {
   const { host, port, timeout_ms = TIMEOUT_MS } = options;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = createSocket(host.includes(":") ? "udp6" : "udp4");

@@ -8,8 +8,9 @@ import { signCheckpoint } from "./checkpoint.ts";
 import type { SigningKeys } from "./checkpoint.ts";
 import { openCheckpointLog } from "./checkpoint-log.ts";
 import type { CheckpointLog, NoteFile } from "./checkpoint-log.ts";
-import { MerkleTree } from "./merkle.ts";
+import type { MerkleTree } from "./merkle.ts";
 import { LedgerDamaged } from "./segments.ts";
+import { readTombstone, treeAfter } from "./tombstone.ts";
 import { forgetFormerKey, openSigningKey, publishKeys, rotateSigningKey } from "./signing-key.ts";
 
 const EVERY_MS = 1000;
@@ -51,7 +52,7 @@ export class Checkpointer {
   private readonly options: CheckpointerOptions;
   private keys: SigningKeys;
   private readonly log: CheckpointLog;
-  private readonly tree = MerkleTree.empty();
+  private readonly tree: MerkleTree;
   private readonly known_root: Buffer | undefined;
   private is_known: boolean;
   private signed_size: number;
@@ -67,14 +68,20 @@ export class Checkpointer {
     this.known_root = log.last?.checkpoint.root;
     this.is_known = log.last === undefined;
     this.signed_size = this.known_size;
+    this.tree = treeAfter(readTombstone(options.ledger_folder));
+    this.compare();
     if (log.last !== undefined) options.anchoring.push(log.last.note);
   }
 
   /** A line that was on disk at the start. */
   replay(leaf: Buffer): void {
     this.tree.append(leaf);
-    if (this.tree.size !== this.known_size) return;
-    this.is_known = this.known_root?.equals(this.tree.root()) === true;
+    this.compare();
+  }
+
+  private compare(): void {
+    if (this.tree.size !== this.known_size || this.known_root === undefined) return;
+    this.is_known = this.known_root.equals(this.tree.root());
   }
 
   /** After the last replay: throws where the log is not the one that was signed. */
@@ -91,6 +98,11 @@ export class Checkpointer {
     for (const leaf of leaves) this.tree.append(leaf);
     if (this.tree.size - this.signed_size >= EVERY_RECORDS) this.sign();
     else this.timer ??= setTimeout(() => this.sign(), EVERY_MS).unref();
+  }
+
+  /** Records that the newest kept checkpoint covers by now. */
+  get kept_size(): number {
+    return this.log.last?.checkpoint.size ?? 0;
   }
 
   /** Replaces the signing key; returns the new verifier key. Throws where one is under way. */

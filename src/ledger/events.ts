@@ -68,7 +68,11 @@ export interface LedgerEvents {
   /** The log could not be written since then, and can be again. */
   audit_unavailable: { readonly cause: string; readonly since: string };
   /** Whole segments were dropped; what stood in them is named by its last record and its hash. */
-  retention: { readonly dropped_to: number; readonly segments: readonly string[] } & Details;
+  retention: {
+    readonly dropped_to: number;
+    readonly hash: string;
+    readonly segments: readonly string[];
+  };
   hold: Person & { readonly what: "placed" | "released"; readonly reason: string };
   erased: Person & { readonly key: string; readonly reason: string };
 }

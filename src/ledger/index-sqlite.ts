@@ -309,6 +309,12 @@ export class SqliteIndex {
     this.db.exec("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
+  drop(seq: number): void {
+    this.db.prepare("DELETE FROM calls WHERE seq <= ?").run(seq);
+    this.db.prepare("UPDATE state SET last = max(last, ?)").run(seq);
+    this.last = Math.max(this.last, seq);
+  }
+
   orphans(): readonly string[] {
     const rows = this.db.prepare("SELECT call_id FROM calls WHERE end_seq IS NULL").all();
     return rows.map((row) => String(row["call_id"]));

@@ -40,6 +40,10 @@ function answerTo(ask: Ask): Promise<unknown> {
       return index.forget(ask.given);
     case "linkVersion":
       return index.linkVersion(ask.given);
+    case "tombstoneAt":
+      return index.tombstoneAt(ask.given);
+    case "drop":
+      return index.drop(ask.given);
     case "orphans":
       return index.orphans();
     case "rebuild":

@@ -7,6 +7,7 @@ import type { LogIndexOptions } from "./log-index.ts";
 import { AmbiguousUser, BadCursor } from "./query.ts";
 import type { AuditFilter, AuditPage, Identity, LedgerIndex, Reader } from "./query.ts";
 import { LedgerDamaged } from "./segments.ts";
+import type { Tombstone } from "./tombstone.ts";
 
 export type ThreadData = Pick<LogIndexOptions, "folder" | "index_file" | "log_id">;
 
@@ -16,6 +17,8 @@ interface Questions {
   identities: { given: string; answer: readonly Identity[] };
   forget: { given: Identity; answer: void };
   linkVersion: { given: string; answer: number };
+  tombstoneAt: { given: number; answer: Tombstone };
+  drop: { given: number; answer: void };
   orphans: { given: undefined; answer: readonly string[] };
   rebuild: { given: undefined; answer: number };
   close: { given: undefined; answer: void };
@@ -105,6 +108,14 @@ class IndexThread implements LedgerIndex {
 
   linkVersion(id: string): Promise<number> {
     return this.ask("linkVersion", id);
+  }
+
+  tombstoneAt(seq: number): Promise<Tombstone> {
+    return this.ask("tombstoneAt", seq);
+  }
+
+  drop(seq: number): Promise<void> {
+    return this.ask("drop", seq);
   }
 
   orphans(): Promise<readonly string[]> {

@@ -249,6 +249,15 @@ class SqliteKeyring implements Keyring {
     return { reason: String(row["reason"]), since: timeOf(row["since_ms"]) };
   }
 
+  holds(): readonly (Who & Hold)[] {
+    const rows = this.db.prepare("SELECT * FROM holds ORDER BY since_ms").all();
+    return rows.map((row) => ({
+      ...personIn(row),
+      reason: String(row["reason"]),
+      since: timeOf(row["since_ms"]),
+    }));
+  }
+
   close(): void {
     this.by_person.clear();
     this.by_id.clear();

@@ -49,6 +49,7 @@ export interface Keyring {
   hold(who: Who, reason: string): "held" | "already_held";
   release(who: Who): "released" | "unknown";
   holdOn(who: Who): Hold | undefined;
+  holds(): readonly (Who & Hold)[];
   close(): void;
 }
 

@@ -15,9 +15,13 @@ import type { EventName, LedgerEvent, LedgerEvents } from "./events.ts";
 import { LINK_EVENT } from "./query.ts";
 import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
 import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
+import { expiredSegments, removeDropped } from "./retention.ts";
 import { LedgerUnavailable, Room } from "./room.ts";
 import { recover } from "./segments.ts";
 import type { Tail } from "./segments.ts";
+import { Copies } from "./sink.ts";
+import type { SinkPlace } from "./sink.ts";
+import { placeTombstone, readTombstone } from "./tombstone.ts";
 import { Wal } from "./wal.ts";
 import type { SegmentFile, WalOptions } from "./wal.ts";
 
@@ -32,6 +36,13 @@ export interface LedgerOptions {
   /** Where the derived index is kept; not in the ledger's folder, which is evidence. */
   readonly index_file: string;
   readonly clock: Clock;
+  readonly sinks: readonly SinkPlace[];
+  /** Where the sinks' cursors are kept. */
+  readonly cursors_folder: string;
+  /** Without it, nothing is ever dropped. */
+  readonly keep_days?: number | undefined;
+  /** Whether anybody is under a legal hold: then nothing is dropped. */
+  readonly isHeld: () => boolean;
   readonly segment_bytes_max: number;
   readonly disk_free_bytes_min: number;
   /** Room on the disk that is kept for the ends of running calls. */
@@ -52,6 +63,8 @@ export interface Recovery {
 }
 
 const COUNTED_EVERY_MS = 5000;
+const RETAINED_EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 /** Opens the log in `folder`, recovers it, and writes outcomes for calls that a crash cut off. */
 export async function openLedger(
@@ -71,6 +84,7 @@ export async function openLedger(
     anchoring,
     onFailed,
   });
+  removeDropped(options.folder);
   const index = await openIndex(options, checkpointer);
   let tail: Tail;
   let orphans: readonly string[];
@@ -81,18 +95,29 @@ export async function openLedger(
     });
     checkpointer.mustBeKnown();
     index.follow(tail.seq);
+    const stone = readTombstone(options.folder);
+    if (stone !== undefined) await index.drop(stone.dropped_to);
     orphans = await index.orphans();
   } catch (error) {
     await index.close().catch(() => undefined);
     await checkpointer.abandon();
     throw error;
   }
+  const copies = new Copies({
+    ...options,
+    log_id: checkpointer.log_id,
+    onChange: (state) => {
+      ledger.event("sink", { ...state }).catch(() => undefined);
+    },
+  });
+  copies.follow(tail.seq);
   const onDurable = (to: number, leaves: readonly Buffer[]): void => {
     checkpointer.follow(leaves);
     index.follow(to);
+    copies.follow(to);
   };
   const wal = new Wal({ room: new Room(options), ...options, tail, onDurable });
-  const ledger = new Ledger({ wal, index, checkpointer, clock: options.clock });
+  const ledger = new Ledger({ wal, index, checkpointer, copies, options });
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
   try {
     // What is kept on the disk for the ends of calls is there before there are any.
@@ -139,7 +164,8 @@ interface Parts {
   readonly wal: Wal;
   readonly index: LedgerIndex;
   readonly checkpointer: Checkpointer;
-  readonly clock: Clock;
+  readonly copies: Copies;
+  readonly options: Pick<LedgerOptions, "clock" | "folder" | "keep_days" | "isHeld" | "log">;
 }
 
 export class Ledger {
@@ -148,28 +174,36 @@ export class Ledger {
   private readonly checkpointer: Checkpointer;
   private readonly coalescer: Coalescer;
   private readonly timer: NodeJS.Timeout;
-  private readonly clock: Clock;
+  private readonly copies: Copies;
+  private readonly options: Parts["options"];
+  private retention: NodeJS.Timeout | undefined;
   private closing = false;
   private interrupted: LedgerEvents["audit_unavailable"] | undefined;
 
-  constructor({ wal, index, checkpointer, clock }: Parts) {
-    this.clock = clock;
+  constructor({ wal, index, checkpointer, copies, options }: Parts) {
+    this.options = options;
+    this.copies = copies;
     this.wal = wal;
     this.index = index;
     this.checkpointer = checkpointer;
-    this.coalescer = new Coalescer(clock);
+    this.coalescer = new Coalescer(options.clock);
     // What was only counted is written when its window ends, asked or not.
     this.timer = setInterval(() => void this.writeCounted(false), COUNTED_EVERY_MS).unref();
+    if (options.keep_days === undefined) return;
+    const retain = (): void => {
+      this.retain().catch((err: unknown) => options.log.error({ err }, "nothing could be dropped"));
+    };
+    this.retention = setInterval(retain, RETAINED_EVERY_MS).unref();
   }
 
   /** False while it takes no calls; that passes with its cause, but for a failed sync. */
   get healthy(): boolean {
-    return this.wal.healthy && !this.closing;
+    return this.wal.healthy && this.copies.closed() === undefined && !this.closing;
   }
 
   /** Resolves only when durable. Else, or where there is no room, rejects `LedgerUnavailable`. */
   async intent(record: Intent): Promise<void> {
-    const why = await this.wal.closed();
+    const why = (await this.wal.closed()) ?? this.copies.closed();
     if (why !== undefined) throw this.interrupt(why);
     try {
       await this.wal.append(record);
@@ -181,7 +215,7 @@ export class Ledger {
 
   private interrupt(error: unknown): unknown {
     const cause = error instanceof LedgerUnavailable ? error.reason : "failed";
-    const since = new Date(this.clock.now()).toISOString();
+    const since = new Date(this.options.clock.now()).toISOString();
     this.interrupted ??= { cause, since };
     return error;
   }
@@ -256,6 +290,27 @@ export class Ledger {
     return this.index.rebuild();
   }
 
+  /**
+   * Drops whole segments that are older than they are to be kept; says so in the log first. Nothing
+   * while anybody is under a legal hold, or a sink lacks it. Resolves with the last record dropped.
+   */
+  async retain(): Promise<number> {
+    const { clock, folder, keep_days, isHeld } = this.options;
+    if (keep_days === undefined || isHeld()) return 0;
+    await this.checkpoint();
+    const to = Math.min(this.checkpointer.kept_size, this.copies.copied_to);
+    const expired = expiredSegments(folder, clock.now() - keep_days * DAY_MS, to);
+    if (expired === undefined) return 0;
+    const { dropped_to, segments } = expired;
+    const stone = await this.index.tombstoneAt(dropped_to);
+    await this.event("retention", { dropped_to, hash: stone.hash, segments });
+    await this.checkpoint();
+    placeTombstone(folder, stone);
+    await this.index.drop(dropped_to);
+    removeDropped(folder);
+    return dropped_to;
+  }
+
   /** A new signing key; the next checkpoint is signed by both and attests the change. */
   async rotateKey(): Promise<string> {
     const verifier = this.checkpointer.rotate();
@@ -266,11 +321,13 @@ export class Ledger {
   async close(): Promise<void> {
     this.closing = true;
     clearInterval(this.timer);
+    clearInterval(this.retention);
     await this.writeCounted(true);
     try {
       await this.wal.close();
     } finally {
       await this.checkpointer.close();
+      await this.copies.close();
       await this.index.close();
     }
   }

@@ -8,7 +8,9 @@ import type { Placed } from "./log-reader.ts";
 import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
 import type { AuditRecord, CallEnd, Line } from "./record.ts";
 import { joined } from "./record.ts";
+import { tombstoneAt } from "./retention.ts";
 import { LedgerDamaged } from "./segments.ts";
+import type { Tombstone } from "./tombstone.ts";
 
 export interface LogIndexOptions {
   /** The ledger's. */
@@ -80,6 +82,21 @@ export class LogIndex implements LedgerIndex {
     return this.inTurn(async () => {
       await this.catchUp();
       return this.index.linkVersion(id);
+    });
+  }
+
+  tombstoneAt(seq: number): Promise<Tombstone> {
+    return this.inTurn(async () => {
+      // What goes will have been read.
+      await this.catchUp();
+      return tombstoneAt(this.options.folder, seq);
+    });
+  }
+
+  drop(seq: number): Promise<void> {
+    return this.inTurn(async () => {
+      await this.catchUp();
+      this.index.drop(seq);
     });
   }
 

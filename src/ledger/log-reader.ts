@@ -1,6 +1,6 @@
 // Reads the log from where it stopped the last time: what is derived from it follows the files
 // themselves, so that nothing is handed over on a call's way.
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Line } from "./record.ts";
 import { LedgerDamaged, segmentName, segmentsOf } from "./segments.ts";
@@ -47,6 +47,27 @@ export class LogReader {
     }
   }
 
+  /** Whole lines after `after` as they stand, up to `to`; as many as fit a chunk. */
+  bytesAfter(after: number, to: number): { bytes: Buffer; first: number; last: number } {
+    let here = this.position?.seq === after ? this.position : this.placeOf(after);
+    while (here !== undefined && here.seq < to) {
+      const { ends, bytes } = this.linesIn(here, to);
+      const skipped = Math.max(0, after - here.seq);
+      const last = ends.at(-1);
+      if (last === undefined) {
+        here = this.segmentAfter(here, to);
+        continue;
+      }
+      const first = here.seq + skipped + 1;
+      const from = skipped === 0 ? 0 : (ends[skipped - 1] ?? last) + 1;
+      here = { first: here.first, at: here.at + last + 1, seq: here.seq + ends.length };
+      this.position = here;
+      if (here.seq < first) continue;
+      return { bytes: Buffer.from(bytes.subarray(from, last + 1)), first, last: here.seq };
+    }
+    throw new LedgerDamaged(`${this.folder} holds nothing after record ${after}`);
+  }
+
   /** The one line that `read` placed there. */
   lineAt(seq: number, at: number, size: number): Line {
     if (this.firsts.length === 0) this.look();
@@ -73,14 +94,12 @@ export class LogReader {
   }
 
   private linesAt(here: Position, after: number, to: number) {
-    const bytes = this.bytesAt(here.first, here.at, CHUNK_BYTES);
+    const { ends, bytes } = this.linesIn(here, to);
     const path = join(this.folder, segmentName(here.first));
     const placed: Placed[] = [];
     let { seq } = here;
     let start = 0;
-    while (seq < to) {
-      const end = bytes.indexOf(0x0a, start);
-      if (end === -1) break;
+    for (const end of ends) {
       seq++;
       if (seq > after) {
         const line = lineOf(bytes.subarray(start, end), seq, path);
@@ -89,6 +108,19 @@ export class LogReader {
       start = end + 1;
     }
     return { placed, next: { first: here.first, at: here.at + start, seq } };
+  }
+
+  /** A chunk from there on, and where in it its lines end. */
+  private linesIn({ first, at, seq }: Position, to: number): { bytes: Buffer; ends: number[] } {
+    const bytes = this.bytesAt(first, at, CHUNK_BYTES);
+    const ends: number[] = [];
+    for (let start = 0; seq + ends.length < to;) {
+      const end = bytes.indexOf(0x0a, start);
+      if (end === -1) break;
+      ends.push(end);
+      start = end + 1;
+    }
+    return { bytes, ends };
   }
 
   private segmentAfter({ seq, first }: Position, to: number): Position | undefined {
@@ -100,8 +132,11 @@ export class LogReader {
     throw new LedgerDamaged(`${this.folder} ends at record ${seq}, and ${to} were durable`);
   }
 
+  /** Nothing of a segment that is gone: what follows it tells whether it may be. */
   private bytesAt(first: number, at: number, size: number): Buffer {
-    const fd = openSync(join(this.folder, segmentName(first)), "r");
+    const path = join(this.folder, segmentName(first));
+    if (!existsSync(path)) return Buffer.alloc(0);
+    const fd = openSync(path, "r");
     try {
       this.chunk ??= Buffer.allocUnsafe(CHUNK_BYTES);
       const into = size <= CHUNK_BYTES ? this.chunk : Buffer.allocUnsafe(size);

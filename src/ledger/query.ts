@@ -1,6 +1,7 @@
 // What a reader may ask of the ledger, and the index port that answers (DESIGN section 3, ports).
 import type { Outcome } from "../kernel/errors.ts";
 import type { AuditRecord } from "./record.ts";
+import type { Tombstone } from "./tombstone.ts";
 
 export interface AuditFilter {
   /** A subject, a readable name, or `ISSUER#SUBJECT`. */
@@ -84,6 +85,10 @@ export interface LedgerIndex {
   forget(identity: Identity): Promise<void>;
   /** The highest version of a stored link that the log knows; 0 where it knows of none. */
   linkVersion(id: string): Promise<number>;
+  /** What would stand for everything up to `seq`, the end of a segment. */
+  tombstoneAt(seq: number): Promise<Tombstone>;
+  /** Forgets everything up to `seq`, which retention has dropped. */
+  drop(seq: number): Promise<void>;
   /** Calls whose intent has no outcome. */
   orphans(): Promise<readonly string[]>;
   /** Forgets everything and reads the log again. Resolves with the last record that it holds. */

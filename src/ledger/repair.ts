@@ -4,9 +4,9 @@ import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { parseCheckpoint } from "./checkpoint.ts";
 import { CHECKPOINTS, framedNote, framedNotesIn } from "./checkpoint-log.ts";
-import { MerkleTree } from "./merkle.ts";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
+import { readTombstone, treeAfter } from "./tombstone.ts";
 
 export interface Repaired {
   /** The last record that was kept. */
@@ -22,16 +22,19 @@ export interface Repaired {
 export function repairLedger(folder: string, evidence: string): Repaired {
   cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
   const problems: ChainProblem[] = [];
+  const stone = readTombstone(folder);
   walk(
     segmentsOf(folder),
     () => undefined,
     (problem) => problems.push(problem),
+    undefined,
+    stone,
   );
   const [first] = problems;
   if (first !== undefined) cutBefore(folder, first);
   const roots = new Map<number, Buffer>();
   const sizes = new Set(notesIn(folder).map((note) => parseCheckpoint(note).size));
-  const tree = MerkleTree.empty();
+  const tree = treeAfter(stone);
   const tail = walk(
     segmentsOf(folder),
     () => undefined,
@@ -40,9 +43,10 @@ export function repairLedger(folder: string, evidence: string): Repaired {
       tree.append(leaf);
       if (sizes.has(tree.size)) roots.set(tree.size, tree.root());
     },
+    stone,
   );
   if (tail.path !== undefined) truncateSync(tail.path, tail.size);
-  const dropped_checkpoints = dropCheckpoints(folder, roots);
+  const dropped_checkpoints = dropCheckpoints(folder, roots, stone?.dropped_to ?? 0);
   return { kept_to: tail.seq, dropped_checkpoints, evidence, problems };
 }
 
@@ -61,11 +65,16 @@ function notesIn(folder: string): string[] {
 }
 
 // Those that still stand for the log in front of them, up to the first that does not.
-function dropCheckpoints(folder: string, roots: ReadonlyMap<number, Buffer>): number {
+function dropCheckpoints(
+  folder: string,
+  roots: ReadonlyMap<number, Buffer>,
+  dropped_to: number,
+): number {
   const notes = notesIn(folder);
   const broken = notes.findIndex((note) => {
     const { size, root } = parseCheckpoint(note);
-    return roots.get(size)?.equals(root) !== true;
+    // Of what retention dropped nobody can tell any more.
+    return size >= dropped_to && roots.get(size)?.equals(root) !== true;
   });
   if (broken === -1) return 0;
   const kept = notes.slice(0, broken).map(framedNote).join("");

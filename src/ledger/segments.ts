@@ -12,6 +12,8 @@ import {
 import { basename, join } from "node:path";
 import { FIRST_PREV } from "./record.ts";
 import type { Line } from "./record.ts";
+import { readTombstone } from "./tombstone.ts";
+import type { Tombstone } from "./tombstone.ts";
 
 /** Where the next record goes: after `seq`, chained to `hash`, at the end of `path`. */
 export interface Tail {
@@ -37,26 +39,35 @@ export function segmentName(first_seq: number): string {
   return `${String(first_seq).padStart(12, "0")}.jsonl`;
 }
 
+/** Oldest first; without those that a tombstone stands for, should a crash have left any. */
 export function segmentsOf(folder: string): string[] {
+  const dropped_to = readTombstone(folder)?.dropped_to ?? 0;
+  return segmentsIn(folder).filter((path) => Number.parseInt(basename(path), 10) > dropped_to);
+}
+
+export function segmentsIn(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => /^\d{12}\.jsonl$/.test(name))
     .toSorted()
     .map((name) => join(folder, name));
 }
 
+const NOTHING_DROPPED = { dropped_to: 0, hash: FIRST_PREV };
+
 /**
  * Walks every segment; `visit` sees each whole line, `problem` each break of the chain, `leaf` the
  * bytes of everything that ends in a newline, line or not. NUL bytes after the last newline are
- * padding of a preallocated segment; other bytes there are a torn tail.
+ * padding of a preallocated segment; other bytes there are a torn tail. `after` is where it begins
+ * when what was before is gone.
  */
 export function walk(
   paths: readonly string[],
   visit: (line: Line, path: string) => void,
   problem: (problem: ChainProblem) => void,
   leaf?: (raw: Buffer) => void,
+  after: Pick<Tombstone, "dropped_to" | "hash"> = NOTHING_DROPPED,
 ): Tail {
-  let seq = 0;
-  let prev = FIRST_PREV;
+  let { dropped_to: seq, hash: prev } = after;
   let size = 0;
   let cut_bytes = 0;
   for (const [i, path] of paths.entries()) {
@@ -140,7 +151,8 @@ export interface Recovering {
 export function recover(folder: string, { visit, leaf, durable_to }: Recovering): Tail {
   const problems: ChainProblem[] = [];
   const paths = segmentsOf(folder);
-  const tail = walk(paths, visit ?? (() => undefined), (p) => problems.push(p), leaf);
+  const stone = readTombstone(folder);
+  const tail = walk(paths, visit ?? (() => undefined), (p) => problems.push(p), leaf, stone);
   const [first] = problems;
   if (first !== undefined) throw damaged(`${first.file}:${first.line} ${first.message}`);
   if (tail.seq < durable_to()) {

@@ -5,9 +5,10 @@ import { anchoredNotesIn } from "./anchor.ts";
 import { CHECKPOINTS, framedNotesIn } from "./checkpoint-log.ts";
 import { parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import type { VerifiedCheckpoint } from "./checkpoint.ts";
-import { MerkleTree } from "./merkle.ts";
+import type { MerkleTree } from "./merkle.ts";
 import type { VerifierKey } from "./note.ts";
 import type { ChainProblem } from "./segments.ts";
+import { readTombstone, treeAfter } from "./tombstone.ts";
 import { KEYS_BESIDE, parseVerifierKeys } from "./signing-key.ts";
 
 export interface Evidence {
@@ -46,7 +47,8 @@ export class CheckpointVerifier {
   private readonly report: Report;
   private readonly own: readonly Found[];
   private readonly anchored: readonly Found[];
-  private readonly tree = MerkleTree.empty();
+  private readonly tree: MerkleTree;
+  private readonly dropped_to: number;
   /** Sizes whose roots the notes speak of, and what they are in this log. */
   private readonly wanted: ReadonlySet<number>;
   private readonly roots = new Map<number, Buffer>();
@@ -58,6 +60,9 @@ export class CheckpointVerifier {
     this.own = this.ownNotes();
     this.anchored = (evidence.anchors ?? []).flatMap((file) => this.anchoredNotes(file));
     this.wanted = new Set([...this.own, ...this.anchored].flatMap(({ note }) => sizeIn(note)));
+    const stone = readTombstone(folder);
+    this.tree = treeAfter(stone);
+    this.dropped_to = stone?.dropped_to ?? 0;
     this.remember();
   }
 
@@ -108,6 +113,8 @@ export class CheckpointVerifier {
   }
 
   private holds(found: Found, { size, root }: VerifiedCheckpoint): boolean {
+    // Of records that were dropped no root can be made any more.
+    if (size < this.dropped_to) return true;
     const actual = this.roots.get(size);
     if (actual === undefined) {
       this.say(found, `covers ${size} records, and the log has ${this.tree.size}: its end is cut`);

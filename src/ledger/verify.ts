@@ -1,13 +1,19 @@
 // `audit verify`: is a copy of the log whole? Offline; reads nothing but the files.
 import { statSync } from "node:fs";
+import { join } from "node:path";
+import type { Line } from "./record.ts";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
+import { readTombstone, TOMBSTONE } from "./tombstone.ts";
+import type { Tombstone } from "./tombstone.ts";
 import { CheckpointVerifier } from "./verify-checkpoints.ts";
 import type { CheckpointVerdict, Evidence } from "./verify-checkpoints.ts";
 
 export interface Verification extends CheckpointVerdict {
   readonly intact: boolean;
   readonly records: number;
+  /** Records that retention dropped before these; their tombstone is sound. */
+  readonly dropped_to: number;
   /**
    * Up to this sequence number every line continues the hash chain. Beyond `covered_to` that
    * shows damage only: whoever rewrites the end can also rewrite its chain.
@@ -32,13 +38,17 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
   let chained_to = 0;
   let chained = true;
   const paths = segmentsOf(folder);
+  const stone = readTombstone(folder);
+  let stone_said = stone === undefined;
   const tail = walk(
     paths,
     (line, path) => {
       records++;
       if (chained) chained_to = line.seq;
       if (line.kind === "intent") open.add(line.call_id);
-      if (line.kind === "outcome" && !open.delete(line.call_id)) {
+      if (isOf(stone, line)) stone_said = true;
+      // Its intent may stand in what was dropped.
+      if (line.kind === "outcome" && !open.delete(line.call_id) && stone === undefined) {
         report({ file: path, line: line.seq, message: "an outcome without its intent" });
       }
     },
@@ -47,7 +57,12 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
       report(problem);
     },
     (raw) => checkpoints.leaf(raw),
+    stone,
   );
+  if (!stone_said) {
+    const message = "stands for records of which no retention event in the log says that they went";
+    report({ file: join(folder, TOMBSTONE), line: 0, message });
+  }
   if (paths.length === 0) report({ file: folder, line: 0, message: "no segments" });
   if (tail.cut_bytes > 0) {
     const message = `ends in ${tail.cut_bytes} bytes that are no line; a start would cut them`;
@@ -55,5 +70,12 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
   }
   const verdict = checkpoints.judge();
   const intact = problems.length === 0;
-  return { intact, records, ...verdict, chained_to, head: tail.hash, problems };
+  const dropped_to = stone?.dropped_to ?? 0;
+  return { intact, records, dropped_to, ...verdict, chained_to, head: tail.hash, problems };
+}
+
+function isOf(stone: Tombstone | undefined, line: Line): boolean {
+  if (line.kind !== "event" || line.event !== "retention") return false;
+  const { dropped_to, hash } = line.detail;
+  return dropped_to === stone?.dropped_to && hash === stone?.hash;
 }

@@ -212,6 +212,9 @@ async function openBenchLedger(folder: string, batches: Batch[]): Promise<Ledger
     segment_bytes_max: 67_108_864,
     disk_free_bytes_min: 0,
     reserve_bytes: 0,
+    sinks: [],
+    cursors_folder: folder,
+    isHeld: () => false,
     openSegment,
     onFatal: (error) => {
       throw error;

@@ -88,6 +88,21 @@ verifies(
   },
 );
 
+verifies(["ledger.hold", "ledger.erase"], "a legal hold keeps a person's key", async () => {
+  const hold = { subject: "mia", reason: "case 7 of the court" };
+  await ask("/audit/hold", hold);
+  const { holds } = (await ask("/audit/holds", {})) as { holds: object[] };
+  expect(holds).toMatchObject([{ subject: "mia", reason: "case 7 of the court" }]);
+  const erasure = ask("/audit/erase", { subject: "mia", reason: "she asked" });
+  await expect(erasure).rejects.toThrow("under a legal hold");
+  const { record } = (await ask("/audit/reveal", { call_id, reason: "a test" })) as {
+    record: { args: unknown };
+  };
+  expect(record.args).toMatchObject({ note: NOTE });
+  await ask("/audit/hold", { ...hold, release: true });
+  expect(await ask("/audit/holds", {})).toEqual({ holds: [] });
+});
+
 verifies("ledger.erase", "after an erasure no file holds the name or the text", async () => {
   const { erased } = (await ask("/audit/erase", { subject: "mia", reason: "she asked" })) as {
     erased: { subject: string; key: string }[];

@@ -173,6 +173,19 @@ export const ledger = {
     source: "INTERFACE, audit query",
     behavior: "each filter of audit query selects, newest first, with a cursor",
   },
+  "ledger.sinks": {
+    source: "I4, push",
+    behavior:
+      "sinks get the log's lines from a cursor of their own; only a required one stops calls",
+  },
+  "ledger.retention": {
+    source: "I4, retention",
+    behavior: "whole segments are dropped and leave a tombstone; the rest verifies",
+  },
+  "ledger.hold": {
+    source: "I4, erasure",
+    behavior: "who is under a legal hold is not erased, and no segment goes meanwhile",
+  },
   "ledger.mutants": {
     source: "I4, proof kit",
     behavior: "a fault put into the ledger's source is found by its proof",

@@ -1,0 +1,60 @@
+// What stands for segments that retention dropped: the number and hash of their last record, and
+// the nodes of the Merkle tree over them. The chain goes on from the one, every root from the
+// others; so what is left is verified as before, and whoever dropped more than he said is found.
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
+import { renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { MerkleTree } from "./merkle.ts";
+
+export const TOMBSTONE = "tombstone.json";
+
+export interface Tombstone {
+  readonly v: 1;
+  /** The last record that was dropped. */
+  readonly dropped_to: number;
+  /** Hex SHA-256 of its line: the next one's `prev`. */
+  readonly hash: string;
+  /** The tree's compact range over all that were dropped, in base64, the largest first. */
+  readonly nodes: readonly string[];
+}
+
+/** Throws where there is one that is none. */
+export function readTombstone(folder: string): Tombstone | undefined {
+  const file = join(folder, TOMBSTONE);
+  if (!existsSync(file)) return undefined;
+  const found = JSON.parse(readFileSync(file, "utf8")) as Partial<Tombstone>;
+  const { v, dropped_to, hash, nodes } = found;
+  const isOne = v === 1 && Number.isSafeInteger(dropped_to) && Array.isArray(nodes);
+  if (!isOne || !/^[\da-f]{64}$/.test(hash ?? "")) throw new Error(`${file} is no tombstone`);
+  treeAfter(found as Tombstone);
+  return found as Tombstone;
+}
+
+export function treeAfter(stone: Tombstone | undefined): MerkleTree {
+  if (stone === undefined) return MerkleTree.empty();
+  const nodes = stone.nodes.map((node) => Buffer.from(node, "base64"));
+  return MerkleTree.from(stone.dropped_to, nodes);
+}
+
+/** Durable, whole or not at all: before it is, nothing may be dropped. */
+export function placeTombstone(folder: string, stone: Tombstone): void {
+  const file = join(folder, TOMBSTONE);
+  const fd = openSync(`${file}.tmp`, "w", 0o600);
+  try {
+    writeSync(fd, `${JSON.stringify(stone)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${file}.tmp`, file);
+  syncFolder(folder);
+}
+
+export function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
