@@ -14,6 +14,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   identity_unavailable: "Steps 1, who, and 2, alive; again at 8 and 11",
   session_not_found: "Step 2, alive",
   locked: "Step 2, alive, and, for a tool, step 3, door",
+  claims_missing: "Step 2, alive",
   agent_in_use: "Step 2, alive",
   capacity: "Step 2, alive, and step 6, limits",
   unknown_tool: "Step 3, door",

@@ -26,6 +26,10 @@ const claimsSchema = z.strictObject({
   roles: pointer.describe("Where the token lists the roles: an array of strings, or one string"),
   name: pointer.default("/name").describe("A readable name, for the ledger's readers"),
   family: pointer.default("/sid").describe("What ties the tokens of one sign-in together"),
+  required: z
+    .array(pointer)
+    .default([])
+    .describe("Claims without which nobody can say what a user may do: calls then say so"),
 });
 
 const bound_ms = z
@@ -81,10 +85,14 @@ const issuerSchema = z.strictObject({
     .array(z.enum(["ES256", "ES384", "ES512", "PS256", "PS384", "RS256", "RS384", "EdDSA"]))
     .min(1)
     .default(["ES256", "PS256", "RS256", "EdDSA"]),
-  token_type: z
-    .enum(["at+jwt", "JWT"])
-    .default("at+jwt")
-    .describe("The typ header. RFC 9068 says at+jwt; name JWT only for a provider that deviates"),
+  profile: z
+    .enum(["rfc9068", "keycloak", "auth0", "okta", "entra"])
+    .default("rfc9068")
+    .describe("How its access tokens are written, where it deviates from RFC 9068"),
+  actors: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Who may stand in a token's actor chain (RFC 8693 act); nobody unless named"),
   token_lifetime_s_max: z.int().min(30).max(86_400).default(3600),
   claims: claimsSchema,
   tenants: z

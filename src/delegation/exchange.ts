@@ -18,6 +18,7 @@ import type { Result } from "../kernel/result.ts";
 import { Secret } from "../kernel/secret.ts";
 import { audiencesOf, scopesOf, machineSign } from "../identity/claims.ts";
 import { createClient } from "../identity/client.ts";
+import { typOf } from "../identity/profile.ts";
 import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
 import type { DownstreamToken } from "./token.ts";
@@ -118,7 +119,7 @@ async function check(
     const { payload } = await jwtVerify(answer.access_token, await provider.keys(), {
       issuer: provider.config.issuer,
       algorithms: [...provider.config.algorithms],
-      typ: provider.config.token_type,
+      ...typOf(provider.config),
       requiredClaims: ["sub", "aud", "exp"],
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(now_ms),

@@ -8,12 +8,6 @@ const ROLES_MAX = 200;
 const ACTORS_MAX = 4;
 const NAME_CHARS_MAX = 100;
 
-/** The client that holds the token: RFC 9068 says client_id, older providers azp. */
-export function clientOf(claims: JWTPayload): string | undefined {
-  const client = claims["client_id"] ?? claims["azp"];
-  return typeof client === "string" && client !== "" ? client : undefined;
-}
-
 /** RFC 6749 section 3.3: scopes are a space-separated string; some providers send a list. */
 export function scopesOf(claims: JWTPayload): readonly string[] {
   const scope = claims["scope"] ?? claims["scp"];
@@ -25,6 +19,8 @@ export function audiencesOf(claims: JWTPayload): readonly string[] {
   return typeof claims.aud === "string" ? [claims.aud] : (claims.aud ?? []);
 }
 
+const CLIENT_CLAIMS = ["client_id", "azp", "cid", "appid"] as const;
+
 /**
  * Why these claims speak for a machine and not for a human; nothing where they do not.
  * RFC 9068 section 2.2: with no resource owner, sub identifies the client. No call runs as
@@ -32,7 +28,7 @@ export function audiencesOf(claims: JWTPayload): readonly string[] {
  */
 export function machineSign(claims: JWTPayload): string | undefined {
   const { sub } = claims;
-  for (const client of [claims["client_id"], claims["azp"]]) {
+  for (const client of CLIENT_CLAIMS.map((claim) => claims[claim])) {
     if (typeof client !== "string") continue;
     if (sub === client) return "its sub is the client itself";
     // Auth0 and Keycloak give a client a user of its own, named after it.
@@ -46,11 +42,20 @@ export function machineSign(claims: JWTPayload): string | undefined {
     return "it was issued to a client, not to a person";
   }
   if (claims["idtyp"] === "app") return "it was issued to an application, not to a person";
+  if (claims["xms_mirid"] !== undefined) return "it was issued to a managed identity";
+  if (/\.gserviceaccount\.com$/i.test(String(claims["email"] ?? ""))) {
+    return "it was issued to a cloud account that is no person";
+  }
   return undefined;
 }
 
 export type Mapped =
-  | { readonly ok: true; readonly principal: Principal; readonly family: string | undefined }
+  | {
+      readonly ok: true;
+      readonly principal: Principal;
+      readonly family: string | undefined;
+      readonly incomplete: string | undefined;
+    }
   | { readonly ok: false; readonly why: string };
 
 /** Maps the claims by the issuer's configured JSON pointers. */
@@ -64,10 +69,13 @@ export function principalOf(claims: JWTPayload, issuer: IssuerConfig): Mapped {
   if (tenant === false) return no("its tenant is not one that this issuer speaks for");
   const actor_chain = actorsOf(claims["act"]);
   if (actor_chain === undefined) return no("its actor chain is malformed or too long");
+  const stranger = actor_chain.find((actor) => !issuer.actors.includes(actor));
+  if (stranger !== undefined) return no("its actor chain names somebody who may not act here");
   const name = text(valueAt(claims, issuer.claims.name)) ?? subject;
   return {
     ok: true,
     family: text(valueAt(claims, issuer.claims.family)),
+    incomplete: incompleteBy(claims, issuer),
     principal: Object.freeze({
       issuer: issuer.issuer,
       subject,
@@ -77,6 +85,27 @@ export function principalOf(claims: JWTPayload, issuer: IssuerConfig): Mapped {
       actor_chain: Object.freeze(actor_chain),
     }),
   };
+}
+
+// A token that says "ask elsewhere" (OpenID Core section 5.6.2; Entra beyond 200 groups) has not said
+// which roles the user has. No roles would be a wrong answer, and asking elsewhere another's.
+function incompleteBy(claims: JWTPayload, issuer: IssuerConfig): string | undefined {
+  const decides = [issuer.claims.roles, issuer.claims.tenant, ...issuer.claims.required];
+  const elsewhere = claims["_claim_names"];
+  for (const at of decides) {
+    if (at === undefined) continue;
+    const [, first = ""] = at.split("/");
+    const isElsewhere = isObject(elsewhere) && Object.hasOwn(elsewhere, first);
+    if (isElsewhere || (first === "groups" && claims["hasgroups"] === true)) {
+      return `The claim ${at} is too long for the token, which refers to another place for it.`;
+    }
+  }
+  const missing = issuer.claims.required.find((at) => valueAt(claims, at) === undefined);
+  return missing === undefined ? undefined : `The token has no claim ${missing}.`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object";
 }
 
 function tenantOf(claims: JWTPayload, issuer: IssuerConfig): string | undefined | false {

@@ -11,7 +11,8 @@ import type { Credential } from "../kernel/principal.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { audiencesOf, clientOf, principalOf, scopesOf } from "./claims.ts";
+import { audiencesOf, principalOf } from "./claims.ts";
+import { clientIn, kindFault, scopesIn, typOf } from "./profile.ts";
 import { describe, isProviderFault } from "./provider.ts";
 import type { Provider } from "./provider.ts";
 import { VerifiedTokens } from "./verified.ts";
@@ -71,7 +72,7 @@ async function verifySignature(
     const { payload } = await jwtVerify(token, await provider.keys(), {
       issuer: config.issuer,
       algorithms: [...config.algorithms],
-      typ: config.token_type,
+      ...typOf(config),
       requiredClaims: ["sub", "aud", "exp", "iat"],
       // jose checks iat against the future only when an age is given.
       maxTokenAge: config.token_lifetime_s_max,
@@ -100,9 +101,11 @@ function judge(
   if (exp - iat > provider.config.token_lifetime_s_max) return invalid("it lives too long");
   // RFC 7800: such a token proves nothing without the key that it is bound to.
   if (claims["cnf"] !== undefined) return invalid("it is bound to a key that was not shown");
-  const client_id = clientOf(claims);
+  const kind = kindFault(provider.config, claims);
+  if (kind !== undefined) return invalid(kind);
+  const client_id = clientIn(provider.config, claims);
   if (client_id === undefined) return invalid("it names no client");
-  const scopes = scopesOf(claims);
+  const scopes = scopesIn(provider.config, claims);
   const matched = agentsOf(config, provider.name, audiencesOf(claims), scopes, client_id);
   if (matched.length > 1) return invalid("it fits more than one agent");
   if (matched[0] !== agent) return invalid("it was not issued for this agent");
@@ -119,6 +122,7 @@ function judge(
       issued_at_s: iat,
       expires_at_ms: exp * 1000,
       token_digest,
+      incomplete: mapped.incomplete,
       proof,
     }),
   );

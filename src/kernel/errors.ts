@@ -113,6 +113,14 @@ export const errorTable = Object.freeze({
     "refused",
     "An operator has locked this. Nothing runs until the lock is lifted.",
   ),
+  claims_missing: row(
+    "result",
+    "never",
+    "operator",
+    NONE,
+    "auth_failed",
+    "The identity provider's token does not say what decides what this user may do.",
+  ),
   agent_in_use: row(
     "result",
     "after",

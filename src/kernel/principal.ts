@@ -27,6 +27,8 @@ export interface Credential {
   /** iat: whole seconds since the epoch, as the provider counts them. */
   readonly issued_at_s: number;
   readonly expires_at_ms: number;
+  /** Why nobody can say what this user may do, where the token lacks what decides it. */
+  readonly incomplete: string | undefined;
   /** Names the token where it must not stand. */
   readonly token_digest: string;
   /** The token itself. Only delegation/ reveals it. */

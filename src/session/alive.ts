@@ -24,8 +24,8 @@ export class Alive {
 
   /**
    * At the door. Refused: `invalid_token` where it has ended, `identity_unavailable` where nobody
-   * can say. A value: why a known user may do nothing just now (`locked`, `agent_in_use`), or
-   * nothing.
+   * can say. A value: why a known user may do nothing just now (`locked`, `agent_in_use`,
+   * `claims_missing`), or nothing.
    */
   async enter(going: Going): Promise<Result<Refusal | undefined>> {
     if (this.stops.hasEnded(going)) return no(endedAtDoor());
@@ -36,6 +36,8 @@ export class Alive {
     if (refused !== undefined) return no(refused);
     // It may have ended while the provider thought.
     if (this.stops.hasEnded(going)) return no(endedAtDoor());
+    const { incomplete } = going.credential;
+    if (incomplete !== undefined) return ok(refusal("claims_missing", { reason: incomplete }));
     return ok(this.stops.lockOn(going) ?? this.exclusive.enter(going));
   }
 

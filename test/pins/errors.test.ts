@@ -12,6 +12,7 @@ const PINNED = {
   identity_unavailable: "503 after operator none|unknown|done auth_failed",
   session_not_found: "404 after_user_action agent none refused",
   locked: "result never operator none refused",
+  claims_missing: "result never operator none auth_failed",
   agent_in_use: "result after user none refused",
   capacity: "result after operator none rate_limited",
   unknown_tool: "protocol never agent none refused",

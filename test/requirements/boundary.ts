@@ -26,6 +26,22 @@ export const auth = {
     source: "I2 build 2",
     behavior: "tenant and roles are read from the token by JSON pointer",
   },
+  "auth.profiles": {
+    source: "I5 build 1",
+    behavior: "a provider that deviates from RFC 9068 is taken only by an explicit profile",
+  },
+  "auth.claims-missing": {
+    source: "I5 build 1",
+    behavior: "a token that lacks what decides a user's roles is refused with its own error",
+  },
+  "auth.issuers": {
+    source: "I5 build 1",
+    behavior: "several issuers each speak for their own people, tenants, keys and agents",
+  },
+  "auth.exclusive": {
+    source: "I5 build 1",
+    behavior: "while an exclusive agent is used, its user's client has no other agent",
+  },
   "auth.host-and-origin": {
     source: "DESIGN 5 HTTP",
     behavior: "a foreign Host or Origin answers 403 before anything is parsed",

@@ -38,6 +38,8 @@ export interface BoundaryOptions {
   readonly file?: Claims;
   /** Merged over the one issuer. */
   readonly issuer?: Claims;
+  /** Issuers beside the one. */
+  readonly more_issuers?: Claims;
   /** More variables that the file may refer to. */
   readonly environment?: Record<string, string>;
   /** Changes the loaded configuration, beyond what a file may say. */
@@ -135,6 +137,7 @@ export async function layOut(folder: string, issuer: string, api: string, option
   ]);
   const issuers = written["issuers"] as Record<string, Claims>;
   Object.assign(issuers["own"] ?? {}, options.issuer);
+  Object.assign(issuers, options.more_issuers);
   const whole = { ...written, ...(isolation === undefined ? {} : { isolation }), ...options.file };
   const file = join(folder, "mcp.config.json");
   writeFileSync(file, JSON.stringify(whole));
@@ -198,6 +201,7 @@ function configFile(url: string, port: number, issuer: string, api: string): Cla
         algorithms: ["ES256", "RS256"],
         claims: { tenant: "/org/tenant", roles: "/org/roles" },
         tenants: ["acme"],
+        actors: ["ide", "planner"],
         client: { client_id: "doorless", client_secret: "env:SECRET" },
         allow_private_addresses: true,
       },

@@ -50,11 +50,9 @@ describe("an agent with its own audience", () => {
 });
 
 describe("agents that share an audience and have a scope each", () => {
-  verifies("auth.one-agent", "take a token with their scope, however it is spelled", async () => {
+  verifies("auth.one-agent", "take a token with their scope, among others", async () => {
     await admit("scope_a", { aud: BY_SCOPE, scope: "agent:a" });
     await admit("scope_b", { aud: BY_SCOPE, scope: "openid agent:b profile" });
-    await admit("scope_a", { aud: BY_SCOPE, scp: "agent:a" });
-    await admit("scope_b", { aud: BY_SCOPE, scp: ["other", "agent:b"] });
   });
 
   verifies("auth.one-agent", "refuse a token with both scopes, at either agent", async () => {
@@ -68,13 +66,14 @@ describe("agents that share an audience and have a scope each", () => {
     const scopes = [undefined, "", "agent:b", "agent:A", "agent:a2", "agent", "xagent:a", 7, {}];
     for (const scope of scopes) await refuse("scope_a", { aud: BY_SCOPE, scope });
     await refuse("scope_a", { aud: BY_SCOPE, scope: "agent:b", scp: "agent:a" });
+    await refuse("scope_a", { aud: BY_SCOPE, scp: "agent:a" });
   });
 });
 
 describe("agents that share an audience and list their clients", () => {
   verifies("auth.one-agent", "take a token of a listed client", async () => {
     await admit("client_a", { aud: BY_CLIENT, client_id: "client-aa" });
-    await admit("client_b", { aud: BY_CLIENT, client_id: undefined, azp: "client-b" });
+    await refuse("client_b", { aud: BY_CLIENT, client_id: undefined, azp: "client-b" });
   });
 
   verifies("auth.one-agent", "refuse the other's client, and one that nobody lists", async () => {
@@ -167,7 +166,12 @@ describe("the actor chain", () => {
     const intent = boundary.ledger().findLast(({ kind }) => kind === "intent");
     expect(intent).toMatchObject({ subject: "ada", actor_chain: ["ide", "planner"] });
     await boundary.api.behave();
-    const deep = { sub: "1", act: { sub: "2", act: { sub: "3", act: { sub: "4", act: {} } } } };
+    await refuse("desk", { act: { sub: "stranger" } });
+    await refuse("desk", { act: { sub: "ide", act: { sub: "stranger" } } });
+    const deep = {
+      sub: "ide",
+      act: { sub: "ide", act: { sub: "ide", act: { sub: "ide", act: { sub: "ide" } } } },
+    };
     for (const wrong of [null, "ide", [], {}, { sub: "" }, { sub: 1 }, deep]) {
       await refuse("desk", { act: wrong });
     }

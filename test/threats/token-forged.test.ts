@@ -146,7 +146,11 @@ const MISFIT: Readonly<Record<string, () => Claims>> = {
   "with a sub that is no string": () => ({ sub: 7 }),
   "without aud": () => ({ aud: undefined }),
   "with an empty aud array": () => ({ aud: [] }),
-  "without client_id and azp": () => ({ client_id: undefined }),
+  "without client_id": () => ({ client_id: undefined }),
+  "with another provider's word for it": () => ({ client_id: undefined, azp: "an-ide" }),
+  "with the nonce of an id token": () => ({ nonce: "n" }),
+  "with the events of a logout token": () => ({ events: {} }),
+  "bound to a key": () => ({ cnf: { jkt: "x" } }),
   "with an exp that is text": () => ({ exp: String(nowS() + 60) }),
   "for another agent": () => ({ aud: `${boundary.url}/mcp/garage` }),
   "for two of our agents": () => ({
@@ -187,7 +191,7 @@ describe("a well-signed token", () => {
   });
 
   verifies("auth.jwt-strict", "that fits in everything is let in", async () => {
-    const fits = [{}, { aud: [`${boundary.url}/mcp/desk`] }, { client_id: undefined, azp: "ide" }];
+    const fits = [{}, { aud: [`${boundary.url}/mcp/desk`] }, { azp: "an-ide" }];
     for (const changes of fits) {
       const bearer = `Bearer ${await sign(changes)}`;
       const { result } = await callTool(`${boundary.url}/mcp/desk`, bearer, "item_get", {
@@ -208,6 +212,10 @@ const MACHINES: Readonly<Record<string, Claims>> = {
   "of Auth0's user for a client": { sub: "an-ide@clients" },
   "of Keycloak's user for a client": { preferred_username: "service-account-an-ide" },
   "with Entra's idtyp of app": { idtyp: "app" },
+  "whose sub is its cid": { sub: "okta-client", cid: "okta-client" },
+  "whose sub is its appid": { sub: "entra-app", appid: "entra-app" },
+  "of a managed identity": { xms_mirid: "/subscriptions/1" },
+  "of a cloud account": { email: "robot@project.iam.gserviceaccount.com" },
 };
 
 describe("a machine's token", () => {

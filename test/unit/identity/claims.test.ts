@@ -1,7 +1,7 @@
 // From claims to a person: where tenant and roles stand, and what is no person.
 import { describe, expect, test } from "vitest";
 import type { IssuerConfig } from "../../../src/config/schema.ts";
-import { audiencesOf, clientOf, principalOf, scopesOf } from "../../../src/identity/claims.ts";
+import { audiencesOf, principalOf, scopesOf } from "../../../src/identity/claims.ts";
 import { verifies } from "../../verifies.ts";
 import { configFrom, minimalConfig } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
@@ -98,6 +98,10 @@ describe("no person", () => {
     ["the client as its subject, by azp", { sub: "c", azp: "c" }],
     ["a client_credentials grant", { sub: "u", client_id: "c", gty: "client-credentials" }],
     ["an application's token", { sub: "u", client_id: "c", idtyp: "app" }],
+    ["the client as its subject, by cid", { sub: "c", cid: "c" }],
+    ["the client as its subject, by appid", { sub: "c", client_id: "x", appid: "c" }],
+    ["a managed identity", { sub: "u", client_id: "c", xms_mirid: "/subscriptions/1" }],
+    ["a cloud's own account", { sub: "u", client_id: "c", email: "x@y.iam.gserviceaccount.com" }],
     ["an act that is no object", { sub: "u", client_id: "c", act: "x" }],
     ["an act without a subject", { sub: "u", client_id: "c", act: { client: "x" } }],
     ["an actor chain of five", { sub: "u", client_id: "c", act: chain(5) }],
@@ -109,7 +113,16 @@ describe("no person", () => {
 
   test("a chain of four actors is kept, outermost first", () => {
     const claims = { sub: "u", client_id: "c", act: chain(4) };
-    expect(mapped(claims, at())).toMatchObject({ actor_chain: ["a4", "a3", "a2", "a1"] });
+    const actors = ["a1", "a2", "a3", "a4"];
+    const known = issuer({ roles: "/roles" }, { actors });
+    expect(mapped(claims, known)).toMatchObject({ actor_chain: ["a4", "a3", "a2", "a1"] });
+    for (const missing of actors) {
+      const others = actors.filter((actor) => actor !== missing);
+      expect(mapped(claims, issuer({ roles: "/roles" }, { actors: others }))).toMatch(
+        /may not act/,
+      );
+    }
+    expect(mapped(claims, at())).toMatch(/may not act/);
   });
 });
 
@@ -131,9 +144,7 @@ describe("names and lists", () => {
     expect(person).toMatchObject({ name: `Ada[2J${"x".repeat(94)}` });
   });
 
-  test("client, scopes and audiences are read in both spellings", () => {
-    expect(clientOf({ azp: "c" })).toBe("c");
-    expect(clientOf({ client_id: "" })).toBeUndefined();
+  test("scopes and audiences are read in both spellings", () => {
     expect(scopesOf({ scope: "a  b" })).toEqual(["a", "b"]);
     expect(scopesOf({ scp: ["a", 7, "b"] })).toEqual(["a", "b"]);
     expect(audiencesOf({ aud: "x" })).toEqual(["x"]);

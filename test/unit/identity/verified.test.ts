@@ -18,7 +18,13 @@ function credential(expires_at_ms: number): Credential {
   };
   const proof = new Secret("a token");
   const rest = { issuer_name: "corp", agent: "sales", client_id: "ide", scopes: [] };
-  const when = { family: undefined, issued_at_s: 0, expires_at_ms, token_digest: "digest" };
+  const when = {
+    family: undefined,
+    issued_at_s: 0,
+    expires_at_ms,
+    token_digest: "digest",
+    incomplete: undefined,
+  };
   return { principal, ...rest, ...when, proof };
 }
 

@@ -23,6 +23,7 @@ export function going(changes: Changes = {}): Going {
     issued_at_s: 1000,
     expires_at_ms: 9e12,
     token_digest: `digest of ${subject}`,
+    incomplete: undefined,
     proof: new Secret("x"),
     ...rest,
   };

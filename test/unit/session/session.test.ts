@@ -22,6 +22,7 @@ function credential(changes: Partial<Credential> = {}, subject = "ada"): Credent
     issued_at_s: 0,
     expires_at_ms: 0,
     token_digest: "x",
+    incomplete: undefined,
     proof: new Secret("x"),
     ...changes,
   };
