@@ -119,7 +119,7 @@ function addTools(file: Claims, names: readonly string[]): void {
   }
 }
 
-type LayOut = Pick<BoundaryOptions, "code" | "isolation" | "file" | "issuer">;
+type LayOut = Pick<BoundaryOptions, "code" | "isolation" | "file" | "issuer" | "more_issuers">;
 
 /** The files of a doorless of its own in `folder`; nothing is started. */
 export async function layOut(folder: string, issuer: string, api: string, options: LayOut = {}) {
