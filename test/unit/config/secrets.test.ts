@@ -113,7 +113,6 @@ describe("no shared credential", () => {
       "token_bytes_max",
       "token_endpoint",
       "token_lifetime_s_max",
-      "token_type",
       "tokens",
     ]);
   });
