@@ -1,6 +1,7 @@
 // The command: one verb per file, found here by its words.
 import { ConfigError } from "../config/problem.ts";
 import { BadQuestion } from "../console/people.ts";
+import { LedgerUnavailable } from "../ledger/room.ts";
 import { LedgerDamaged } from "../ledger/segments.ts";
 import { FolderInUse } from "../store/lock.ts";
 import { auditErase } from "./audit-erase.ts";
@@ -98,7 +99,8 @@ function explainFailure(error: unknown): { code: number; message: string } {
   if (error instanceof ConfigError || error instanceof BadQuestion) {
     return { code: EXIT.usage, message: error.message };
   }
-  if (error instanceof FolderInUse || error instanceof LedgerDamaged) {
+  const ofTheFolder = [FolderInUse, LedgerDamaged, LedgerUnavailable];
+  if (error instanceof Error && ofTheFolder.some((kind) => error instanceof kind)) {
     return { code: EXIT.usage, message: error.message };
   }
   const { code, message } = error as NodeJS.ErrnoException;

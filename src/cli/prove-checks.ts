@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyLedger } from "../ledger/verify.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
+import { legalHold, noSinkNoCall } from "./prove-ledger.ts";
 import { must } from "./prove-stage.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
@@ -340,6 +341,8 @@ export const CHECKS: readonly Check[] = [
   check("ledger.chain", "the log shows when it was changed", chain),
   check("ledger.sealed", "what people write is not readable in the log", sealed),
   check("ledger.signed", "the log is signed, and a forged signature shows", signed),
+  check("ledger.no-sink-no-call", "without its log nothing runs, and says why", noSinkNoCall),
+  check("ledger.hold", "who is under a legal hold is not erased", legalHold),
   check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),

@@ -157,6 +157,10 @@ function checkAddresses(data: ConfigFile, report: Report): void {
       https(`/connectors/${name}/delegation/authorization_server${pointer}`, value);
     }
   }
+  // The log's lines name people; an anchor's checkpoints name nobody.
+  for (const [name, sink] of Object.entries(data.ledger.sinks)) {
+    if (sink.kind === "http") https(`/ledger/sinks/${name}/url`, sink.url);
+  }
   const isPublic = !isLoopback(new URL(data.public_url).hostname);
   const { anchors, without_anchor } = data.ledger;
   if (isPublic && without_anchor === undefined && !anchors.some(tellsOfLoss)) {

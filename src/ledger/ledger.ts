@@ -253,9 +253,18 @@ export class Ledger {
     await Promise.allSettled(counted.map((record) => this.wal.append(record)));
   }
 
-  /** Newest first, of what `reader` may read; says up to where it is complete. */
+  /**
+   * Newest first, of what `reader` may read; says up to where it is complete. That somebody read
+   * his own records, or his tenant's, is on record before he gets them; an operator's reading is
+   * recorded where his name is known.
+   */
   async query(filter: AuditFilter, reader: Reader): Promise<AuditPage> {
     await this.writeCounted(true);
+    if (reader.kind !== "operator") {
+      // A name that is asked for is personal data here, too.
+      const user = filter.user === undefined ? {} : { user: "(given)" };
+      await this.event("audit_read", { reader: { ...reader }, filter: { ...filter, ...user } });
+    }
     return this.index.query(filter, reader);
   }
 

@@ -15,6 +15,7 @@ import type { Called } from "../setup/mcp-post.ts";
 import { openApiProxy } from "./api-proxy.ts";
 import type { ApiProxy } from "./api-proxy.ts";
 import { Evidence } from "./evidence.ts";
+import { Power } from "./power.ts";
 
 export interface CrashHouse {
   readonly world: World;
@@ -25,15 +26,26 @@ export interface CrashHouse {
   readonly evidence: Evidence;
   /** Starts the core; `stuck` as in stuck-disk.ts. */
   start(stuck?: string): Promise<Child>;
+  /** After a kill: the power was gone too, where there is one. How many bytes went with it. */
+  lose(random: () => number): number;
   call(person: string, agent: string, tool: string, args: object): Promise<Called>;
   /** The core answers a list, which no ledger has a part in. */
   list(person: string, agent: string): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function openCrashHouse(
-  options: Partial<CoreConfigOptions> = {},
-): Promise<CrashHouse> {
+export interface CrashHouseOptions extends Partial<CoreConfigOptions> {
+  /** The core runs under the shim of power.ts. */
+  readonly power?: boolean;
+  /** The core's program; without it, this project's. */
+  readonly program?: string;
+}
+
+export async function openCrashHouse({
+  power: with_power = false,
+  program = join(ROOT, "test", "setup", "core-process.ts"),
+  ...options
+}: CrashHouseOptions = {}): Promise<CrashHouse> {
   const folder = mkdtempSync(join(tmpdir(), "doorless-crash-"));
   const data = join(folder, "core");
   const port = await freePort();
@@ -49,6 +61,8 @@ export async function openCrashHouse(
   });
   const proxy = await openApiProxy(world.api);
   const config = writeCoreConfig({ api_origin: proxy.origin, ...options, data, port, world });
+  const evidence = new Evidence(data, world.api);
+  const power = with_power ? new Power(evidence.ledger, folder) : undefined;
   const running = new Set<Child>();
   const tokens = new Map<string, Promise<string>>();
   const credential = async (person: string, agent: string): Promise<string> => {
@@ -61,13 +75,14 @@ export async function openCrashHouse(
     proxy,
     data,
     config,
-    evidence: new Evidence(data, world.api),
+    evidence,
     async start(stuck = "") {
-      const program = join(ROOT, "test", "setup", "core-process.ts");
-      const child = await startChild(program, { args: [config, stuck] });
+      power?.begin();
+      const child = await startChild(program, { args: [config, stuck], env: power?.env ?? {} });
       running.add(child);
       return child;
     },
+    lose: (random) => power?.lose(random) ?? 0,
     async call(person, agent, tool, args) {
       return callTool(urls[agent] ?? "", await credential(person, agent), tool, args);
     },

@@ -82,6 +82,22 @@ export const IN_THE_LEDGER: readonly Mutant[] = [
   },
 ];
 
+/** Faults that the real server shows when its power goes. */
+export const IN_THE_SERVER: readonly Mutant[] = [
+  {
+    what: "an outcome that the gate does not await",
+    file: "gate/gate.ts",
+    from: "await ledger.outcome(",
+    to: "void ledger.outcome(",
+  },
+  {
+    what: "no fdatasync",
+    file: "ledger/wal.ts",
+    from: "sync: () => dataSync(handle.fd),",
+    to: "sync: () => Promise.resolve(),",
+  },
+];
+
 const ROOT = resolve(import.meta.dirname, "../..");
 
 export interface MutatedSource {

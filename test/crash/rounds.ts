@@ -39,16 +39,19 @@ export interface Totals {
   requests: number;
   orphans: number;
   torn: number;
+  /** What a power loss took. */
+  lost_bytes: number;
 }
 
 /** Kills `kills` times. Throws, naming the seed's round, where an invariant does not hold. */
 export async function killRounds(house: CrashHouse, seed: number, kills: number): Promise<Totals> {
   const random = seeded(seed);
-  const totals: Totals = { kills: 0, answers: 0, requests: 0, orphans: 0, torn: 0 };
+  const totals: Totals = { kills: 0, answers: 0, requests: 0, orphans: 0, torn: 0, lost_bytes: 0 };
   let core = await house.start();
   for (let i = 1; i <= kills; i++) {
     const since = new Date().toISOString();
     const told = await oneRound(house, core, random);
+    totals.lost_bytes += house.lose(random);
     const killed = house.evidence.log();
     core = await house.start();
     const recovered = house.evidence.log();

@@ -62,19 +62,24 @@ const VERBS = [
   "version",
 ];
 
-verifies("cli.help", "the overview names every verb, and each verb has --help", async () => {
-  const overview = await cli(["--help"]);
-  expect(overview).toMatchObject({ code: 0, stderr: "" });
-  const listed = overview.stdout.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) {2,}\S/gm);
-  const verbs = [...listed].map(([, verb = ""]) => verb);
-  expect(verbs).toEqual(verbs.toSorted());
-  expect(verbs).toEqual(expect.arrayContaining(VERBS));
-  const helps = await Promise.all(verbs.map((verb) => cli([...verb.split(" "), "--help"])));
-  for (const [i, ran] of helps.entries()) {
-    expect(ran).toMatchObject({ code: 0, stderr: "" });
-    expect(ran.stdout).toMatch(new RegExp(`^usage: doorless ${verbs[i] ?? ""}\\b`));
-  }
-});
+verifies(
+  "cli.help",
+  "the overview names every verb, and each verb has --help",
+  async () => {
+    const overview = await cli(["--help"]);
+    expect(overview).toMatchObject({ code: 0, stderr: "" });
+    const listed = overview.stdout.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) {2,}\S/gm);
+    const verbs = [...listed].map(([, verb = ""]) => verb);
+    expect(verbs).toEqual(verbs.toSorted());
+    expect(verbs).toEqual(expect.arrayContaining(VERBS));
+    const helps = await Promise.all(verbs.map((verb) => cli([...verb.split(" "), "--help"])));
+    for (const [i, ran] of helps.entries()) {
+      expect(ran).toMatchObject({ code: 0, stderr: "" });
+      expect(ran.stdout).toMatch(new RegExp(`^usage: doorless ${verbs[i] ?? ""}\\b`));
+    }
+  },
+  { timeout_ms: 120_000 },
+);
 
 verifies("cli.help", "each verb that prints data prints JSON when asked", async () => {
   const deal = ["call", "crm_get_deal", '{"id":42}', "--agent", "sales"];
