@@ -99,6 +99,10 @@ function settings(options: MailAccountsOptions, state: IdpState): Configuration 
         enabled: true,
         allowedPolicy: (_ctx, asking, token) => token.clientId === asking.clientId,
       },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, asking, token) => token.clientId === asking.clientId,
+      },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => options.resource,

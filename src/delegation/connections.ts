@@ -270,10 +270,9 @@ export class Connections {
     if (server === undefined || content.kind !== "oauth" || content.refresh_token === undefined) {
       return { certain: true, result: gone("It has expired.") };
     }
-    // Somebody sent this refresh token and died, or never heard back. Where the server may have
-    // replaced it, sending it again looks like theft, and would end what is left.
     if (row.in_doubt && server.config.refresh === "rotates") {
-      return { certain: false, result: gone("Its last refresh was cut off.") };
+      const dead = await this.doubtful(server, content.refresh_token);
+      if (dead !== undefined) return { certain: false, result: dead };
     }
     await this.options.store.doubt(id, holder);
     const answer = await server.refresh(content.refresh_token);
@@ -290,6 +289,17 @@ export class Connections {
     // Disconnected, or connected anew, meanwhile: what we got must not outlive that.
     await this.revoke(place.connector, renewed.refresh_token ?? renewed.access_token);
     return { certain: true, result: await this.found(place) };
+  }
+
+  // Somebody sent this refresh token and died, or never heard back. Where the server may have
+  // replaced it, sending it again looks like theft and ends what is left: it is asked about first.
+  private async doubtful(server: ThirdParty, token: string): Promise<Result<never> | undefined> {
+    try {
+      const condition = await server.condition(token);
+      return condition === "good" ? undefined : gone("Its last refresh was cut off.");
+    } catch (error) {
+      return unavailable(String(error));
+    }
   }
 
   private async failed(place: Place, version: number, fault: Fault): Promise<Done> {

@@ -16,6 +16,7 @@ import {
   randomState,
   refreshTokenGrant,
   ResponseBodyError,
+  tokenIntrospection,
   tokenRevocation,
   WWWAuthenticateChallengeError,
 } from "openid-client";
@@ -76,6 +77,11 @@ export interface ThirdParty {
   /** `arrived`: the whole URL that the browser came back to. */
   arrive(arrived: URL, departure: Pick<Departure, "state" | "verifier">): Promise<Answer>;
   refresh(refresh_token: string): Promise<Answer>;
+  /**
+   * RFC 7662: whether a refresh token may still be used, without using it. `no_way` where the
+   * server has no such endpoint. Rejects where it cannot be asked.
+   */
+  condition(refresh_token: string): Promise<"good" | "dead" | "no_way">;
   /** RFC 7009. True where the server says that the token is dead; false where it has no way. */
   revoke(token: string): Promise<boolean>;
   close(): Promise<void>;
@@ -144,6 +150,14 @@ class AuthorizationServer implements ThirdParty {
     const { resource } = this.config;
     const more = resource === undefined ? {} : { resource };
     return this.ask((configuration) => refreshTokenGrant(configuration, refresh_token, more));
+  }
+
+  async condition(refresh_token: string): Promise<"good" | "dead" | "no_way"> {
+    const configuration = await this.configuration();
+    if (configuration.serverMetadata().introspection_endpoint === undefined) return "no_way";
+    const hint = { token_type_hint: "refresh_token" };
+    const { active } = await tokenIntrospection(configuration, refresh_token, hint);
+    return active ? "good" : "dead";
   }
 
   async revoke(token: string): Promise<boolean> {

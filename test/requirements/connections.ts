@@ -18,6 +18,22 @@ export const connections = {
     source: "I5 build 4",
     behavior: "the link reaches the user by URL-mode elicitation in both eras, else in words",
   },
+  "connections.refresh": {
+    source: "I5 build 5",
+    behavior: "a link is refreshed once for all who wait, and its result durable before it is used",
+  },
+  "connections.many-processes": {
+    source: "I5 must show",
+    behavior: "several processes on one vault, killed at times, lose no link and reuse no token",
+  },
+  "connections.doubt": {
+    source: "I5 build 5",
+    behavior: "a refresh token whose answer was lost is asked about before it is sent again",
+  },
+  "connections.failures": {
+    source: "I5 build 7",
+    behavior: "whatever a third-party server answers is a token or a structured refusal",
+  },
   "connections.disconnect": {
     source: "I5 build 4",
     behavior: "disconnecting revokes upstream and leaves a tombstone that nothing brings back",
