@@ -103,21 +103,7 @@ function settings(options: MailAccountsOptions, state: IdpState): Configuration 
         enabled: true,
         allowedPolicy: (_ctx, asking, token) => token.clientId === asking.clientId,
       },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => options.resource,
-        useGrantedResource: () => true,
-        getResourceServerInfo: (_ctx, indicator) => {
-          if (indicator !== options.resource) throw new errors.InvalidTarget("no such resource");
-          return {
-            audience: indicator,
-            scope: API_SCOPES.mail.join(" "),
-            accessTokenTTL: ACCESS_TOKEN_S,
-            accessTokenFormat: "jwt",
-            jwt: { sign: { alg: "ES256" } },
-          };
-        },
-      },
+      resourceIndicators: mailTokensFor(options.resource),
     },
     findAccount: (_ctx, subject) => {
       const person = findPerson(subject);
@@ -135,6 +121,27 @@ function settings(options: MailAccountsOptions, state: IdpState): Configuration 
       Session: DAY_S,
     },
     renderError,
+  };
+}
+
+/** All its access tokens are for the one API. */
+function mailTokensFor(
+  resource: string,
+): NonNullable<NonNullable<Configuration["features"]>["resourceIndicators"]> {
+  return {
+    enabled: true,
+    defaultResource: () => resource,
+    useGrantedResource: () => true,
+    getResourceServerInfo: (_ctx, indicator) => {
+      if (indicator !== resource) throw new errors.InvalidTarget("no such resource");
+      return {
+        audience: indicator,
+        scope: API_SCOPES.mail.join(" "),
+        accessTokenTTL: ACCESS_TOKEN_S,
+        accessTokenFormat: "jwt",
+        jwt: { sign: { alg: "ES256" } },
+      };
+    },
   };
 }
 

@@ -39,6 +39,19 @@ export function unknownNames(data: ConfigFile, report: Report): void {
     }
   }
   duplicateIssuers(data, report);
+  targets(data, report);
+}
+
+// Only plain RFC 8693 names a target by resource; the providers' own ways know the audience alone.
+function targets(data: ConfigFile, report: Report): void {
+  for (const [issuer, { client, profile }] of Object.entries(data.issuers)) {
+    if (client === undefined || profile === "rfc9068") continue;
+    for (const [name, { delegation }] of Object.entries(data.connectors)) {
+      if (delegation.kind !== "exchange" || delegation.audience !== undefined) continue;
+      const message = `${profile} (issuer ${issuer}) has no resource parameter`;
+      report(`/connectors/${name}/delegation/resource`, message, "name the audience instead");
+    }
+  }
 }
 
 function duplicateIssuers(data: ConfigFile, report: Report): void {

@@ -88,7 +88,9 @@ const issuerSchema = z.strictObject({
   profile: z
     .enum(["rfc9068", "keycloak", "auth0", "okta", "entra"])
     .default("rfc9068")
-    .describe("How its access tokens are written, where it deviates from RFC 9068"),
+    .describe(
+      "How its access tokens are written, and tokens for an API asked for, where it deviates",
+    ),
   actors: z
     .array(z.string().min(1))
     .default([])
@@ -160,6 +162,11 @@ const exchangeSchema = z
     resource: url.optional().describe("RFC 8707 resource to ask for"),
     audience: z.string().min(1).optional().describe("RFC 8693 audience, where it is that"),
     issued_audience: z.string().min(1).optional().describe("The aud to expect, if another"),
+    issued_issuer: url.optional().describe("The iss to expect, if another (Entra's v1 tokens)"),
+    extra_scopes: z
+      .array(scopeName)
+      .default([])
+      .describe("Scopes that the provider adds unasked, and that are accepted; others refuse"),
   })
   .refine((d) => (d.resource === undefined) !== (d.audience === undefined), {
     error: "name either resource or audience",

@@ -1,6 +1,6 @@
 // Token exchange: this user's token for this API, from this user's own token. Never a client's own.
 // @see [RFC 8693](https://www.rfc-editor.org/rfc/rfc8693.html)
-import { jwtVerify } from "jose";
+import { decodeJwt, jwtVerify } from "jose";
 import type { JWTPayload } from "jose";
 import {
   genericGrantRequest,
@@ -9,26 +9,24 @@ import {
   WWWAuthenticateChallengeError,
 } from "openid-client";
 import type { TokenEndpointResponse } from "openid-client";
-import type { ConnectorConfig } from "../config/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import { Secret } from "../kernel/secret.ts";
-import { audiencesOf, scopesOf, machineSign } from "../identity/claims.ts";
+import { audiencesOf, machineSign } from "../identity/claims.ts";
 import { createClient } from "../identity/client.ts";
-import { typOf } from "../identity/profile.ts";
+import { kindFault, scopesIn, typOf } from "../identity/profile.ts";
 import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
+import { DIALECTS, isSameHuman } from "./dialects.ts";
+import type { Dialect, ExchangeConfig } from "./dialects.ts";
 import type { DownstreamToken } from "./token.ts";
 
-const GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
 const CLOCK_TOLERANCE_S = 5;
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 const ISSUED_TYPES = [ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"];
-
-type ExchangeConfig = Extract<ConnectorConfig["delegation"], { kind: "exchange" }>;
 
 export interface Exchanger {
   exchange(
@@ -43,38 +41,25 @@ export interface Exchanger {
 
 /** An exchanger at one provider, where doorless is the confidential client `client_id`. */
 export function createExchanger(provider: Provider, client_id: string, secret: Secret): Exchanger {
-  const clientOf = createClient(provider, client_id, secret);
+  const dialect = DIALECTS[provider.config.profile];
+  const clientOf = createClient(provider, client_id, secret, dialect.auth);
   return {
     async exchange(credential, to, scopes, now_ms) {
       let answer: TokenEndpointResponse;
       try {
-        const asked = parameters(credential, to, scopes);
-        answer = await genericGrantRequest(await clientOf(), GRANT, asked);
+        const asked = dialect.parameters(credential.proof.reveal(), to, scopes);
+        answer = await genericGrantRequest(await clientOf(), dialect.grant, asked);
       } catch (error) {
         return failed(error);
       }
-      return check(provider, credential, to, scopes, answer, now_ms);
+      const wanted = { dialect, credential, to, scopes };
+      return check(provider, wanted, answer, now_ms);
     },
     async revoke({ token }) {
       const client = await clientOf();
       if (client.serverMetadata().revocation_endpoint === undefined) return;
       await tokenRevocation(client, token.reveal(), { token_type_hint: "access_token" });
     },
-  };
-}
-
-function parameters(
-  credential: Credential,
-  to: ExchangeConfig,
-  scopes: readonly string[],
-): Record<string, string> {
-  return {
-    subject_token: credential.proof.reveal(),
-    subject_token_type: ACCESS_TOKEN,
-    requested_token_type: ACCESS_TOKEN,
-    scope: scopes.join(" "),
-    ...(to.resource === undefined ? {} : { resource: to.resource }),
-    ...(to.audience === undefined ? {} : { audience: to.audience }),
   };
 }
 
@@ -100,31 +85,40 @@ function safeCode(code: string): string {
   return /^[a-z_]{1,64}$/.test(code) ? code : "an error";
 }
 
+interface Wanted {
+  readonly dialect: Dialect;
+  readonly credential: Credential;
+  readonly to: ExchangeConfig;
+  readonly scopes: readonly string[];
+}
+
 // "Same human, right audience, no more scope than asked": what came back is not believed unread.
 async function check(
   provider: Provider,
-  credential: Credential,
-  to: ExchangeConfig,
-  scopes: readonly string[],
+  wanted: Wanted,
   answer: TokenEndpointResponse,
   now_ms: number,
 ): Promise<Result<DownstreamToken>> {
-  // RFC 8693 section 2.2.1: issued_token_type is REQUIRED.
+  const { dialect, to } = wanted;
   const issued = answer["issued_token_type"];
-  if (typeof issued !== "string" || !ISSUED_TYPES.includes(issued)) {
+  const isNamed = typeof issued === "string" && ISSUED_TYPES.includes(issued);
+  if (dialect.names_issued_type && !isNamed) {
     return mismatch("issued_token_type is not an access token");
   }
   if (answer.token_type !== "bearer") return mismatch(`token_type is ${answer.token_type}`);
   try {
     const { payload } = await jwtVerify(answer.access_token, await provider.keys(), {
-      issuer: provider.config.issuer,
+      issuer: to.issued_issuer ?? provider.config.issuer,
       algorithms: [...provider.config.algorithms],
       ...typOf(provider.config),
       requiredClaims: ["sub", "aud", "exp"],
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(now_ms),
     });
-    const wrong = faultIn(payload, credential, to, scopes);
+    const kind = kindFault(provider.config, payload);
+    if (kind !== undefined) return mismatch(kind);
+    const granted = scopesIn(provider.config, payload);
+    const wrong = faultIn(payload, granted, wanted);
     if (wrong !== undefined) return no(wrong);
     const expires_at_ms = (payload.exp ?? 0) * 1000;
     return ok({ token: new Secret(answer.access_token), expires_at_ms });
@@ -140,19 +134,20 @@ function mismatch(cause: string): Result<never> {
 
 function faultIn(
   claims: JWTPayload,
-  credential: Credential,
-  to: ExchangeConfig,
-  scopes: readonly string[],
+  granted: readonly string[],
+  { dialect, credential, to, scopes }: Wanted,
 ): Refusal | undefined {
   const wrong = (cause: string): Refusal => refusal("identity_mismatch", { cause });
-  if (claims.sub !== credential.principal.subject) return wrong("sub is another user");
+  // Verified at the door: here it only says who was sent.
+  const sent = decodeJwt(credential.proof.reveal());
+  if (!isSameHuman(dialect, sent, claims)) return wrong("it names another user");
   const machine = machineSign(claims);
   if (machine !== undefined) return wrong(machine);
   const audiences = audiencesOf(claims);
   const expected = to.issued_audience ?? to.resource ?? to.audience;
   if (audiences.length !== 1 || audiences[0] !== expected) return wrong("aud is not the API");
-  const granted = scopesOf(claims);
-  const extra = granted.filter((scope) => !scopes.includes(scope));
+  const allowed = [...scopes, ...to.extra_scopes];
+  const extra = granted.filter((scope) => !allowed.includes(scope));
   if (extra.length > 0) return wrong(`more scope than asked: ${extra.join(" ")}`);
   if (scopes.every((scope) => granted.includes(scope))) return undefined;
   return refusal("delegation_refused", { reason: "It granted less than the tool needs." });

@@ -1,6 +1,6 @@
 // /connect/CONNECTOR: where a person links her own account. The same person is proved twice, at the
 // start and at the way back: a link that is forwarded, at either end, connects nothing.
-// @see docs/adr/0011-connecting-an-account.md
+// @see docs/adr/0012-connecting-an-account.md
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";

@@ -1,4 +1,4 @@
-// One of several processes on one vault: ten callers that want their users' tokens, again and again.
+// One of several processes on one vault: ten callers that want their users' tokens, over and over.
 import { setTimeout as sleep } from "node:timers/promises";
 import { serveParent, tell } from "../setup/child-side.ts";
 import { credentialOf, openLinks, SCOPES } from "../setup/links.ts";
@@ -9,7 +9,7 @@ const PAUSE_MS = 40;
 const [folder = "", issuer = "", ...people] = process.argv.slice(2);
 const links = openLinks(folder, issuer);
 const counts = { calls: 0, refused: {} as Record<string, number>, foreign: 0 };
-let going = true;
+const stopped = new AbortController();
 
 /** Whose token it is, as the API would see it. */
 async function ownerOf(token: string): Promise<unknown> {
@@ -18,7 +18,7 @@ async function ownerOf(token: string): Promise<unknown> {
 }
 
 async function caller(number: number): Promise<void> {
-  for (let turn = number; going; turn++) {
+  for (let turn = number; !stopped.signal.aborted; turn++) {
     const person = people[turn % people.length] ?? "";
     const got = await links.connections.token(credentialOf(person), "mail", SCOPES);
     counts.calls++;
@@ -36,7 +36,7 @@ const callers = Array.from({ length: CALLERS }, (_, i) => caller(i));
 serveParent({
   counts: () => counts,
   async stop() {
-    going = false;
+    stopped.abort();
     await Promise.all(callers);
     await links.close();
     return counts;

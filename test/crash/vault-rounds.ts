@@ -15,7 +15,7 @@ const PEOPLE = ["ada", "bob", "cy", "dee"];
 const PROGRAM = join(import.meta.dirname, "vault-process.ts");
 const KILL_EVERY_MS = 700;
 
-export interface Counts {
+interface Counts {
   readonly calls: number;
   readonly refused: Readonly<Record<string, number>>;
   /** Tokens that were another's, or dead. */
@@ -71,7 +71,7 @@ export async function rounds(for_ms: number): Promise<Verdict> {
   }
 }
 
-// Requests that are sent from now on wait, with nothing done about them; who dies has asked nothing.
+// Requests sent from now on wait, with nothing done about them; who dies has asked nothing.
 function holdBack(server: RotatingServer): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.gate = promise;

@@ -138,7 +138,10 @@ export interface WatchedHouse {
 }
 
 /** Starts world, recorder and doorless; the configuration is the example's, but for addresses. */
-export async function openWatchedHouse(): Promise<WatchedHouse> {
+/** `change` edits the configuration before it is loaded. */
+export async function openWatchedHouse(
+  change: (config: Json) => void = () => undefined,
+): Promise<WatchedHouse> {
   const home = mkdtempSync(join(tmpdir(), "doorless-watched-"));
   const data = join(home, "data");
   const port = await freePort();
@@ -167,7 +170,9 @@ export async function openWatchedHouse(): Promise<WatchedHouse> {
   const lines: string[] = [];
   const log = createLogger("trace", { write: (line: string) => void lines.push(line) });
   const file = join(home, "mcp.config.json");
-  writeFileSync(file, configText({ url, port, world, origin }));
+  const written = JSON.parse(configText({ url, port, world, origin })) as Json;
+  change(written);
+  writeFileSync(file, JSON.stringify(written, null, 2));
   const config = loadConfig(file, {
     TEST_SECRET: boundary.client_secret,
     MAIL_SECRET: MAIL_CLIENT.client_secret,

@@ -61,6 +61,10 @@ export const identity = {
     source: "I2 build 6",
     behavior: "subject, audience and scope of an exchanged token are checked before it is used",
   },
+  "identity.dialects": {
+    source: "I5 build 3",
+    behavior: "Keycloak, Okta, Auth0 and Entra are asked exactly as they want, and believed alike",
+  },
   "identity.token-stays": {
     source: "I2 must show",
     behavior: "the client's token is in no downstream request, no ledger record and no log",

@@ -18,6 +18,14 @@ export const connections = {
     source: "I5 build 4",
     behavior: "the link reaches the user by URL-mode elicitation in both eras, else in words",
   },
+  "connections.own-key": {
+    source: "I5 build 3",
+    behavior: "an API with nothing better gets the user's own key, pasted on /connect by her",
+  },
+  "connections.missing-door": {
+    source: "DESIGN 1.2",
+    behavior: "a connector of no tool of this person has no page for her",
+  },
   "connections.refresh": {
     source: "I5 build 5",
     behavior: "a link is refreshed once for all who wait, and its result durable before it is used",

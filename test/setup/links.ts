@@ -90,6 +90,7 @@ export function credentialOf(subject: string): Credential {
     client_id: "an-ide",
     scopes: [],
     family: undefined,
+    incomplete: undefined,
     issued_at_s: 0,
     token_digest: subject,
     proof: new Secret("not looked at here"),
