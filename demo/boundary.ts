@@ -14,3 +14,9 @@ export function eventsAt(url: string): NonNullable<Boundary["events"]> {
     shared_signals: `${url}/events/ssf`,
   };
 }
+
+/** What else tells the token's agent, where the audience is shared. */
+export interface Binding {
+  readonly scope?: string;
+  readonly client_id?: string;
+}

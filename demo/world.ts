@@ -1,7 +1,7 @@
 /** The demo world: an identity provider, a small SaaS, and the levers that move them. */
 
 import { mkdirSync } from "node:fs";
-import type { Boundary } from "./boundary.ts";
+import type { Binding, Boundary } from "./boundary.ts";
 import { createIdentityProvider } from "./idp/index.ts";
 import { listen } from "./listener.ts";
 import { createMailAccounts } from "./mail-accounts/index.ts";
@@ -21,6 +21,8 @@ export interface WorldOptions {
   agents: Record<string, string>;
   /** The confidential client that may exchange people's tokens. */
   boundary: Boundary;
+  /** Other providers whose people the SaaS lets in. */
+  also_trusted?: readonly string[];
   /** The same, at the mail API's authorization server, where it connects people's mailboxes. */
   mail_client: { client_id: string; client_secret: string };
 }
@@ -31,7 +33,7 @@ export interface World {
   /** Issuer of the mail API's own authorization server. */
   mail_accounts: string;
   /** A JWT access token as that person's public client would have got it. */
-  mintToken(person: string, agent: string, ttl_s: number): Promise<string>;
+  mintToken(person: string, agent: string, ttl_s: number, binding?: Binding): Promise<string>;
   set(lever: Lever): Promise<void>;
   stop(): Promise<void>;
 }
@@ -61,7 +63,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     redirect_uris: callbacksBeside(Object.values(agents)),
   });
   undo.defer(() => mail.close());
-  const saas = createSaas({ data, api, issuer, mail_issuer: mail_accounts, now: () => new Date() });
+  const saas = createSaas({
+    data,
+    api,
+    issuer,
+    also_trusted: options.also_trusted ?? [],
+    mail_issuer: mail_accounts,
+    now: () => new Date(),
+  });
   undo.defer(() => saas.close());
   idp_listener.serve(idp.handler);
   api_listener.serve(saas.handler);
@@ -84,7 +93,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     issuer,
     api,
     mail_accounts,
-    mintToken: (person, agent, ttl_s) => idp.mintToken(person, agent, ttl_s),
+    mintToken: (person, agent, ttl_s, binding) => idp.mintToken(person, agent, ttl_s, binding),
     async set(lever) {
       const [verb, person = ""] = lever.split(":", 2);
       if (verb === "revoke") return idp.revoke(person);

@@ -4,7 +4,7 @@ import type { RequestListener } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import type { Provider, Client } from "oidc-provider";
 import { findPerson, PEOPLE } from "../people.ts";
-import type { Boundary } from "../boundary.ts";
+import type { Binding, Boundary } from "../boundary.ts";
 import { forgetSignIns, sessionsOf } from "./adapter-sqlite.ts";
 import { idpFront } from "./front.ts";
 import { introspectJwtsToo } from "./introspection.ts";
@@ -23,7 +23,7 @@ export interface IdentityProviderOptions {
 
 export interface IdentityProvider {
   readonly handler: RequestListener;
-  mintToken(person: string, agent: string, ttl_s: number): Promise<string>;
+  mintToken(person: string, agent: string, ttl_s: number, binding?: Binding): Promise<string>;
   revoke(person: string): Promise<void>;
   restore(person: string): Promise<void>;
   close(): void;
@@ -41,7 +41,8 @@ export async function createIdentityProvider(
 
   return {
     handler: idpFront(provider, state, resources),
-    async mintToken(person, agent, ttl_s) {
+    async mintToken(person, agent, ttl_s, binding = {}) {
+      const { scope = AGENT_SCOPE, client_id = DEMO_CLIENT_ID } = binding;
       const { subject } = requirePerson(person);
       const resource = Object.hasOwn(agents, agent) ? agents[agent] : undefined;
       if (resource === undefined) {
@@ -51,10 +52,10 @@ export async function createIdentityProvider(
       if (!Number.isSafeInteger(ttl_s) || ttl_s < 1) {
         throw new Error("The time to live is a whole number of seconds, at least 1.");
       }
-      const client = await provider.Client.find(DEMO_CLIENT_ID);
-      if (client === undefined) throw new Error("The demo's own client is not registered.");
-      const grant = new provider.Grant({ accountId: subject, clientId: DEMO_CLIENT_ID });
-      grant.addResourceScope(resource, AGENT_SCOPE);
+      const client = await provider.Client.find(client_id);
+      if (client === undefined) throw new Error(`No client "${client_id}" is registered.`);
+      const grant = new provider.Grant({ accountId: subject, clientId: client_id });
+      grant.addResourceScope(resource, scope);
       const grantId = await grant.save();
       const gty = "authorization_code";
       const token = new provider.AccessToken({
@@ -62,7 +63,7 @@ export async function createIdentityProvider(
         accountId: subject,
         grantId,
         gty,
-        scope: AGENT_SCOPE,
+        scope,
         expiresIn: ttl_s,
       });
       token.resourceServer = new provider.ResourceServer(

@@ -22,6 +22,8 @@ export interface SaasOptions {
   readonly data: string;
   readonly api: string;
   readonly issuer: string;
+  /** Other providers whose people may come in. */
+  readonly also_trusted: readonly string[];
   /** Of the mail API's tokens: it has accounts of its own. */
   readonly mail_issuer: string;
   readonly now: () => Date;
@@ -48,7 +50,7 @@ interface Caller {
 
 export function createSaas(options: SaasOptions): Saas {
   const db = openSaasDatabase(options.data);
-  const verify = tokenVerifier(options.issuer);
+  const verify = tokenVerifier(options.issuer, ...options.also_trusted);
   const verifyMail = tokenVerifier(options.mail_issuer);
   const contracts = { 1: buildContract(1), 2: buildContract(2) };
   const server: Server = { ...options, db, verify, verifyMail, contracts };

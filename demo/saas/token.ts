@@ -1,6 +1,6 @@
 /** The SaaS verifies the user's token itself, on every request, against the provider's keys. */
 
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from "jose";
+import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTPayload } from "jose";
 import { ApiError } from "./api-error.ts";
 
 // Longer than any token this API accepts; bounds a forged or skewed iat as well.
@@ -19,14 +19,22 @@ export type VerifyToken = (
   audience: string,
 ) => Promise<TokenHolder>;
 
-export function tokenVerifier(issuer: string): VerifyToken {
-  const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`), {
-    cooldownDuration: JWKS_COOLDOWN_MS,
-  });
+/** Verifies tokens of these issuers, each against its own keys. */
+export function tokenVerifier(...issuers: readonly string[]): VerifyToken {
+  const keysOf = new Map(
+    issuers.map((issuer) => {
+      const jwks = new URL(`${issuer}/jwks`);
+      return [issuer, createRemoteJWKSet(jwks, { cooldownDuration: JWKS_COOLDOWN_MS })];
+    }),
+  );
   return async (authorization, audience) => {
     const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) throw unauthorized("A bearer token is required.");
     try {
+      // Unverified: it only picks whose keys to verify with.
+      const issuer = decodeJwt(token).iss ?? "";
+      const keys = keysOf.get(issuer);
+      if (keys === undefined) throw new errors.JWTInvalid("an issuer that nobody trusts here");
       const { payload } = await jwtVerify(token, keys, {
         issuer,
         audience,

@@ -26,6 +26,8 @@ export interface IssuerLiveness extends LivenessFact {
 const ANSWERS_MAX = 10_000;
 /** A refusal is asked about again after this long: one who is out must not flood the provider. */
 const REFUSED_MS = 500;
+/** The part of the bound after which a token in use is asked about again. */
+const EARLY = 0.75;
 const LOOK_EVERY_MS_MIN = 50;
 const LOOK_EVERY_MS_MAX = 500;
 
@@ -70,7 +72,12 @@ export class Liveness {
     if (issuer?.ask === undefined) return undefined;
     const known = this.answers.get(credential.token_digest);
     if (known !== undefined) {
-      if (this.age(known.good_ms) < issuer.bound_ms) return undefined;
+      const age_ms = this.age(known.good_ms);
+      // Asked early, so that whoever is at it need not wait, and a slow provider has time.
+      if (age_ms >= issuer.bound_ms * EARLY && age_ms < issuer.bound_ms) {
+        void this.askNow(credential, issuer);
+      }
+      if (age_ms < issuer.bound_ms) return undefined;
       if (known.refused !== undefined && this.age(known.asked_ms) < REFUSED_MS) {
         return known.refused;
       }
@@ -162,6 +169,8 @@ async function withinBound(
   const timer = setTimeout(() => resolve(late()), bound_ms);
   try {
     return await Promise.race([ask(credential), promise]);
+  } catch (error) {
+    return refusal("identity_unavailable", { retry_after_ms: 1000, cause: String(error) });
   } finally {
     clearTimeout(timer);
   }

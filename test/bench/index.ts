@@ -10,6 +10,7 @@ import type { Child } from "../setup/child.ts";
 import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
 import { benchLedger } from "./ledger.ts";
+import { benchRevocation } from "./revocation.ts";
 import { textReport } from "./report.ts";
 import type { CaseResult, Report, Sample } from "./report.ts";
 import { stepTimes } from "./steps.ts";
@@ -55,6 +56,10 @@ const { values: given, positionals } = parseArgs({
     only: { type: "string", default: "" },
   },
 });
+if (positionals[0] === "revocation") {
+  await benchRevocation(given);
+  process.exit();
+}
 if (positionals[0] === "ledger") {
   await benchLedger(given);
   process.exit();

@@ -7,6 +7,8 @@ export interface Target {
   readonly path: string;
   /** Sent to both servers, so that both read the same bytes; one of them ignores it. */
   readonly token: string;
+  /** What is called, where it is not the usual deal. */
+  readonly call?: { readonly name: string; readonly args: Readonly<Record<string, unknown>> };
 }
 
 export interface Case {
@@ -21,8 +23,10 @@ export const DEAL = 42;
 
 const CLIENT = { name: "bench", version: "1" };
 
-function paramsOf({ era, method }: Case): object {
-  const asked = method === "tools/call" ? { name: TOOL, arguments: { id: DEAL } } : {};
+const USUAL = { name: TOOL, args: { id: DEAL } };
+
+function paramsOf({ call = USUAL }: Target, { era, method }: Case): object {
+  const asked = method === "tools/call" ? { name: call.name, arguments: call.args } : {};
   if (era === "2025-11-25") return asked;
   const named = "io.modelcontextprotocol";
   const _meta = {
@@ -47,13 +51,14 @@ function headersOf(target: Target, era: Era, session: string | undefined): Recor
 /** The bytes of a request by its id. Ids have seven digits, so that every request is as long. */
 export function requestText(target: Target, what: Case, session: string | undefined) {
   const { era, method } = what;
-  const named = method === "tools/call" ? { "mcp-name": TOOL } : {};
+  const { name: tool } = target.call ?? USUAL;
+  const named = method === "tools/call" ? { "mcp-name": tool } : {};
   const modern = era === "2026-07-28" ? { "mcp-method": method, ...named } : {};
   const [before = "", after = ""] = JSON.stringify({
     jsonrpc: "2.0",
     id: 7_777_777,
     method,
-    params: paramsOf(what),
+    params: paramsOf(target, what),
   }).split("7777777");
   const headers: Record<string, string> = { ...headersOf(target, era, session), ...modern };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);

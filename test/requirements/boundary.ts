@@ -26,6 +26,10 @@ export const auth = {
     source: "I2 build 2",
     behavior: "tenant and roles are read from the token by JSON pointer",
   },
+  "auth.bindings": {
+    source: "I5 must show",
+    behavior: "the demo's tools work with each of the three ways to bind a token to an agent",
+  },
   "auth.profiles": {
     source: "I5 build 1",
     behavior: "a provider that deviates from RFC 9068 is taken only by an explicit profile",

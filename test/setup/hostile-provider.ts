@@ -11,7 +11,12 @@ const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
 export type Claims = Record<string, unknown>;
 /** Takes an endpoint over. */
-export type Behaviour = (req: IncomingMessage, res: ServerResponse) => unknown;
+export type Behaviour = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  /** What came in the body, where the endpoint takes a form. */
+  form?: URLSearchParams,
+) => unknown;
 
 export interface SigningKey {
   readonly kid: string;
@@ -113,7 +118,7 @@ async function answer(
   waiting.get(asked)?.(form);
   waiting.delete(asked);
   const behaviour = on[asked];
-  if (behaviour !== undefined) return void (await behaviour(req, res));
+  if (behaviour !== undefined) return void (await behaviour(req, res, form));
   if (asked === "token") return json(res, 200, await exchanged(provider, form));
   json(res, 200, asked === "revocation" ? {} : introspected(provider, form));
 }
