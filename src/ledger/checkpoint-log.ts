@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { parseCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { LedgerUnavailable, passing } from "./room.ts";
 
 export const CHECKPOINTS = "checkpoints";
 
@@ -47,7 +48,8 @@ export interface CheckpointLog {
   readonly cut_bytes: number;
   /**
    * Resolves when the note is durable; only then may it be handed to anchors. Rejects a note that
-   * does not grow the log, and everything after a failed write, which is never retried.
+   * does not grow the log; one for which there is no room, as `LedgerUnavailable`; and everything
+   * after a failed sync, which is never retried.
    */
   append(note: string): Promise<void>;
   close(): Promise<void>;
@@ -71,19 +73,21 @@ export async function openCheckpointLog(
   const newest = notes.at(-1)?.note;
   const last =
     newest === undefined ? undefined : { note: newest, checkpoint: parseCheckpoint(newest) };
-  return new OpenCheckpointLog(file, last, bytes.length - kept);
+  return new OpenCheckpointLog(file, last, kept, bytes.length - kept);
 }
 
 class OpenCheckpointLog implements CheckpointLog {
   last: CheckpointLog["last"];
   readonly cut_bytes: number;
   private readonly file: NoteFile;
+  private size: number;
   private failed: Error | undefined;
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(file: NoteFile, last: CheckpointLog["last"], cut_bytes: number) {
+  constructor(file: NoteFile, last: CheckpointLog["last"], size: number, cut_bytes: number) {
     this.file = file;
     this.last = last;
+    this.size = size;
     this.cut_bytes = cut_bytes;
   }
 
@@ -100,14 +104,29 @@ class OpenCheckpointLog implements CheckpointLog {
     if (checkpoint.size <= before) {
       throw new RangeError(`a checkpoint at ${checkpoint.size} after one at ${before}`);
     }
+    const bytes = Buffer.from(framedNote(note));
     try {
-      await this.file.append(Buffer.from(framedNote(note)));
+      await this.put(bytes);
       await this.file.sync();
     } catch (error) {
+      if (error instanceof LedgerUnavailable) throw error;
       this.failed = new Error("the checkpoints cannot be written", { cause: error });
       throw this.failed;
     }
+    this.size += bytes.length;
     this.last = { note, checkpoint };
+  }
+
+  // Where there is no room for it nothing has changed, once what it left is taken back.
+  private async put(bytes: Buffer): Promise<void> {
+    try {
+      await this.file.append(bytes);
+    } catch (error) {
+      const why = passing(error);
+      if (why === undefined) throw error;
+      await this.file.truncate(this.size);
+      throw why;
+    }
   }
 
   async close(): Promise<void> {
@@ -117,7 +136,7 @@ class OpenCheckpointLog implements CheckpointLog {
   }
 }
 
-async function openNoteFile(folder: string): Promise<NoteFile> {
+export async function openNoteFile(folder: string): Promise<NoteFile> {
   const handle = await open(join(folder, CHECKPOINTS), "a+", 0o600);
   const parent = await open(folder, "r");
   try {

@@ -9,6 +9,7 @@ import type { SigningKeys } from "./checkpoint.ts";
 import { openCheckpointLog } from "./checkpoint-log.ts";
 import type { CheckpointLog, NoteFile } from "./checkpoint-log.ts";
 import type { MerkleTree } from "./merkle.ts";
+import { LedgerUnavailable } from "./room.ts";
 import { LedgerDamaged } from "./segments.ts";
 import { readTombstone, treeAfter } from "./tombstone.ts";
 import { forgetFormerKey, openSigningKey, publishKeys, rotateSigningKey } from "./signing-key.ts";
@@ -119,19 +120,23 @@ export class Checkpointer {
     const { size } = this.tree;
     if (size <= this.signed_size) return;
     this.signed_size = size;
-    const note = signCheckpoint(this.keys, { log_id: this.log_id, size, root: this.tree.root() });
-    const attested = this.keys.former !== undefined;
-    if (attested) this.keys = { current: this.keys.current };
-    this.signing = this.signing.then(() => this.keep(note, attested));
+    const { keys } = this;
+    const note = signCheckpoint(keys, { log_id: this.log_id, size, root: this.tree.root() });
+    if (keys.former !== undefined) this.keys = { current: keys.current };
+    this.signing = this.signing.then(() => this.keep(note, keys));
   }
 
-  private async keep(note: string, attested: boolean): Promise<void> {
+  private async keep(note: string, keys: SigningKeys): Promise<void> {
     try {
       await this.log.append(note);
-      if (attested) forgetFormerKey(this.options.keys_folder);
+      if (keys.former !== undefined) forgetFormerKey(this.options.keys_folder);
       this.options.anchoring.push(note);
     } catch (error) {
-      this.options.onFailed(error);
+      if (!(error instanceof LedgerUnavailable)) return this.options.onFailed(error);
+      // There is no room for it now: what it covers is signed again, and so is a change of the key.
+      this.signed_size = this.kept_size;
+      this.keys = keys;
+      this.timer ??= setTimeout(() => this.sign(), EVERY_MS).unref();
     }
   }
 

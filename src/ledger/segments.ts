@@ -138,6 +138,24 @@ function faultOf(
   return undefined;
 }
 
+/** Whether `path` is a segment of that size whose last line has that hash, whole to its first. */
+export function isCopy(path: string, size: number, hash: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.size !== size) return false;
+  const [first] = readFileSync(path, "utf8").split("\n", 1);
+  const { seq, prev } = parseLine(Buffer.from(first ?? "")) ?? {};
+  if (seq === undefined || prev === undefined) return false;
+  let sound = true;
+  const before = { dropped_to: seq - 1, hash: prev };
+  const tail = walk(
+    [path],
+    () => undefined,
+    () => (sound = false),
+    undefined,
+    before,
+  );
+  return sound && tail.hash === hash && tail.size === size;
+}
+
 export interface Recovering {
   /** Sees each line. */
   readonly visit?: (line: Line) => void;

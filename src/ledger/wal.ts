@@ -8,7 +8,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { LedgerRecord, Line } from "./record.ts";
 import { LedgerUnavailable, passing } from "./room.ts";
 import type { Room } from "./room.ts";
-import { segmentName } from "./segments.ts";
+import { isCopy, segmentName } from "./segments.ts";
 import type { Tail } from "./segments.ts";
 
 /** One open segment. `sync` resolves only when what was appended survives a power loss. */
@@ -202,6 +202,20 @@ export class Wal {
     this.options.onFatal(error);
   }
 
+  // Another file in its place is taken for it when it holds the very same lines: the last one's
+  // hash is known here, and through it all before.
+  private async takeBack(): Promise<boolean> {
+    const { path, size, written } = this;
+    if (path === undefined || !isCopy(path, size, written.hash)) return false;
+    await this.file?.close();
+    this.file = await this.openSegment(path);
+    await this.file.sync();
+    await (this.options.syncFolder ?? syncFolder)(this.options.folder);
+    const inode = inodeOf(path);
+    if (inode !== undefined) this.place = { path, inode };
+    return true;
+  }
+
   private displaced(): LedgerUnavailable | undefined {
     const { place } = this;
     if (place === undefined || inodeOf(place.path) === place.inode) return undefined;
@@ -211,7 +225,7 @@ export class Wal {
 
   private async segmentFor(first_seq: number): Promise<SegmentFile> {
     const displaced = this.displaced();
-    if (displaced !== undefined) throw displaced;
+    if (displaced !== undefined && !(await this.takeBack())) throw displaced;
     if (this.file !== undefined && this.size < this.options.segment_bytes_max) return this.file;
     const full = this.size >= this.options.segment_bytes_max;
     const ended = this.file;

@@ -1,8 +1,10 @@
 // A disk that has no room, cannot be written, or loses the log's file: what is refused, what is
 // kept, and that it goes on when the cause is gone.
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { openNoteFile } from "../../src/ledger/checkpoint-log.ts";
+import type { NoteFile } from "../../src/ledger/checkpoint-log.ts";
 import type { LedgerOptions } from "../../src/ledger/ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/room.ts";
 import { segmentsOf } from "../../src/ledger/segments.ts";
@@ -123,6 +125,36 @@ describe("a disk that fills", () => {
   );
 
   verifies(
+    ["ledger.no-sink-no-call", "ledger.signed"],
+    "and has no room for a checkpoint gets it later, also that of a changed key",
+    async () => {
+      let full = false;
+      const openNotes = async (folder: string): Promise<NoteFile> => {
+        const file = await openNoteFile(folder);
+        const append = async (bytes: Buffer): Promise<void> => {
+          if (!full) return file.append(bytes);
+          await file.append(bytes.subarray(0, 20));
+          throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+        };
+        return { ...file, append };
+      };
+      const { ledger, folder, fatal } = await opened(testFolder(), { openNotes });
+      await call(ledger, "before");
+      await ledger.checkpoint();
+      await ledger.rotateKey();
+      full = true;
+      await ledger.checkpoint();
+      expect(verifyLedger(folder)).toMatchObject({ covered_to: 2, problems: [] });
+      full = false;
+      await call(ledger, "after");
+      await ledger.checkpoint();
+      expect(fatal).toEqual([]);
+      await ledger.close();
+      expect(verifyLedger(folder)).toMatchObject({ intact: true, covered_to: 5 });
+    },
+  );
+
+  verifies(
     "ledger.no-sink-no-call",
     "is not filled by refusals: a hundred thousand take less than a megabyte",
     async () => {
@@ -204,6 +236,29 @@ describe("a segment that is not in its place any more", () => {
     await ledger.close();
     expect(idsIn(folder, "intent")).toEqual(["before", "running", "after"]);
     expect(verifyLedger(folder).intact).toBe(true);
+  });
+
+  verifies("ledger.no-sink-no-call", "is believed again as a copy, and as no other", async () => {
+    const { ledger, folder, clock, fatal } = await opened();
+    await call(ledger, "before");
+    const [path = ""] = segmentsOf(folder);
+    const whole = readFileSync(path);
+    rmSync(path);
+    const missing = { reason: "segment_missing" };
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    const forged = Buffer.from(whole.toString("utf8").replace('"ada"', '"bob"'));
+    for (const other of [forged, whole.subarray(0, -1), Buffer.concat([whole, whole])]) {
+      writeFileSync(path, other);
+      clock.ms += 1000;
+      await expect(ledger.intent(intent("b"))).rejects.toMatchObject(missing);
+    }
+    writeFileSync(path, whole);
+    clock.ms += 1000;
+    await call(ledger, "after");
+    expect(fatal).toEqual([]);
+    await ledger.close();
+    expect(idsIn(folder, "intent")).toEqual(["before", "after"]);
+    expect(verifyLedger(folder)).toMatchObject({ intact: true, problems: [] });
   });
 
   verifies("ledger.no-sink-no-call", "acknowledges nothing that was written after", async () => {
