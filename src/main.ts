@@ -1,15 +1,14 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { connectorOf } from "./catalog/definition.ts";
 import type { Catalog } from "./catalog/definition.ts";
-import { loadCatalog, readManifests } from "./catalog/load.ts";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
-import type { House } from "./console/questions.ts";
+import { readHouse } from "./console/house.ts";
+import type { House } from "./console/house.ts";
 import type { Connections } from "./delegation/connections.ts";
 import { createDelegation } from "./delegation/delegation.ts";
 import type { Delegation } from "./delegation/delegation.ts";
@@ -38,7 +37,6 @@ import { namesFrom } from "./ledger/reveal.ts";
 import type { SegmentFile } from "./ledger/wal.ts";
 import { Limiter, Running } from "./limits/limiter.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
-import { compilePolicy } from "./policy/policy.ts";
 import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openSandbox } from "./sandbox/sandbox.ts";
@@ -203,35 +201,6 @@ function startFacts(
     port,
     isolation: isolationOf(sandbox),
   };
-}
-
-/** Configuration, catalogue and policy; what code tools say of themselves is read in workers. */
-async function readHouse(
-  config: Config,
-  sandbox: Sandbox | undefined,
-  drafts = false,
-): Promise<House> {
-  const { isolation, tools_dir } = config;
-  const code =
-    sandbox === undefined || isolation.code_tools === "none"
-      ? {}
-      : { manifests: await readManifests(tools_dir, sandbox.readManifest) };
-  const generated =
-    isolation.run_code === "none" ? {} : { run_code_timeout_ms: isolation.run_code_timeout_ms };
-  const catalog = loadCatalog(tools_dir, { drafts, ...code, ...generated });
-  return { config, catalog, policy: compilePolicy(config, catalog) };
-}
-
-/** The same where no doorless runs: for questions about files alone. */
-export async function readHouseOffline(config: Config, drafts = false): Promise<House> {
-  const folder = mkdtempSync(join(tmpdir(), "doorless-"));
-  const sandbox = await openSandbox(config, folder, { workers_ready: 0 });
-  try {
-    return await readHouse(config, sandbox, drafts);
-  } finally {
-    await sandbox?.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 // What a run that was killed left there.

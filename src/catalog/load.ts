@@ -35,17 +35,15 @@ export async function readManifests(
   folder: string,
   reader: ManifestReader,
 ): Promise<ReadonlyMap<string, ManifestRead>> {
-  const manifests = new Map<string, ManifestRead>();
-  for (const name of folders(folder, [])) {
-    for (const file of filesIn(join(folder, name), CODE_SUFFIX)) {
-      try {
-        manifests.set(file, await reader(readCodeFile(file)));
-      } catch (error) {
-        manifests.set(file, { failure: (error as Error).message });
-      }
+  const files = folders(folder, []).flatMap((name) => filesIn(join(folder, name), CODE_SUFFIX));
+  const read = async (file: string): Promise<ManifestRead> => {
+    try {
+      return await reader(readCodeFile(file));
+    } catch (error) {
+      return { failure: (error as Error).message };
     }
-  }
-  return manifests;
+  };
+  return new Map(await Promise.all(files.map(async (file) => [file, await read(file)] as const)));
 }
 
 /** Loads `tools/<connector>/{connector.yaml,*.tool.yaml}`, or throws `ConfigError`. */

@@ -5,8 +5,8 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../config/load.ts";
 import { askLocal, LocalError, NotRunning, readLocal } from "../console/local.ts";
-import type { House } from "../console/questions.ts";
-import { readHouseOffline } from "../main.ts";
+import type { House } from "../console/house.ts";
+import { readHouseOffline } from "../console/house.ts";
 import { EXIT, Stop } from "./output.ts";
 import type { Given } from "./verb.ts";
 

@@ -32,6 +32,8 @@ import { surface } from "./surface.ts";
 import { parseGiven } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 import { whoami } from "./whoami.ts";
+import { toolsShow } from "./tools-show.ts";
+import { toolsTry } from "./tools-try.ts";
 import { version } from "./version.ts";
 
 // Longer names first: `demo token` before `demo`.
@@ -64,6 +66,8 @@ const VERBS: readonly Verb[] = [
   keysRotate,
   connectionsLs,
   connectionsRevoke,
+  toolsShow,
+  toolsTry,
   prove,
   schema,
   errors,

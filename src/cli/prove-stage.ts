@@ -8,8 +8,8 @@ import { OPERATOR, plainNames } from "../ledger/query.ts";
 import type { AuditFilter } from "../ledger/query.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import type { AuditRecord } from "../ledger/record.ts";
-import type { House } from "../console/questions.ts";
-import { readHouseOffline } from "../main.ts";
+import type { House } from "../console/house.ts";
+import { readHouseOffline } from "../console/house.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { RunningDemo } from "./demo-world.ts";
 

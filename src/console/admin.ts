@@ -16,7 +16,7 @@ import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
 import { askExplain, askSurface, askWho } from "./questions.ts";
 import { createSessionDesk } from "./session-desk.ts";
 import type { SessionDeskOptions } from "./session-desk.ts";
-import type { House } from "./questions.ts";
+import type { House } from "./house.ts";
 
 const whoSchema = z.union([
   z.strictObject({ as: z.string().min(1) }),

@@ -1,17 +1,10 @@
 // What an operator asks of a policy: surface and explain. Pure; the same with and without a server.
-import type { Config } from "../config/load.ts";
-import type { Catalog } from "../catalog/definition.ts";
 import { mismatches } from "../contract/schema.ts";
-import type { Explanation, Policy } from "../policy/policy.ts";
+import type { Explanation } from "../policy/policy.ts";
 import type { ListedTool } from "../policy/surface.ts";
+import type { House } from "./house.ts";
 import { BadQuestion } from "./people.ts";
 import type { Someone } from "./people.ts";
-
-export interface House {
-  readonly config: Config;
-  readonly catalog: Catalog;
-  readonly policy: Policy;
-}
 
 export interface SurfaceAnswer {
   readonly agent: string;

@@ -10,7 +10,7 @@ import type { Lock } from "../session/stop-store.ts";
 import type { Stops } from "../session/stops.ts";
 import { note } from "./audit-desk.ts";
 import { BadQuestion } from "./people.ts";
-import type { House } from "./questions.ts";
+import type { House } from "./house.ts";
 
 const asked = { os_user: z.string().max(100) };
 const what = z.string().min(1).max(600);

@@ -5,11 +5,10 @@ import type { Refusal } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
+import { STARTS_AT_ONCE_MAX, Turns } from "./turns.ts";
 import type { Worker } from "./worker.ts";
 
 const WATCH_MS = 1000;
-/** A start costs the server's own thread some time, and a processor more: fifty come in turn. */
-const STARTS_AT_ONCE_MAX = 4;
 /** What a worker may use while nobody asks it anything: timers that a tool left behind. */
 const IDLE_CPU_MS_MAX = 200;
 
@@ -55,34 +54,6 @@ export interface Lease {
 const ENDED = refusal("cancelled", { reason: "Its session ended." });
 const REVOKED = refusal("access_revoked");
 
-/** So many places; whoever finds none waits his turn. */
-class Turns {
-  private free: number;
-  private readonly line: ((leave: () => void) => void)[] = [];
-
-  constructor(places: number) {
-    this.free = places;
-  }
-
-  enter(): Promise<() => void> {
-    return new Promise((resolve) => {
-      this.line.push(resolve);
-      this.next();
-    });
-  }
-
-  private next(): void {
-    if (this.free === 0) return;
-    const first = this.line.shift();
-    if (first === undefined) return;
-    this.free--;
-    first(() => {
-      this.free++;
-      this.next();
-    });
-  }
-}
-
 export class Pool {
   private readonly options: PoolOptions;
   private readonly unused: Record<Kind, Worker[]> = { tool: [], engine: [] };
@@ -117,7 +88,6 @@ export class Pool {
     try {
       const unused = this.takeUnused(kind);
       const bound = this.bind(owner, unused ?? (await this.startFor(owner, kind)));
-      this.refill();
       await bound.worker.ready;
       return ok(this.lease(bound, true));
     } catch (error) {
@@ -177,6 +147,8 @@ export class Pool {
         bound.since_ms = performance.now();
         bound.cpu_ms = worker.cpu_ms;
         if (!keep || this.closed) worker.destroy(ENDED);
+        // Not before: a start would take from the call what it needs itself.
+        this.refill();
       },
     };
   }

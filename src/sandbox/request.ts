@@ -86,6 +86,8 @@ const askedSchema = z.object({
 });
 
 export interface DeclaredRequest extends BrokerRequest {
+  /** As the tool's `uses` has it. */
+  readonly operation: string;
   /** The path for the ledger: values that are numbers or UUIDs readable, others as `{name}`. */
   readonly shown: string;
 }
@@ -108,6 +110,7 @@ export function buildDeclared(tool: CodeTool, frame: unknown): Result<DeclaredRe
   if (!body.ok) return body;
   const json = { "content-type": "application/json" };
   return ok({
+    operation,
     method,
     path: search === "" ? path.sent : `${path.sent}?${search}`,
     shown: path.shown,

@@ -28,7 +28,7 @@ export interface ToolRun {
   readonly input: Readonly<Record<string, unknown>>;
   readonly owner: Omit<Owner, "tool">;
   readonly signal: AbortSignal;
-  readonly watch: Watch;
+  readonly watch: Watch | undefined;
   /** Sends one request that the tool declares; `signal` ends with the call. */
   readonly request: (
     request: DeclaredRequest,

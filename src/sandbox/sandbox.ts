@@ -4,6 +4,7 @@ import type { CodeFile, ManifestRead, ManifestReader } from "../catalog/manifest
 import type { Config } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Credential } from "../kernel/principal.ts";
+import { digestOf } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
 import { createBubblewrapBackend } from "./backend-bubblewrap.ts";
 import { createExternalBackend } from "./backend-external.ts";
@@ -22,9 +23,11 @@ import type { ProbeResult } from "./probe.ts";
 import { probeEngine } from "./probe-engine.ts";
 import { setStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
+import { STARTS_AT_ONCE_MAX, Turns } from "./turns.ts";
 import { Worker } from "./worker.ts";
 
 const FRAME_BYTES_MAX = 1_048_576;
+const MANIFESTS_MAX = 1000;
 const MIB = 1_048_576;
 /** Of the resident memory, what V8's heap may take; the rest is Node's own, and buffers. */
 const HEAP_SHARE = 0.5;
@@ -176,7 +179,7 @@ function createSandbox(
   });
   const said = { code: lanes.tool?.said ?? "none", generated: lanes.engine?.said ?? "none" };
   return {
-    readManifest: (file) => readManifest(file, start),
+    readManifest: manifestReader(start),
     isolationOf: (kind) => said[kind],
     gaps: Object.values(said).filter((text) => text.includes("known gaps:")),
     runTool: (run) => runTool(pool, isolation, run),
@@ -189,6 +192,25 @@ function createSandbox(
       await pool.close();
       stage.remove();
     },
+  };
+}
+
+// What a text says of itself does not change: it is asked once, however often the folder is read.
+function manifestReader(start: (kind: Kind) => Worker): ManifestReader {
+  const turns = new Turns(STARTS_AT_ONCE_MAX);
+  const known = new Map<string, ManifestRead>();
+  return async (file) => {
+    const key = digestOf(file.name, file.text);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const leave = await turns.enter();
+    try {
+      const read = await readManifest(file, start);
+      if (known.size < MANIFESTS_MAX) known.set(key, read);
+      return read;
+    } finally {
+      leave();
+    }
   };
 }
 

@@ -11,6 +11,7 @@ import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchRevocation } from "./revocation.ts";
+import { measureCode } from "./code.ts";
 import { textReport } from "./report.ts";
 import type { CaseResult, Report, Sample } from "./report.ts";
 import { stepTimes } from "./steps.ts";
@@ -19,13 +20,12 @@ import type { Case, Era, Target } from "./protocol.ts";
 
 const CONNECTIONS = 8;
 const PLANS = {
-  quick: { rounds: 3, round_ms: 800, warm_ms: 700 },
-  full: { rounds: 7, round_ms: 2000, warm_ms: 2000 },
+  quick: { rounds: 3, round_ms: 800, warm_ms: 700, code_rounds: 5 },
+  full: { rounds: 7, round_ms: 2000, warm_ms: 2000, code_rounds: 30 },
 } as const;
 const SALES_TOOLS = [
   "crm_get_customer",
   "crm_get_deal",
-  "crm_pipeline_summary",
   "crm_search_deals",
   "crm_update_deal_stage",
   "mail_send",
@@ -45,6 +45,8 @@ interface Bench {
   readonly doorless: Side;
   readonly unprotected: Side;
   readonly load: Child;
+  readonly world: Child;
+  readonly places: Parameters<typeof measureCode>[1];
 }
 
 const { values: given, positionals } = parseArgs({
@@ -88,6 +90,9 @@ const report: Report = {
     unprotected: await rssOf(bench.unprotected),
   },
   steps: stepTimes(join(data, "core", "ledger")),
+  ...(["", "code"].includes(given.only)
+    ? { code: await measureCode(bench.world, bench.places, data, start, plan.code_rounds) }
+    : {}),
 };
 console.log(given.json ? JSON.stringify(report) : textReport(report));
 
@@ -108,6 +113,8 @@ async function open(): Promise<Bench> {
   const token = await world.ask<string>("agentToken");
   return {
     load,
+    world,
+    places: { ...places, port },
     doorless: { child: core, target: async () => ({ port, path, token }) },
     unprotected: {
       child: bare,

@@ -1,4 +1,5 @@
 // From rounds to the table of the README.
+import type { CodeResult } from "./code.ts";
 import type { StepTime } from "./steps.ts";
 
 /** One round on one side. Latencies are sorted. */
@@ -26,6 +27,7 @@ export interface Report {
   readonly cases: readonly CaseResult[];
   readonly rss_mib: { readonly doorless: number; readonly unprotected: number };
   readonly steps: readonly StepTime[];
+  readonly code?: CodeResult;
 }
 
 /** The value below which `share` of the sorted values lie. */
@@ -76,7 +78,26 @@ export function textReport(report: Report): string {
       ["step", "p50 ms", "p99 ms"],
       report.steps.map(({ step, p50_ms, p99_ms }) => [step, p50_ms.toFixed(3), p99_ms.toFixed(3)]),
     ),
+    ...(report.code === undefined ? [] : codeReport(report.code)),
   ].join("\n");
+}
+
+function codeReport({ rounds, rows, worker_mib }: CodeResult): string[] {
+  const memory = Object.entries(worker_mib).map(([level, mib]) => `${level} ${mib.toFixed(0)} MiB`);
+  return [
+    "",
+    `Code, one call after another, medians of ${rounds} rounds; \`ratio\` is to a declarative call`,
+    "that makes the same request, at the same core in the same rounds.",
+    "",
+    ...markdown(
+      ["level", "call", "p50 ms", "ratio"],
+      rows.map(({ level, call, p50_ms, ratio }) => {
+        return [level, call, p50_ms.toFixed(2), ratio.toFixed(2)];
+      }),
+    ),
+    "",
+    `Memory of one worker (its proportional share, PSS): ${memory.join(", ")}.`,
+  ];
 }
 
 function rowsOf({ era, method, rounds }: CaseResult): string[][] {

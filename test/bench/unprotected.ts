@@ -13,7 +13,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { Agent, request } from "undici";
 import { loadConfig } from "../../src/config/load.ts";
-import { readHouseOffline } from "../../src/main.ts";
+import { readHouseOffline } from "../../src/console/house.ts";
 import { createSurface } from "../../src/policy/surface.ts";
 import { join } from "node:path";
 import { serveParent, tell } from "../setup/child-side.ts";

@@ -33,6 +33,7 @@ async function downstreamToken(): Promise<string> {
 
 serveParent({
   agentToken: () => world.mintToken("mia", "sales", 3600),
+  tokenFor: ({ person, agent }) => world.mintToken(String(person), String(agent), 3600),
   downstreamToken,
   stop: () => world.stop(),
 });

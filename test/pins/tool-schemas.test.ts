@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
-import { readHouseOffline } from "../../src/main.ts";
+import { readHouseOffline } from "../../src/console/house.ts";
 import { createSurface } from "../../src/policy/surface.ts";
 import { verifies } from "../verifies.ts";
 

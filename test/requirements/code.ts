@@ -24,6 +24,10 @@ export const sandbox = {
     source: "I3 build 2",
     behavior: "a worker belongs to one session and one tool, and is never used for another",
   },
+  "sandbox.author": {
+    source: "I3 build 1",
+    behavior: "an author sees the schema, runs a tool as nobody, and reloads it as he saves",
+  },
   "sandbox.revoked": {
     source: "DESIGN 1, Revocation; I3 build 2",
     behavior: "when a session may not go on, its running code and its idle workers end at once",

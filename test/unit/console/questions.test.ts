@@ -2,7 +2,7 @@
 import { describe, expect } from "vitest";
 import { BadQuestion, personNamed, personWithClaims } from "../../../src/console/people.ts";
 import { askExplain, askSurface, askWho } from "../../../src/console/questions.ts";
-import type { House } from "../../../src/console/questions.ts";
+import type { House } from "../../../src/console/house.ts";
 import { compilePolicy } from "../../../src/policy/policy.ts";
 import { verifies } from "../../verifies.ts";
 import { catalogOf, configFrom, minimalConfig, toolFile, WRITES } from "../../setup/minimal.ts";

@@ -1,0 +1,47 @@
+// `tools show`: a tool as an agent's client will see it. The author's own files, drafts too;
+// nothing runs but what reads a code tool's manifest, in a worker.
+import { basename } from "node:path";
+import type { ToolDefinition } from "../catalog/definition.ts";
+import { loadConfig } from "../config/load.ts";
+import type { House } from "../console/house.ts";
+import { withHouseOffline } from "../console/house.ts";
+import { createSurface } from "../policy/surface.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { EXIT, printJson, Stop } from "./output.ts";
+import { wordsOf } from "./verb.ts";
+import type { Given, Verb } from "./verb.ts";
+
+export const toolsShow: Verb = {
+  name: "tools show",
+  usage: "tools show TOOL [--config FILE]",
+  summary: "a tool as an agent will see it: its schemas and effects",
+  help: ["TOOL            its name, or its file", ...CORE_HELP],
+  options: CORE_OPTIONS,
+  async run(given) {
+    const [named = ""] = wordsOf(toolsShow, given, "TOOL");
+    return withTool(given, named, async (tool) => {
+      const { list } = createSurface([{ tool, approve: undefined, rule: "" }]);
+      printJson(list[0]);
+      return EXIT.ok;
+    });
+  },
+};
+
+/** Reads the author's catalogue, drafts included, and does something with one tool of it. */
+export function withTool(
+  given: Given,
+  named: string,
+  then: (tool: ToolDefinition, house: House, sandbox: Sandbox | undefined) => Promise<number>,
+): Promise<number> {
+  const { config } = placeOf(given);
+  if (config === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
+  const name = basename(named).replace(/\.tool\.(?:ts|yaml)$/, "");
+  const read = loadConfig(config, process.env, { secrets: false });
+  return withHouseOffline(read, true, (house, sandbox) => {
+    const tool = house.catalog.tools.get(name);
+    if (tool !== undefined) return then(tool, house, sandbox);
+    const why = house.catalog.absent.get(name) ?? `there is no such tool in ${read.tools_dir}`;
+    throw new Stop(EXIT.usage, `${name}: ${why}`);
+  });
+}
