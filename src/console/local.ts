@@ -6,6 +6,7 @@ import { createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 
 // sun_path holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -48,7 +49,8 @@ export async function serveLocal(
       .then((body) => answer(req.url ?? "/", body))
       .then((value) => reply(200, value))
       .catch((error: unknown) => {
-        const { name: type, message } = error instanceof Error ? error : new Error("unknown");
+        const { name: type } = error instanceof Error ? error : new Error("unknown");
+        const message = messageOf(error);
         const detail = error instanceof Error && "detail" in error ? error.detail : undefined;
         reply(400, { error: { type, message, detail } });
       });
@@ -74,6 +76,12 @@ export async function serveLocal(
       remove();
     },
   };
+}
+
+// Which field, and what was expected: not the list of issues as it stands.
+function messageOf(error: unknown): string {
+  if (error instanceof z.ZodError) return z.prettifyError(error);
+  return error instanceof Error ? error.message : "unknown";
 }
 
 function placeSocket(folder: string, name: string): { path: string; remove: () => void } {

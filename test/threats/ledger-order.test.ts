@@ -1,6 +1,10 @@
 // What is on disk at each moment of a call, seen from the other ends of its wires; and that nothing
 // runs, or is answered, where the ledger cannot be written (T18).
+import { once } from "node:events";
 import { rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect } from "vitest";
 import { openBoundary } from "../setup/boundary.ts";
@@ -214,4 +218,56 @@ describe("a ledger that fails", () => {
     const { error } = await call("item_rename");
     expect(error).toMatchObject({ code: "outcome_unrecorded", effect: "unknown" });
   });
+});
+
+describe("a required sink", () => {
+  verifies(
+    ["ledger.sinks", "ledger.no-sink-no-call"],
+    "that hangs stops calls and is named; what it lacks it gets, and calls run again",
+    async () => {
+      const held: ServerResponse[] = [];
+      let hangs = true;
+      const collector = createServer((req, res) => {
+        req.resume();
+        if (hangs) held.push(res);
+        else res.writeHead(204).end();
+      });
+      collector.listen(0, "127.0.0.1");
+      await once(collector, "listening");
+      const { port } = collector.address() as AddressInfo;
+      const url = `http://127.0.0.1:${port}/`;
+      const siem = {
+        kind: "http",
+        url,
+        required: true,
+        lag_ms_max: 1000,
+        timeout_ms: 60_000,
+      } as const;
+      await open({
+        bend: (config) => ({
+          ...config,
+          ledger: { ...config.ledger, sinks: { siem } },
+        }),
+      });
+      const refused = async (): Promise<boolean> => {
+        const { error } = await call("item_get", { id: "7" });
+        if (error === undefined) return false;
+        expect(error).toMatchObject({
+          code: "audit_unavailable",
+          details: { cause: "sink_behind" },
+        });
+        return true;
+      };
+      expect(await refused()).toBe(false);
+      while (!(await refused()));
+      const seen = boundary.api.seen.length;
+      expect(await refused()).toBe(true);
+      expect(boundary.api.seen).toHaveLength(seen);
+      hangs = false;
+      for (const res of held) res.writeHead(204).end();
+      while (await refused());
+      collector.closeAllConnections();
+      collector.close();
+    },
+  );
 });

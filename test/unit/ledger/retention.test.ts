@@ -110,6 +110,23 @@ describe("retention", () => {
     expect(await ledger.retain()).toBe(0);
   });
 
+  verifies("ledger.retention", "is finished by a start, where a crash came between", async () => {
+    const open = await hundredDays();
+    const { folder, clock, ledger } = open;
+    const kept = segmentsOf(folder).map((path) => [path, readFileSync(path)] as const);
+    await ledger.retain();
+    await ledger.close();
+    const left = segmentsOf(folder);
+    for (const [path, bytes] of kept) if (!left.includes(path)) writeFileSync(path, bytes);
+    expect(readdirSync(folder)).toContain(segmentName(1));
+    expect(problemsIn(folder)).toEqual([]);
+    const again = await opened(folder, { ...OPTIONS, clock });
+    expect(readdirSync(folder)).not.toContain(segmentName(1));
+    await call(again.ledger, "after");
+    await again.ledger.close();
+    expect(problemsIn(folder)).toEqual([]);
+  });
+
   verifies("ledger.retention", "a call that was running meanwhile can still end", async () => {
     const open = await hundredDays();
     await open.ledger.intent(intent("running"));
