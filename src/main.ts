@@ -132,7 +132,8 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const ready = (): boolean => ledger.healthy;
     describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
-    const connect = createConnect({ ...options, ...links, ...lookIn(() => house), signIn, ledger });
+    const pages = { ...options, ...links, ...going, ...lookIn(() => house) };
+    const connect = createConnect({ ...pages, signIn, ledger });
     const onEnded = endingBy(options, ledger, going.stops);
     const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, connect, onEnded });
     undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyLedger } from "../ledger/verify.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
+import { connected, samePerson } from "./prove-connections.ts";
 import { legalHold, noSinkNoCall } from "./prove-ledger.ts";
 import { must } from "./prove-stage.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
@@ -328,6 +329,8 @@ export const CHECKS: readonly Check[] = [
   check("revocation.lock", "an operator's lock holds when the verb returns", locked),
   check("revocation.pushed", "what the provider pushes holds at once", pushed),
   check("revocation.sessions", "an ended session stays ended", killed),
+  check("connections.connect", "an API's own accounts are used as who linked hers", connected),
+  check("connections.same-person", "a forwarded link connects nobody to anybody", samePerson),
   check("auth.jwt-strict", "a token that is wrong in any way opens nothing", strictTokens),
   check("auth.host-and-origin", "a foreign web page cannot call", foreignPages),
   check("surface.missing-door", "a hidden tool does not exist, byte for byte", missingDoor),

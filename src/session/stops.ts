@@ -98,6 +98,11 @@ export class Stops {
     return lock === undefined ? undefined : lockedBy(lock);
   }
 
+  /** Whether a lock stops this person wherever she is, pages included. */
+  stopsPerson(issuer: string, subject: string): boolean {
+    return this.locked.has("all") || this.locked.has(keyOf({ kind: "user", issuer, subject }));
+  }
+
   /** The lock on a tool, as a refusal. */
   lockOnTool(tool: string): Refusal | undefined {
     const lock = this.locked.size === 0 ? undefined : this.locked.get(`tool:${tool}`);

@@ -79,6 +79,13 @@ export class Browsers {
     if (id !== undefined) this.sessions.delete(id);
   }
 
+  /** Their access has ended: they prove anew who they are. */
+  closeOf(issuer: string, subject: string): void {
+    for (const { id, person } of this.sessions.values()) {
+      if (person.issuer === issuer && person.subject === subject) this.sessions.delete(id);
+    }
+  }
+
   private makeRoom(person: Principal): void {
     const key = keyOf(person);
     const same = [...this.sessions.values()].filter((session) => keyOf(session.person) === key);

@@ -17,6 +17,7 @@ import { own } from "../kernel/own.ts";
 import type { Principal } from "../kernel/principal.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { Stops } from "../session/stops.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { BROWSER_S, Browsers, SIGN_IN_S } from "./browsers.ts";
 import type { BrowserSession } from "./browsers.ts";
@@ -39,6 +40,7 @@ export interface ConnectOptions {
   /** Whether any agent gives this person a tool that needs the connector. */
   readonly isFor: (person: Principal, connector: string) => boolean;
   readonly ledger: Ledger;
+  readonly stops: Stops;
 }
 
 /** Answers /connect/… and /sign-in/…, cookies and forms included. */
@@ -68,6 +70,9 @@ class ConnectPages {
     this.options = options;
     this.browsers = new Browsers(options.clock);
     this.secure = options.config.public_url.startsWith("https:");
+    options.stops.onChange(({ reach, lifted }) => {
+      if (!lifted && reach.kind === "user") this.browsers.closeOf(reach.issuer, reach.subject);
+    });
   }
 
   /** GET: who are you, is this link yours, and what would you allow? */
@@ -112,6 +117,10 @@ class ConnectPages {
     const arrived = await this.options.signIn.arrive(this.arrivedAt(c), sealed.way);
     if (!arrived.ok) return this.unreachable(c, arrived.refusal.cause);
     this.browsers.close(getCookie(c, this.cookieName("browser")));
+    const { issuer, subject } = arrived.value;
+    if (this.options.stops.stopsPerson(issuer, subject)) {
+      return this.page(c, 403, "Your access is stopped", wordsPage("Ask your operator why."));
+    }
     const session = this.browsers.open(arrived.value, sealed.way.issuer_name);
     this.setCookie(c, "browser", session.id, BROWSER_S);
     return c.redirect(sealed.back_to, 303);
@@ -345,8 +354,12 @@ class ConnectPages {
     return new URL(this.url(`${pathname}${search}`));
   }
 
+  /** Who is there; nobody where an operator's lock stands against her. */
   private sessionOf(c: Context): BrowserSession | undefined {
-    return this.browsers.get(getCookie(c, this.cookieName("browser")));
+    const session = this.browsers.get(getCookie(c, this.cookieName("browser")));
+    if (session === undefined) return undefined;
+    const { issuer, subject } = session.person;
+    return this.options.stops.stopsPerson(issuer, subject) ? undefined : session;
   }
 
   private cookieName(name: string): string {

@@ -12,7 +12,7 @@ import {
 import { afterAll, beforeAll, expect } from "vitest";
 import { openHouse } from "../setup/house.ts";
 import type { House } from "../setup/house.ts";
-import { Walker } from "../setup/walker.ts";
+import { Visitor } from "../../src/cli/prove-visitor.ts";
 import { verifies } from "../verifies.ts";
 import { connectHttp, MODERN } from "./clients.ts";
 
@@ -55,7 +55,7 @@ verifies(
     const asked: string[] = [];
     const client = await modern("omar", async (url) => {
       asked.push(url);
-      expect((await new Walker().connect(url, "omar")).html).toContain("Connected");
+      expect((await new Visitor().connect(url, "omar")).html).toContain("Connected");
       return "accept";
     });
     const result = await client.callTool(CALL);
@@ -99,7 +99,7 @@ verifies(
     const { code, data } = refused as McpError;
     expect(code).toBe(-32042);
     const [one] = (data as { elicitations: { url: string; elicitationId: string }[] }).elicitations;
-    await new Walker().connect(one?.url ?? "", "mia");
+    await new Visitor().connect(one?.url ?? "", "mia");
     expect(await done.promise).toBe(one?.elicitationId);
     expect((await client.callTool(CALL)).structuredContent).toMatchObject({ created_by: "mia" });
     await client.close();
@@ -118,11 +118,11 @@ verifies("connections.elicited", "a client without URL mode gets the link in wor
 
 /** A token of somebody whose link has just been taken away. */
 async function revoked(person: string): Promise<string> {
-  const walker = new Walker();
-  const page = await walker.signIn(
+  const visitor = new Visitor();
+  const page = await visitor.signIn(
     `${new URL(house.ready.mcp["sales"] ?? "").origin}/connect/mail`,
     person,
   );
-  if (page.html.includes("Disconnect")) await walker.act("disconnect");
+  if (page.html.includes("Disconnect")) await visitor.act("disconnect");
   return house.token(person, "sales");
 }

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import { Walker } from "../setup/walker.ts";
+import { Visitor } from "../../src/cli/prove-visitor.ts";
 import { verifies } from "../verifies.ts";
 import { connectHttp } from "./clients.ts";
 import type { Json } from "./clients.ts";
@@ -47,12 +47,12 @@ verifies(
   "connections.own-key",
   "a pasted key is sent as the API wants it, for its owner alone, and is nowhere to be read",
   async () => {
-    const walker = new Walker();
-    const page = await walker.signIn(await invited("mia"), "mia");
+    const visitor = new Visitor();
+    const page = await visitor.signIn(await invited("mia"), "mia");
     expect(page.html).toMatch(/Acme Mail, settings, API keys[\s\S]*type="password"/);
-    await walker.act("key", { key: "with spaces in it" });
-    expect(walker.page).toMatchObject({ status: 422 });
-    const again = new Walker();
+    await visitor.act("key", { key: "with spaces in it" });
+    expect(visitor.page).toMatchObject({ status: 422 });
+    const again = new Visitor();
     await again.signIn(await invited("mia"), "mia");
     expect((await again.act("key", { key: ` ${KEY} ` })).html).toContain("Acme Mail is connected");
     await send("mia");
@@ -75,17 +75,17 @@ verifies(
   "connections.own-key",
   "without the page's own token, or its session, nothing is stored",
   async () => {
-    const walker = new Walker();
-    await walker.signIn(await invited("mia"), "mia");
-    const path = walker.page.url.pathname;
-    const e = new URL(walker.page.url.href).searchParams.get("e") ?? "";
-    expect((await walker.go(path, { csrf: "guessed", e, act: "key", key: KEY })).status).toBe(403);
-    const stranger = new Walker();
-    stranger.page = walker.page;
+    const visitor = new Visitor();
+    await visitor.signIn(await invited("mia"), "mia");
+    const path = visitor.page.url.pathname;
+    const e = new URL(visitor.page.url.href).searchParams.get("e") ?? "";
+    expect((await visitor.go(path, { csrf: "guessed", e, act: "key", key: KEY })).status).toBe(403);
+    const stranger = new Visitor();
+    stranger.page = visitor.page;
     expect((await stranger.go(path, { csrf: "guessed", e, act: "key", key: KEY })).status).toBe(
       403,
     );
-    const elsewhere = new Walker();
+    const elsewhere = new Visitor();
     expect(
       (await elsewhere.go(`${new URL(house.urlOf("sales")).origin}${path}`, { act: "key" })).status,
     ).toBe(403);
@@ -100,8 +100,8 @@ verifies(
     const origin = new URL(house.urlOf("sales")).origin;
     const pages = [];
     for (const connector of ["mail", "crm", "nosuch"]) {
-      const walker = new Walker();
-      const { status, html } = await walker.signIn(`${origin}/connect/${connector}`, "dana");
+      const visitor = new Visitor();
+      const { status, html } = await visitor.signIn(`${origin}/connect/${connector}`, "dana");
       pages.push({ status, html });
     }
     expect(pages[0]?.status).toBe(404);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { openHouse } from "../setup/house.ts";
 import type { House } from "../setup/house.ts";
-import { Walker } from "../setup/walker.ts";
+import { Visitor } from "../../src/cli/prove-visitor.ts";
 import { verifies } from "../verifies.ts";
 import { bridgeTo, connectStdio, LAUNCHER, NODE_FLAGS, plainEnvironment } from "./clients.ts";
 import type { ClientKind, StdioCommand } from "./clients.ts";
@@ -56,7 +56,7 @@ async function login(args: readonly string[], walk: (said: string) => Promise<vo
 
 async function signedIn(person = "mia"): Promise<void> {
   const { code } = await login([...at, "--no-browser"], async (said) => {
-    await new Walker().signIn(/http\S+/.exec(said)?.[0] ?? "", person);
+    await new Visitor().signIn(/http\S+/.exec(said)?.[0] ?? "", person);
   });
   expect(code).toBe(0);
 }
@@ -133,16 +133,16 @@ verifies(
   "on another device: a code to type there, and the same sign-in",
   async () => {
     const { code } = await login([...at, "--device"], async (said) => {
-      const walker = new Walker();
+      const visitor = new Visitor();
       const [, user_code = ""] = /enter the code\s+(\S+)/.exec(said) ?? [];
       const complete = /or open (\S+)/.exec(said)?.[1] ?? "";
       expect(complete).toContain(user_code);
-      await walker.go(complete);
+      await visitor.go(complete);
       // The code is sent, then confirmed.
-      await walker.submit();
-      expect(walker.page.html).toContain("Is this your device?");
-      await walker.submit();
-      await walker.press("person", "omar");
+      await visitor.submit();
+      expect(visitor.page.html).toContain("Is this your device?");
+      await visitor.submit();
+      await visitor.press("person", "omar");
     });
     expect(code).toBe(0);
     expect(jsonLines(await run("whoami", "--json"))).toMatchObject([{ subject: "omar" }]);

@@ -26,6 +26,10 @@ export const connections = {
     source: "DESIGN 1.2",
     behavior: "a connector of no tool of this person has no page for her",
   },
+  "connections.locked": {
+    source: "I5 build 2",
+    behavior: "an operator's lock on a person reaches the pages on which she connects",
+  },
   "connections.refresh": {
     source: "I5 build 5",
     behavior: "a link is refreshed once for all who wait, and its result durable before it is used",

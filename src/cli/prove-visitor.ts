@@ -1,4 +1,4 @@
-// A person at a browser, as far as a cookie jar and forms go: no Chromium needed. As in a browser,
+// A person at a browser, as far as a cookie jar and forms go. As in a browser,
 // one host is one jar, whatever the port.
 
 interface Page {
@@ -7,7 +7,7 @@ interface Page {
   readonly html: string;
 }
 
-export class Walker {
+export class Visitor {
   private readonly jar = new Map<string, string>();
   page: Page = { url: new URL("about:blank"), status: 0, html: "" };
   /** Every URL that was asked for, in order. */
