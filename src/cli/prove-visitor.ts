@@ -24,8 +24,10 @@ export class Visitor {
       const response = await fetch(url, this.requestOf(body));
       this.keep(response);
       const html = await response.text();
-      const location = response.headers.get("location");
-      next = location === null ? undefined : new URL(location, url);
+      const { headers } = response;
+      const [, refresh] = /^0; url=(\S+)$/.exec(headers.get("refresh") ?? "") ?? [];
+      const onward = headers.get("location") ?? refresh;
+      next = onward === undefined ? undefined : new URL(onward, url);
       body = undefined;
       if (next === undefined) this.page = { url, status: response.status, html };
     }

@@ -1,5 +1,6 @@
 // What people read on /connect. The words, and nothing else.
 import { html } from "hono/html";
+import type { LinkView } from "../delegation/connections.ts";
 import type { Markup } from "./layout.ts";
 
 export interface ConnectView {
@@ -40,6 +41,13 @@ export function connectPage(view: ConnectView): Markup {
     ${connected_as === undefined ? "" : disconnectForm(view)}`;
 }
 
+/** What is connected now, in a word; nothing where nothing is. */
+export function connectedAs(link: LinkView | undefined): string | undefined {
+  if (link === undefined || link.state === "disconnected") return undefined;
+  if (link.state === "damaged") return "a link that does not verify; connect anew";
+  return link.account ?? "";
+}
+
 function hidden(view: ConnectView, act: string): Markup {
   return html`<input type="hidden" name="csrf" value="${view.csrf}" />
     <input type="hidden" name="act" value="${act}" />
@@ -71,6 +79,11 @@ function disconnectForm(view: ConnectView): Markup {
       ${hidden(view, "disconnect")}<button type="submit">Disconnect</button>
     </form>
     <p class="soft">Your agents lose it at once, and ${view.title} is told to forget it.</p>`;
+}
+
+export function onwardPage(url: URL): Markup {
+  return html`<p>You go on to <strong>${url.host}</strong>, to allow it there.</p>
+    <p><a href="${url.href}">Go on, if your browser does not</a></p>`;
 }
 
 export function wordsPage(text: string, more: string = ""): Markup {

@@ -5,8 +5,8 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import type { Config } from "../config/load.ts";
-import type { Connections, LinkView } from "../delegation/connections.ts";
 import { placeOf } from "../delegation/connections.ts";
+import type { Connections } from "../delegation/connections.ts";
 import { INVITATION_MS } from "../delegation/invitations.ts";
 import type { Invitation } from "../delegation/invitations.ts";
 import type { ThirdParty } from "../delegation/third-party.ts";
@@ -21,8 +21,14 @@ import type { Stops } from "../session/stops.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { BROWSER_S, Browsers, SIGN_IN_S } from "./browsers.ts";
 import type { BrowserSession } from "./browsers.ts";
-import { connectPage, notYoursPage, whichIssuerPage, wordsPage } from "./connect-pages.ts";
-import { layout, pageHeaders } from "./layout.ts";
+import {
+  connectPage,
+  notYoursPage,
+  onwardPage,
+  whichIssuerPage,
+  wordsPage,
+} from "./connect-pages.ts";
+import { layout, PAGE_HEADERS } from "./layout.ts";
 import type { Markup } from "./layout.ts";
 
 const KEY = /^[\x21-\x7e]{8,4096}$/;
@@ -178,7 +184,7 @@ class ConnectPages {
       key_help: delegation?.kind === "key" ? delegation.help : undefined,
       connected_as: connectedAs(link),
     });
-    return this.page(c, 200, `Connect ${title}`, body, server === undefined ? [] : [server]);
+    return this.page(c, 200, `Connect ${title}`, body);
   }
 
   /** POST: the person said yes, or no more. */
@@ -224,7 +230,10 @@ class ConnectPages {
     const { url, state, verifier } = departure;
     const ends_ms = made_ms + INVITATION_MS;
     this.browsers.depart(session, state, { place, departure: { state, verifier }, ends_ms });
-    return c.redirect(url.href, 303);
+    // Not a redirect: browsers hold those that follow a form to this page's form-action, and nobody
+    // can list where a server sends people on to.
+    c.header("refresh", `0; url=${url.href}`);
+    return this.page(c, 200, `To ${url.host}`, onwardPage(url));
   }
 
   /** Back from the API's authorization server: in the browser that left, as the person who left? */
@@ -330,9 +339,8 @@ class ConnectPages {
     status: 200 | 400 | 403 | 404 | 410 | 422 | 500 | 502 | 503,
     title: string,
     body: Markup,
-    leads_to: readonly string[] = [],
   ): Promise<Response> {
-    return c.html(layout(title, body), status, pageHeaders(leads_to));
+    return c.html(layout(title, body), status, PAGE_HEADERS);
   }
 
   private kindOf(connector: string) {
@@ -389,10 +397,4 @@ function isOf(place: Place, { issuer, subject, tenant }: Principal): boolean {
   // An ID token need not name the tenant; where it does, it must be the same one.
   const sameTenant = tenant === undefined || tenant === place.tenant;
   return place.issuer === issuer && place.subject === subject && sameTenant;
-}
-
-function connectedAs(link: LinkView | undefined): string | undefined {
-  if (link === undefined || link.state === "disconnected") return undefined;
-  if (link.state === "damaged") return "a link that does not verify; connect anew";
-  return link.account ?? "";
 }

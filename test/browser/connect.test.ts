@@ -18,6 +18,7 @@ const REFUSED = /Nothing was connected/;
 let house: House;
 let chromium: Browser;
 const contexts: BrowserContext[] = [];
+const complaints: string[] = [];
 
 beforeAll(async () => {
   if (NO_CHROMIUM !== undefined) return;
@@ -27,6 +28,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const context of contexts.splice(0)) await context.close();
+  expect(complaints.filter((text) => text.includes("Content Security Policy"))).toEqual([]);
 });
 
 afterAll(async () => {
@@ -39,7 +41,10 @@ afterAll(async () => {
 async function browserOf(): Promise<Page> {
   const context = await chromium.newContext();
   contexts.push(context);
-  return context.newPage();
+  const page = await context.newPage();
+  // What our own policy forbids our own pages would be a page without its looks, or worse.
+  page.on("console", (message) => complaints.push(message.text()));
+  return page;
 }
 
 async function send(person: string) {
