@@ -8,7 +8,6 @@ import type { Config } from "../config/load.ts";
 import { placeOf } from "../delegation/connections.ts";
 import type { Connections } from "../delegation/connections.ts";
 import { INVITATION_MS } from "../delegation/invitations.ts";
-import type { Invitation } from "../delegation/invitations.ts";
 import type { ThirdParty } from "../delegation/third-party.ts";
 import type { Place } from "../delegation/vault.ts";
 import type { SignIn } from "../identity/sign-in.ts";
@@ -22,6 +21,7 @@ import type { Logger } from "../telemetry/log.ts";
 import { BROWSER_S, Browsers, SIGN_IN_S } from "./browsers.ts";
 import type { BrowserSession } from "./browsers.ts";
 import {
+  connectedAs,
   connectPage,
   notYoursPage,
   onwardPage,
@@ -151,7 +151,7 @@ class ConnectPages {
       const text = "This link was used, or is older than ten minutes.";
       return this.page(c, 410, "This link has ended", wordsPage(text, GO_BACK));
     }
-    if (isHis(invitation, session)) return invitation.place;
+    if (isOf(invitation.place, session.person)) return invitation.place;
     await this.reportOnce(session, "link of another person opened", connector);
     const again = `/connect/${connector}?e=${encodeURIComponent(code)}&as=other`;
     return this.page(c, 403, "This is not your link", notYoursPage(session.person.name, again));
@@ -388,10 +388,6 @@ class ConnectPages {
 }
 
 const GO_BACK = "Go back to your agent and let it try again: it will get a new link.";
-
-function isHis(invitation: Invitation, session: BrowserSession): boolean {
-  return isOf(invitation.place, session.person);
-}
 
 function isOf(place: Place, { issuer, subject, tenant }: Principal): boolean {
   // An ID token need not name the tenant; where it does, it must be the same one.
