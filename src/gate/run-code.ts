@@ -133,7 +133,8 @@ export function idempotencyKey(
 async function keepLog(rooms: Rooms, call: CallContext, lines: readonly LogLine[]): Promise<void> {
   if (lines.length === 0) return;
   const { tenant = null, issuer, subject } = call.entry.credential.principal;
-  const said = rooms.sealer.seal({ tenant, issuer, subject }, "/detail/lines", lines);
+  const who = { tenant, issuer, subject };
+  const said = lines.map((line, i) => rooms.sealer.seal(who, `/detail/lines/${i}`, line));
   await rooms.ledger.event("tool_log", { call_id: call.call_id, tool: call.tool, lines: said });
 }
 

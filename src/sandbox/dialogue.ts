@@ -12,7 +12,8 @@ import type { Worker } from "./worker.ts";
 /** How long a worker that was told to stop may take to say so, before it is ended. */
 const GRACE_MS = 200;
 const REQUESTS_AT_ONCE_MAX = 8;
-const LOG_BYTES_MAX = 65_536;
+/** Of one call; what is over it would not fit its record. */
+const LOG_BYTES_MAX = 16_384;
 
 export interface Dialogue<T> {
   readonly question: Frame;
@@ -36,6 +37,7 @@ export async function converse<T>(worker: Worker, dialogue: Dialogue<T>): Promis
   const end = Promise.withResolvers<Result<T>>();
   const requests = new AbortController();
   const open = new Set<Promise<void>>();
+  const line: Frame[] = [];
   const spent = { requests: 0, log_bytes: 0 };
   const stop = (why: Refusal): void => {
     worker.destroy(why);
@@ -44,12 +46,21 @@ export async function converse<T>(worker: Worker, dialogue: Dialogue<T>): Promis
   const answer = async (frame: Frame): Promise<void> => {
     worker.send(await dialogue.onRequest(frame, requests.signal));
   };
+  // So many at once; the others wait in line.
+  const next = (): void => {
+    const frame = open.size < REQUESTS_AT_ONCE_MAX ? line.shift() : undefined;
+    if (frame === undefined || requests.signal.aborted) return;
+    const answered: Promise<void> = answer(frame).finally(() => {
+      open.delete(answered);
+      next();
+    });
+    open.add(answered);
+  };
   worker.listen((frame) => {
     if (frame.t === "request") {
       if (++spent.requests > dialogue.requests_max) return stop(overLimit("requests of one call"));
-      if (open.size >= REQUESTS_AT_ONCE_MAX) return stop(overLimit("requests at once"));
-      const answered: Promise<void> = answer(frame).finally(() => open.delete(answered));
-      open.add(answered);
+      line.push(frame);
+      next();
     } else if (frame.t === "log") {
       spent.log_bytes += JSON.stringify(frame).length;
       if (spent.log_bytes > LOG_BYTES_MAX) return stop(overLimit("log"));

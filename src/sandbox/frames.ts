@@ -16,6 +16,9 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
+/** It is more than one frame may hold. */
+export class FrameTooLarge extends FrameError {}
+
 export function encodeFrame(frame: Frame): Buffer {
   const text = JSON.stringify(frame);
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(text));
@@ -54,7 +57,7 @@ export class FrameReader {
       this.chunks = [Buffer.concat(this.chunks)];
     const length = this.chunks[0]?.readUInt32BE() ?? 0;
     if (length <= this.frame_bytes_max) return length;
-    throw new FrameError(`a frame of ${length} bytes; at most ${this.frame_bytes_max}`);
+    throw new FrameTooLarge(`a frame of ${length} bytes; at most ${this.frame_bytes_max}`);
   }
 
   private take(bytes: number): Buffer {

@@ -3,12 +3,13 @@
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import type { IsolatedProcess } from "./backend.ts";
-import { encodeFrame, FrameReader } from "./frames.ts";
+import { encodeFrame, FrameReader, FrameTooLarge } from "./frames.ts";
 import type { Frame } from "./frames.ts";
 
 const WATCH_MS = 25;
 const START_MS_MAX = 15_000;
 const STDERR_CHARS_MAX = 4096;
+const UNREAD_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface WorkerLimits {
   readonly frame_bytes_max: number;
@@ -27,6 +28,7 @@ export class Worker {
   private watching: NodeJS.Timeout | undefined;
   private dead = false;
   private said = "";
+  private listens = false;
 
   constructor(isolated: IsolatedProcess, limits: WorkerLimits) {
     this.process = isolated;
@@ -37,14 +39,15 @@ export class Worker {
     this.listener = (frame) => {
       this.listener = undefined;
       clearTimeout(starting);
-      if (frame.t === "ready") started.resolve();
+      this.listens = frame.t === "ready";
+      if (this.listens) started.resolve();
       else this.destroy(brokeProtocol(`it began with ${frame.t.slice(0, 20)}`));
     };
     this.gone = isolated.exited.then((how) => {
       this.dead = true;
       clearTimeout(starting);
       this.unwatch();
-      const why = this.why ?? ended(how, this.said);
+      const why = this.why ?? ended(how, this.said, this.listens);
       started.reject(new Error(why.cause ?? why.code));
       return why;
     });
@@ -60,7 +63,8 @@ export class Worker {
       try {
         for (const frame of reader.push(chunk)) this.hear(frame);
       } catch (error) {
-        this.destroy(brokeProtocol((error as Error).message));
+        const tooLarge = error instanceof FrameTooLarge;
+        this.destroy(tooLarge ? overLimit("output") : brokeProtocol((error as Error).message));
       }
     });
     // Read and forgotten beyond a bound: a full pipe would hang it, and tell nobody why.
@@ -85,7 +89,11 @@ export class Worker {
   }
 
   send(frame: Frame): void {
-    if (this.alive) this.process.stdin.write(encodeFrame(frame));
+    const { stdin } = this.process;
+    if (!this.alive) return;
+    // It asks, and does not read what it is answered.
+    if (stdin.writableLength > UNREAD_BYTES_MAX) return this.destroy(overLimit("unread answers"));
+    stdin.write(encodeFrame(frame));
   }
 
   /** Ends it when it uses more than it may from now on. */
@@ -132,11 +140,12 @@ function brokeProtocol(how: string): Refusal {
   return refusal("tool_error", { cause: `its worker broke the protocol: ${how}` });
 }
 
-// V8 aborts where its heap is full; the kernel kills at RLIMIT_CPU.
-function ended(how: string, stderr: string): Refusal {
+// V8 aborts where its heap is full. What else it wrote is ours, or the jail's, until it listens;
+// after that a tool may have written it, and what a tool knows is not for the log.
+function ended(how: string, stderr: string, listened: boolean): Refusal {
   if (/heap out of memory|allocation failed|Zone Allocation/i.test(stderr)) {
     return overLimit("memory");
   }
-  const last = stderr.trim().slice(-300);
+  const last = listened ? "" : stderr.trim().slice(-300);
   return refusal("tool_error", { cause: `its worker ended: ${how}${last && `; ${last}`}` });
 }

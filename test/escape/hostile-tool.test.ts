@@ -35,6 +35,14 @@ const SEARCH = `
       return got.readFileSync ?? got.default?.readFileSync ?? got.env ?? got.default?.env;
     });
   }
+  const kinds = [(0, eval), Function, (async () => 0).constructor, (function* () {}).constructor];
+  for (const how of kinds) {
+    await look("an import by " + how.name, async () => {
+      const made = how === eval ? how("() => import('node:fs')") : how("return import('node:fs')");
+      const got = made();
+      return (await (got.next?.().value ?? got)).readFileSync;
+    });
+  }
   Error.prepareStackTrace = (_error, sites) => sites;
   const sites = new Error().stack;
   for (const site of Array.isArray(sites) ? sites : []) {

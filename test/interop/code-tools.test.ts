@@ -41,6 +41,9 @@ const CODE = {
   floods: toolText("floods", { run: 'for (;;) log("x".repeat(1000));' }),
   asks_much: toolText("asks_much", { run: `for (;;) ${ASK};` }),
   large: toolText("large", { run: 'return { value: "x".repeat(5_000_000) };' }),
+  rejects_alone: toolText("rejects_alone", {
+    run: 'void Promise.reject(new Error("canary-in-a-message")); await new Promise(() => 0);',
+  }),
   console_tool: toolText("console_tool", {
     run: 'console.log("x"); return { value: typeof process };',
   }),
@@ -214,6 +217,7 @@ describe("a tool that misbehaves", () => {
     ["floods", "resource_limit"],
     ["asks_much", "resource_limit"],
     ["large", "tool_error"],
+    ["rejects_alone", "tool_error"],
   ];
   for (const [name, code] of ENDS) {
     verifies(

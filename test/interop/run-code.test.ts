@@ -149,6 +149,15 @@ describe("run_code", () => {
     expect(outside.error).toMatchObject({ code: "rate_limited" });
   });
 
+  verifies("sandbox.inner-calls", "many calls at once wait for each other", async () => {
+    const many = "return (await Promise.all([1, 2, 3].map(() => api.item_patient()))).length;";
+    expect((await run(many)).result).toEqual({ value: 3, output: "" });
+    const wide =
+      "return (await Promise.allSettled([..." +
+      '"abcdefghij"].map((id) => api.item_find({ q: id })))).length;';
+    expect((await run(wide)).result).toEqual({ value: 10, output: "" });
+  });
+
   verifies("sandbox.inner-calls", "no name but those of the list leads anywhere", async () => {
     const called = await run(`
       const said = [];
@@ -190,7 +199,7 @@ describe("a run that ends badly", () => {
     "deep recursion": ["const f = () => f() + 1; return f();", "code_error", /stack|recursion/i],
     "deep nesting": ['return eval("(".repeat(2e4) + "1" + ")".repeat(2e4));', "", /./],
     "deep JSON": ['return JSON.parse("[".repeat(1e5) + "]".repeat(1e5));', "", /./],
-    "a value that is too large": ['return "x".repeat(3e6);', "tool_error", /./],
+    "a value that is too large": ['return "x".repeat(3e6);', "resource_limit", /output/],
   };
   for (const [what, [code, error, says]] of Object.entries(ENDS)) {
     verifies("sandbox.run-code", `${what} ends its own run, and the next one works`, async () => {
