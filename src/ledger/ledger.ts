@@ -63,7 +63,7 @@ export interface Recovery {
 }
 
 const COUNTED_EVERY_MS = 5000;
-const RETAINED_EVERY_MS = 3_600_000;
+const RETAINED_EVERY_MS = 600_000;
 const DAY_MS = 86_400_000;
 
 /** Opens the log in `folder`, recovers it, and writes outcomes for calls that a crash cut off. */

@@ -29,11 +29,13 @@ const PASSING: Readonly<Record<string, UnavailableCause>> = {
   EDQUOT: "disk_full",
   EROFS: "read_only",
   EACCES: "read_only",
+  ENOENT: "segment_missing",
 };
 
 const SAYS: Readonly<Record<string, string>> = {
   disk_full: "the audit log's disk is full",
   read_only: "the audit log's folder is read-only",
+  segment_missing: "the audit log's folder is gone: put it back",
 };
 
 /** The refusal that an error stands for, where it can pass; else nothing. */

@@ -238,6 +238,21 @@ describe("a segment that is not in its place any more", () => {
     expect(verifyLedger(folder).intact).toBe(true);
   });
 
+  verifies("ledger.no-sink-no-call", "nor its folder: the same", async () => {
+    const { ledger, folder, clock, fatal } = await opened(testFolder(), { segment_bytes_max: 1 });
+    await call(ledger, "before");
+    renameSync(folder, `${folder}.away`);
+    clock.ms += 1000;
+    const missing = { reason: "segment_missing" };
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    renameSync(`${folder}.away`, folder);
+    clock.ms += 1000;
+    await call(ledger, "after");
+    expect(fatal).toEqual([]);
+    await ledger.close();
+    expect(verifyLedger(folder)).toMatchObject({ intact: true, problems: [] });
+  });
+
   verifies("ledger.no-sink-no-call", "is believed again as a copy, and as no other", async () => {
     const { ledger, folder, clock, fatal } = await opened();
     await call(ledger, "before");
