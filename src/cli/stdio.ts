@@ -1,8 +1,10 @@
 // `stdio`: attaches an IDE to the doorless that owns the data folder, or to a remote one. It starts
 // no browser and asks nobody anything: whoever is not signed in has no tools, and is told how.
+import { networkInterfaces } from "node:os";
 import { loadConfig } from "../config/load.ts";
 import { readLocal } from "../console/local.ts";
 import { SignInFailed } from "../identity/native.ts";
+import { isLoopback } from "../kernel/address.ts";
 import { Secret } from "../kernel/secret.ts";
 import { runBridge, serveSignedOut } from "../mcp/bridge.ts";
 import type { TokenSource } from "../mcp/bridge.ts";
@@ -53,9 +55,21 @@ export function mcpUrl(verb: Verb, given: Given, agent: string): URL {
   if (remote !== undefined) return remote;
   const { data } = placeOf(given);
   const base = readLocal(data, "core")?.["url"];
-  if (typeof base === "string") return new URL(`/mcp/${agent}`, base);
+  if (typeof base === "string") {
+    const url = new URL(`/mcp/${agent}`, base);
+    // The file lies in a folder that came from somewhere, perhaps with a project: whatever it says,
+    // a token that is meant for this machine's doorless does not leave the machine.
+    if (isThisMachine(url.hostname)) return url;
+    throw new Stop(EXIT.usage, `${data}/core.json names ${url.host}, which is not this machine`);
+  }
   const mend = "start one with `doorless demo` or `doorless start`, or give --remote URL";
   throw new Stop(EXIT.unreachable, `no doorless runs in ${data}; ${mend}`);
+}
+
+function isThisMachine(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, "");
+  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  return isLoopback(host) || own.some(({ address }) => address === bare);
 }
 
 function remoteUrl(verb: Verb, given: Given, agent: string): URL | undefined {

@@ -218,3 +218,25 @@ verifies(
     expect((await run(...away)).code).toBe(4);
   },
 );
+
+verifies(
+  "sign-in.stays-here",
+  "a folder that names a doorless elsewhere gets no token",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "doorless-project-"));
+    try {
+      const core = { url: "http://203.0.113.7:8484", socket: "nowhere", config: house.data };
+      writeFileSync(join(folder, "core.json"), JSON.stringify({ ...core, config: undefined }));
+      const env = { DOORLESS_HOME: home, DOORLESS_TOKEN: await house.token("mia", "sales") };
+      const call = ["call", "crm_get_deal", '{"id":42}', "--agent", "sales", "--data", folder];
+      expect(await doorless(call, { env })).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/not this machine/),
+      });
+      const bridged = await doorless(["stdio", "sales", "--data", folder], { env });
+      expect(bridged.code).not.toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);

@@ -100,6 +100,10 @@ export const signIn = {
     source: "I5 build 6",
     behavior: "a sign-in is stored encrypted, its key in the keychain or in a file elsewhere",
   },
+  "sign-in.stays-here": {
+    source: "I5 build 6",
+    behavior: "a token for this machine's doorless is never sent elsewhere, whatever a folder says",
+  },
   "sign-in.shared": {
     source: "I5 build 6",
     behavior: "several clients share one sign-in, and refresh one at a time",
