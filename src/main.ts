@@ -128,7 +128,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const gate = new Gate({ ...options, ...rooms, ...going, policy, metrics, ledger, sealer });
     const mcp = createMcpEndpoint({ ...options, ...links, gate, version: VERSION });
     undo.push(() => mcp.close());
-    going.stops.onChange(() => mcp.toolsChanged());
+    going.stops.onChange(({ isLock }) => void (isLock && mcp.toolsChanged()));
     const ready = (): boolean => ledger.healthy;
     describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
@@ -281,10 +281,11 @@ function openSessions(
 function endingBy({ clock }: CoreOptions, ledger: Ledger, stops: Stops) {
   return async ({ issuer, subject, family, at_s, event }: Ended): Promise<void> => {
     const detail = { issuer, subject: subject ?? null, sign_in: family ?? null, event };
-    await ledger.event("revoked", detail);
     const now_s = Math.floor(clock.now() / 1000);
+    // First, and whatever becomes of the record: a log that cannot be written keeps nobody in.
     if (subject !== undefined) stops.end({ kind: "user", issuer, subject, until_s: at_s }, now_s);
     if (family !== undefined) stops.end({ kind: "family", issuer, family }, now_s);
+    await ledger.event("revoked", detail);
   };
 }
 

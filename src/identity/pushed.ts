@@ -96,7 +96,7 @@ export class Pushed {
       return refuse("invalid_request", "it names neither sub nor sid");
     }
     const { issuer } = provider.config;
-    const at_s = claims.iat ?? 0;
+    const at_s = Math.floor(claims.iat ?? 0);
     return { kind: "ended", ended: { issuer, subject, family, at_s, event: "backchannel-logout" } };
   }
 
@@ -120,7 +120,10 @@ export class Pushed {
     if (typeof who === "string") return refuse("invalid_request", who);
     const { issuer } = provider.config;
     const said = event.slice(event.lastIndexOf("/") + 1);
-    return { kind: "ended", ended: { issuer, ...who, at_s: claims.iat ?? 0, event: said } };
+    return {
+      kind: "ended",
+      ended: { issuer, ...who, at_s: Math.floor(claims.iat ?? 0), event: said },
+    };
   }
 
   // Unverified: it only picks whose keys to verify with.

@@ -73,8 +73,9 @@ async function verifySignature(
       issuer: config.issuer,
       algorithms: [...config.algorithms],
       ...typOf(config),
-      requiredClaims: ["sub", "aud", "exp", "iat"],
-      // jose checks iat against the future only when an age is given.
+      // Of sub and aud more is asked below than that they are there.
+      requiredClaims: ["exp"],
+      // With an age jose requires iat, and checks it against the future.
       maxTokenAge: config.token_lifetime_s_max,
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(clock.now()),
@@ -119,7 +120,8 @@ function judge(
       client_id,
       scopes: Object.freeze([...scopes]),
       family: mapped.family,
-      issued_at_s: iat,
+      // RFC 7519 section 2: a NumericDate may have a fraction, and endings have none.
+      issued_at_s: Math.floor(iat),
       expires_at_ms: exp * 1000,
       token_digest,
       incomplete: mapped.incomplete,

@@ -22,6 +22,8 @@ export interface Watch extends Going {
 export interface Change {
   readonly reach: Reach | Ending;
   readonly lifted: boolean;
+  /** Others' surfaces may have changed, too: an ending changes nobody's but whose it is. */
+  readonly isLock: boolean;
 }
 
 export class Stops {
@@ -51,14 +53,14 @@ export class Stops {
   lock(lock: Lock): void {
     this.store.lock(lock);
     this.locked.set(keyOf(lock.reach), lock);
-    this.changed({ reach: lock.reach, lifted: false });
+    this.changed({ reach: lock.reach, lifted: false, isLock: true });
   }
 
   /** False where there was no such lock. */
   unlock(reach: Reach): boolean {
     const had = this.store.unlock(reach);
     this.locked.delete(keyOf(reach));
-    if (had) this.changed({ reach, lifted: true });
+    if (had) this.changed({ reach, lifted: true, isLock: true });
     return had;
   }
 
@@ -68,7 +70,7 @@ export class Stops {
     const key = endingKey(ending);
     const until_s = "until_s" in ending ? ending.until_s : 0;
     this.ended.set(key, Math.max(until_s, this.ended.get(key) ?? 0));
-    this.changed({ reach: ending, lifted: false });
+    this.changed({ reach: ending, lifted: false, isLock: false });
   }
 
   /** Whether this credential was revoked, by the provider's word or an operator's. */

@@ -199,6 +199,64 @@ for (const [name, { liveness, endpoint, out, wrong }] of Object.entries(SOURCES)
   });
 }
 
+describe("a session that was ended here", () => {
+  let boundary: Boundary;
+
+  beforeAll(async () => {
+    boundary = await openBoundary({ issuer: { liveness: SOURCES.introspection.liveness } });
+  });
+
+  afterAll(() => boundary.close());
+
+  const call = (token: string): Promise<Called> =>
+    callTool(`${boundary.url}/mcp/desk`, `Bearer ${token}`, "item_get", { id: "7" });
+
+  async function idOf(sub: string): Promise<string> {
+    const sessions = await stopDesk(boundary).sessions();
+    return String(sessions.find((one) => one["subject"] === sub)?.["id"]);
+  }
+
+  verifies("revocation.sessions", "is over without a word of the provider's", async () => {
+    const token = await boundary.token("desk");
+    await call(token);
+    await stopDesk(boundary).kill(await idOf("ada"));
+    const asked = boundary.provider.hits.introspection;
+    boundary.pass(BOUND_MS);
+    expect((await call(token)).status).toBe(401);
+    expect(boundary.provider.hits.introspection).toBe(asked);
+  });
+
+  verifies("revocation.lock", "whoever is locked is not asked about, either", async () => {
+    const token = await boundary.token("desk", { sub: "eve", sid: "eves" });
+    await call(token);
+    await stopDesk(boundary).lock(`user:${boundary.provider.issuer}#eve`);
+    const asked = boundary.provider.hits.introspection;
+    boundary.pass(BOUND_MS);
+    expect((await call(token)).error?.code).toBe("locked");
+    expect(boundary.provider.hits.introspection).toBe(asked);
+  });
+
+  verifies("revocation.sessions", "is over, also while the provider thinks about it", async () => {
+    const claims = { sub: "grace", sid: "hers" };
+    await call(await boundary.token("desk", claims));
+    const session = await idOf("grace");
+    const released = Promise.withResolvers<void>();
+    const asked = boundary.provider.next("introspection");
+    boundary.provider.on.introspection = async (_req, res) => {
+      await released.promise;
+      json(res, 200, { active: true });
+    };
+    boundary.api.seen.length = 0;
+    const coming = call(await boundary.token("desk", { ...claims, jti: "another" }));
+    await asked;
+    await stopDesk(boundary).kill(session);
+    released.resolve();
+    expect((await coming).status).toBe(401);
+    expect(boundary.api.seen).toEqual([]);
+    boundary.provider.behave();
+  });
+});
+
 describe("a token that is probed for", () => {
   verifies(
     "ledger.intent-first",

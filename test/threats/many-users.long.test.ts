@@ -1,15 +1,24 @@
 // Five hundred users at once, whose requests have the same JSON-RPC ids: an API that answers with
 // whom it was asked by, and every answer is read by the one who asked (CVE-2026-25536).
+import { createReadStream, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Agent, fetch } from "undici";
+import type { Response } from "undici";
 import { afterAll, beforeAll, expect } from "vitest";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
+import type { Claims } from "../setup/hostile-provider.ts";
 import { mcpHeaders, toolCall } from "../setup/mcp-post.ts";
 import { verifies } from "../verifies.ts";
 
 const USERS = 500;
 const CALLS = process.env["DOORLESS_TEST_FULL"] === undefined ? 100_000 : 1_000_000;
-/** Each user's requests under way at once; all have the id 1. */
-const ABREAST = 2;
+/** Requests under way at once, each of another user, all with the id 1. */
+const ABREAST = 100;
+
+// Lets go of a connection long before the server would: on one event loop the two would race.
+const dispatcher = new Agent({ connections: ABREAST, keepAliveMaxTimeout: 1000 });
 
 let boundary: Boundary;
 
@@ -34,7 +43,10 @@ beforeAll(async () => {
   };
 });
 
-afterAll(() => boundary.close());
+afterAll(async () => {
+  await dispatcher.close();
+  await boundary.close();
+});
 
 const ACCEPT = "application/json, text/event-stream";
 
@@ -67,6 +79,7 @@ class User {
   older(message: object, session = this.session): Promise<Response> {
     return fetch(this.url, {
       method: "POST",
+      dispatcher,
       headers: {
         ...this.headers,
         accept: ACCEPT,
@@ -87,6 +100,7 @@ class User {
         ? await this.older({ id: 1, method: "tools/call", params })
         : await fetch(this.url, {
             method: "POST",
+            dispatcher,
             headers: { ...mcpHeaders("tools/call", "item_get"), ...this.headers },
             body: JSON.stringify(toolCall("item_get", { id })),
           });
@@ -98,6 +112,16 @@ class User {
     const said = JSON.stringify(result?.structuredContent);
     const mine = JSON.stringify({ id, name: `read by ${this.sub}` });
     return answered === 1 && said === mine ? undefined : `${this.sub}: ${text.slice(0, 300)}`;
+  }
+}
+
+/** The ledger, line by line: all of it would not fit into memory. */
+async function* linesOf(folder: string): AsyncIterable<Claims> {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith(".jsonl"))) {
+    const input = createReadStream(join(folder, name));
+    for await (const text of createInterface({ input })) {
+      if (text !== "") yield JSON.parse(text) as Claims;
+    }
   }
 }
 
@@ -113,16 +137,15 @@ verifies(
       }),
     );
     for (const user of users) await user.begin();
-    let left = CALLS;
     const foreign: string[] = [];
-    const goOn = async (user: User): Promise<void> => {
-      while (left-- > 0) {
-        const wrong = await user.call();
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < CALLS) {
+        const wrong = await users[next++ % USERS]?.call();
         if (wrong !== undefined) foreign.push(wrong);
       }
     };
-    const lanes = users.flatMap((user) => Array.from({ length: ABREAST }, () => goOn(user)));
-    await Promise.all(lanes);
+    await Promise.all(Array.from({ length: ABREAST }, lane));
     expect(foreign.slice(0, 5)).toEqual([]);
     // Each user with the next one's session id: there is no such session.
     const statuses = new Set<number>();
@@ -134,7 +157,7 @@ verifies(
     }
     expect([...statuses]).toEqual([404]);
     const whose = new Map<string, unknown>();
-    for (const line of boundary.ledger()) {
+    for await (const line of linesOf(join(boundary.data, "ledger"))) {
       if (line["kind"] !== "intent") continue;
       const { id } = line["args"] as { id?: string };
       if (id?.startsWith(`${String(line["subject"])}-`) !== true)
@@ -142,5 +165,5 @@ verifies(
     }
     expect([...whose]).toEqual([]);
   },
-  { timeout_ms: CALLS > 100_000 ? 3_600_000 : 900_000 },
+  { timeout_ms: CALLS > 100_000 ? 7_200_000 : 1_500_000 },
 );

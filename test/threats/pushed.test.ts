@@ -270,6 +270,13 @@ describe("a security event", () => {
     expect(await one.isIn()).toBe(false);
   });
 
+  verifies("revocation.pushed", "counts whole seconds, whatever it and the token say", async () => {
+    const iat = nowS() + 0.75;
+    const one = await someone({ iat: iat + 0.125 });
+    expect((await signal(await event(one.sub, { iat }))).status).toBe(202);
+    expect(await one.isIn()).toBe(false);
+  });
+
   verifies("revocation.pushed", "sent twice, or late, ends no more than it did", async () => {
     const one = await someone();
     const token = await event(one.sub, { iat: nowS() - 3600 });
