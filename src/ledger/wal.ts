@@ -87,8 +87,7 @@ export class Wal {
     const time = new Date(this.options.clock.now()).toISOString();
     const { seq: before, hash: prev } = this.given;
     const line: Line = { v: 1, seq: before + 1, prev, time, ...record };
-    const bytes = Buffer.from(`${JSON.stringify(line)}
-`);
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     this.given = { seq: line.seq, hash: hash("sha256", bytes.subarray(0, -1), "hex") };
     return new Promise((resolve, reject) => {
       this.queue.push({ ...this.given, bytes, resolve, reject });
@@ -208,11 +207,8 @@ export class Wal {
     const { path, size, written } = this;
     if (path === undefined || !isCopy(path, size, written.hash)) return false;
     await this.file?.close();
-    this.file = await this.openSegment(path);
+    this.file = await this.openIn(path);
     await this.file.sync();
-    await (this.options.syncFolder ?? syncFolder)(this.options.folder);
-    const inode = inodeOf(path);
-    if (inode !== undefined) this.place = { path, inode };
     return true;
   }
 
@@ -236,11 +232,16 @@ export class Wal {
       this.path = join(this.options.folder, segmentName(first_seq));
       this.size = 0;
     }
-    this.file = await this.openSegment(this.path);
-    await (this.options.syncFolder ?? syncFolder)(this.options.folder);
-    const inode = inodeOf(this.path);
-    if (inode !== undefined) this.place = { path: this.path, inode };
+    this.file = await this.openIn(this.path);
     return this.file;
+  }
+
+  private async openIn(path: string): Promise<SegmentFile> {
+    const file = await this.openSegment(path);
+    await (this.options.syncFolder ?? syncFolder)(this.options.folder);
+    const inode = inodeOf(path);
+    if (inode !== undefined) this.place = { path, inode };
+    return file;
   }
 }
 
