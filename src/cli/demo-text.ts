@@ -76,6 +76,7 @@ export function demoText(ready: Ready): string {
     `the SaaS           ${ready.api}/openapi.json`,
     `its own audit log  ${ready.api}/audit`,
     `our audit log      node bin/doorless.js audit query --data ${quote(ready.data)}`,
+    `sign in for stdio  node bin/doorless.js login --data ${quote(ready.data)}`,
     "",
     ...snippets(ready).flatMap(({ client, where, text }) => [
       `${bold(client)}  (${where})`,

@@ -240,3 +240,25 @@ verifies(
     }
   },
 );
+
+verifies(
+  "sign-in.login",
+  "at a doorless elsewhere: its own metadata says where, and the client registers itself",
+  async () => {
+    const url = house.ready.mcp["sales"] ?? "";
+    const { code, stdout } = await login(["--remote", url, "--no-browser"], async (said) => {
+      await new Visitor().signIn(/http\S+/.exec(said)?.[0] ?? "", "mia");
+    });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/for sales\n$/) });
+    const { command, env } = ide();
+    const args = [...NODE_FLAGS, LAUNCHER, "stdio", "sales", "--remote", url];
+    const client = await connectStdio("v1", {
+      command,
+      args,
+      ...(env === undefined ? {} : { env }),
+    });
+    expect(await client.names()).toEqual(SALES);
+    await client.close();
+  },
+  { timeout_ms: 60_000 },
+);
