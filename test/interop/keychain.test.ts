@@ -19,7 +19,7 @@ verifies(
     const home = mkdtempSync(join(tmpdir(), "doorless-keyring-"));
     try {
       const script = `
-        printf pw | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
+        printf pw | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null &
         for i in $(seq 100); do secret-tool search a b >/dev/null 2>&1 && break; sleep 0.05; done
         "${process.execPath}" ${NODE_FLAGS.join(" ")} "${PROGRAM}"
         kill $!`;
