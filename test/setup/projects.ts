@@ -21,7 +21,7 @@ interface Tier {
 }
 
 export function configure(tier: Tier): ViteUserConfig {
-  const timeout_ms = tier.timeout_ms ?? 30_000;
+  const timeout_ms = tier.timeout_ms ?? 60_000;
   const projects = FOLDERS.filter((name) => existsSync(`test/${name}`)).map((name) => ({
     test: {
       name,
