@@ -29,7 +29,8 @@ export interface LedgerEvents {
   // People.
   /** A session showed itself for the first time. */
   session: Person & Details;
-  sign_in: Person & { readonly client_id: string; readonly what: "begun" | "done" | "refused" };
+  /** Signed in on a page of ours; `refused` where the provider vouched, and a lock did not let in. */
+  sign_in: Person & { readonly what: "done" | "refused" };
   /** A provider pushed that somebody's access ended: all of it, or one sign-in. */
   revoked: {
     readonly issuer: string;
@@ -37,17 +38,11 @@ export interface LedgerEvents {
     readonly sign_in: string | null;
     readonly event: string;
   };
-  approval: { readonly call_id: string; readonly what: "asked" | "given" | "denied" } & Details;
-  limit: Person & { readonly scope: string; readonly key: string } & Details;
   /** A stored link to a downstream API. */
   link: { readonly id: string; readonly version: number } & Details;
   connect_refused: Person & { readonly connector: string; readonly what: string };
 
-  // What tools rely on, and what they say.
-  contract: {
-    readonly connector: string;
-    readonly what: "pinned" | "drift" | "accepted";
-  } & Details;
+  // Tools.
   tool_log: { readonly call_id: string; readonly tool: string; readonly lines: unknown };
 
   // The log itself.

@@ -123,8 +123,11 @@ class ConnectPages {
     const arrived = await this.options.signIn.arrive(this.arrivedAt(c), sealed.way);
     if (!arrived.ok) return this.unreachable(c, arrived.refusal.cause);
     this.browsers.close(getCookie(c, this.cookieName("browser")));
-    const { issuer, subject } = arrived.value;
-    if (this.options.stops.stopsPerson(issuer, subject)) {
+    const { issuer, subject, tenant = null } = arrived.value;
+    const isStopped = this.options.stops.stopsPerson(issuer, subject);
+    const outcome = isStopped ? "refused" : "done";
+    await this.options.ledger.event("sign_in", { tenant, issuer, subject, what: outcome });
+    if (isStopped) {
       return this.page(c, 403, "Your access is stopped", wordsPage("Ask your operator why."));
     }
     const session = this.browsers.open(arrived.value, sealed.way.issuer_name);

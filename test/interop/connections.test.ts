@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect } from "vitest";
 import { openHouse } from "../setup/house.ts";
+import { readLines } from "../setup/ledger-files.ts";
 import type { House } from "../setup/house.ts";
 import { Visitor } from "../../src/cli/prove-visitor.ts";
 import { verifies } from "../verifies.ts";
@@ -38,6 +39,15 @@ async function connect(person: string): Promise<void> {
   const url = String((error["details"] as Json | undefined)?.["url"]);
   const page = await new Visitor().connect(url, person);
   expect(page.html).toContain("Connected");
+}
+
+/** What the ledger keeps of people who signed in on a page, oldest first. */
+function signIns(person: string): unknown[] {
+  const lines = readLines(join(house.data, "ledger")).map((line) => JSON.parse(line) as Json);
+  const details = lines.flatMap(({ event, detail }) =>
+    event === "sign_in" ? [detail as Json] : [],
+  );
+  return details.filter(({ subject }) => subject === person).map(({ what }) => what);
 }
 
 /** Writes to the vault's file, as somebody who stole into the machine would. */
@@ -114,6 +124,7 @@ verifies(
         status: 403,
         html: expect.stringMatching(/stopped/),
       });
+      expect(signIns("omar").slice(-2)).toEqual(["done", "refused"]);
     } finally {
       await cli("lock", "rm", "user:omar");
     }
