@@ -100,7 +100,10 @@ export function createDelegation(
 // Only "this grant is over" is about the user; a provider that says anything else said nothing.
 function probed({ code, cause = code }: Refusal): Refusal {
   if (code === "reauth_required") {
-    return refusal("invalid_token", { reason: "Refused: it was revoked.", cause });
+    return refusal("invalid_token", {
+      reason: "Refused: its provider says that it has ended.",
+      cause,
+    });
   }
   return refusal("identity_unavailable", { retry_after_ms: 1000, cause });
 }

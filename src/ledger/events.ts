@@ -29,7 +29,7 @@ export interface LedgerEvents {
   // People.
   /** A session showed itself for the first time. */
   session: Person & Details;
-  /** Signed in on a page of ours; `refused` where the provider vouched, and a lock did not let in. */
+  /** Signed in on a page of ours; `refused`: the provider vouched, and a lock did not let in. */
   sign_in: Person & { readonly what: "done" | "refused" };
   /** A provider pushed that somebody's access ended: all of it, or one sign-in. */
   revoked: {

@@ -103,9 +103,12 @@ function clientOf(mcp: McpServer, context: ServerContext): ClientClaim | undefin
 
 function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined) {
   const key = meta?.["doorless/idempotency_key"];
-  if (typeof key !== "string" || key === "") return undefined;
-  if (key.length <= IDEMPOTENCY_KEY_CHARS_MAX) return key;
-  const message = `doorless/idempotency_key is longer than ${IDEMPOTENCY_KEY_CHARS_MAX} characters`;
+  if (key === undefined) return undefined;
+  const isText = typeof key === "string" && key !== "";
+  if (isText && key.length <= IDEMPOTENCY_KEY_CHARS_MAX) return key;
+  // Whoever sends one means that a write must not happen twice: it is not passed over.
+  const expected = `a text of 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} characters`;
+  const message = `doorless/idempotency_key: expected ${expected}`;
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
 }
 

@@ -168,6 +168,22 @@ describe("a protocol error", () => {
     expect(message).not.toHaveProperty("result");
   });
 
+  for (const key of [5, { a: 1 }, "", null, "k".repeat(257)]) {
+    const said = JSON.stringify(key).slice(0, 20);
+    verifies(
+      "errors.protocol",
+      `is for the idempotency key ${said}: it is used, or refused`,
+      async () => {
+        const meta = { "doorless/idempotency_key": key };
+        const body = JSON.stringify(toolCall("item_get", { id: "7" }, meta));
+        const { message } = await ask(body, { "mcp-name": "item_get" });
+        expect(message).toMatchObject({
+          error: { code: -32_602, message: expect.stringContaining("text of 1 to 256 characters") },
+        });
+      },
+    );
+  }
+
   verifies("errors.protocol", "is for what is no strict JSON: 400 and -32700", async () => {
     const { status, message } = await ask('{"jsonrpc":"2.0","id":1,"id":2}');
     expect(status).toBe(400);

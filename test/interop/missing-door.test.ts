@@ -121,7 +121,10 @@ verifies("surface.missing-door", "metadata of a call changes nothing either", as
   };
   const [, older] = await wires({ person: "dana", agent: "support" });
   if (older === undefined) throw new Error("no wire");
-  for (const _meta of [extras, { "doorless/idempotency_key": "k".repeat(300) }]) {
+  const keys = ["k".repeat(300), "", 5, { a: 1 }, null].map((key) => ({
+    "doorless/idempotency_key": key,
+  }));
+  for (const _meta of [extras, ...keys]) {
     const reply = async (name: string) =>
       comparable(name, await older.ask("tools/call", { name, arguments: {}, _meta }, { id }));
     const never = await reply(NEVER);
