@@ -66,8 +66,8 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
       .reduceRight((right, left) => sha256("\x01", left, right))
       .toString("base64");
   let { hash: prev, dropped_to: seq } = stone;
-  let said = seq === 0;
-  if (!said) roots.set(seq, rootNow());
+  let said_at = seq === 0 ? 0 : Infinity;
+  if (seq > 0) roots.set(seq, rootNow());
   const names = readdirSync(folder).filter(
     (name) => /^\d{12}\.jsonl$/.test(name) && Number(name.slice(0, 12)) > stone.dropped_to,
   );
@@ -81,7 +81,7 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
     for (const bytes of lines.map((line) => Buffer.from(line, "latin1"))) {
       seq++;
       const line = JSON.parse(bytes.toString("utf8")) as { seq: number; prev: string } & Said;
-      said ||= saysOf(line, stone);
+      if (saysOf(line, stone)) said_at = Math.min(said_at, seq);
       if (line.seq !== seq || line.prev !== prev) problems.push(`line ${seq} breaks the chain`);
       prev = sha256(bytes).toString("hex");
       let node = { height: 0, hash: sha256("\0", bytes) };
@@ -94,8 +94,7 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
       roots.set(seq, rootNow());
     }
   }
-  if (!said) problems.push("records were dropped that no retention event speaks of");
-  return { records: seq - stone.dropped_to, roots, dropped_to: stone.dropped_to };
+  return { records: seq - stone.dropped_to, roots, dropped_to: stone.dropped_to, said_at };
 }
 
 /** `name+id+base64(0x01 || Ed25519 public key)`. */
@@ -169,8 +168,8 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
   const kept = anchors.map((anchor) => keptIn(readFileSync(anchor, "utf8")));
   if (kept.some((notes) => notes.length === 0)) problems.push("an anchor holds no checkpoint");
   const sizes = [...own, ...kept.flat()].map((note) => Number(note.split("\n")[1]));
-  const nothing = { records: 0, roots: new Map<number, string>(), dropped_to: 0 };
-  const { records, roots, dropped_to } = attempt(
+  const nothing = { records: 0, roots: new Map<number, string>(), dropped_to: 0, said_at: 0 };
+  const { records, roots, dropped_to, said_at } = attempt(
     "log",
     () => readLog(folder, new Set(sizes), problems),
     nothing,
@@ -180,7 +179,8 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
   const needed = keys_file !== undefined || sizes.length > 0;
   let keys: readonly Key[] = needed ? attempt("keys", () => lines().map(readKey), []) : [];
   const every = new Map(keys.map((key) => [key.line, key]));
-  let covered_to = -1;
+  let newest = -1;
+  let covered_to = 0;
   for (const note of own) {
     attempt(
       `checkpoint at ${note.split("\n")[1] ?? "?"}`,
@@ -189,12 +189,15 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
         keys = after;
         for (const key of keys) every.set(key.line, key);
         if (size >= dropped_to && roots.get(size) !== root) throw new Error("is not of this log");
-        if (size <= covered_to) throw new Error("does not grow");
-        covered_to = size;
+        if (size <= newest) throw new Error("does not grow");
+        newest = size;
+        // One of records that were dropped was compared with nothing.
+        if (size >= dropped_to) covered_to = size;
       },
       undefined,
     );
   }
+  if (said_at > covered_to) problems.push("no signed retention event says what was dropped");
   let anchored_to = 0;
   for (const note of kept.flat()) {
     attempt(
@@ -208,7 +211,7 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
       undefined,
     );
   }
-  return { problems, records, dropped_to, covered_to: Math.max(0, covered_to), anchored_to };
+  return { problems, records, dropped_to, covered_to, anchored_to };
 }
 
 if (import.meta.main) {

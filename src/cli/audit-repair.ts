@@ -73,11 +73,15 @@ async function recordLoss(
     sinks: [],
     cursors_folder: folders.data,
     isHeld: () => false,
+    accept_loss: true,
     onFatal: (error) => note(`the log cannot be written: ${String(error)}`),
   });
-  const { kept_to, dropped_checkpoints, evidence, problems } = repaired;
+  const { kept_to, dropped_checkpoints, stone, evidence, problems } = repaired;
   const detail = { verb: "audit repair", os_user: osUser(), verified_by_issuer: false } as const;
   const found = problems.slice(0, 10).map(({ message }) => message);
   await ledger.event("repaired", { ...detail, kept_to, dropped_checkpoints, evidence, found });
+  if (stone !== undefined) {
+    await ledger.event("retention", { ...stone, segments: [] });
+  }
   await ledger.close();
 }

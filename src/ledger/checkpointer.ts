@@ -140,10 +140,12 @@ export class Checkpointer {
     }
   }
 
-  /** Signs what is durable now, and waits until the checkpoint is kept. */
-  async signNow(): Promise<void> {
+  /** Signs what is durable now. Whether that is kept: there may be no room for it. */
+  async signNow(): Promise<boolean> {
+    const { size } = this.tree;
     this.sign();
     await this.signing;
+    return this.kept_size >= size;
   }
 
   /** Signs what is durable, once more. */

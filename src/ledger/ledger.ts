@@ -52,6 +52,8 @@ export interface LedgerOptions {
   readonly room?: WalOptions["room"];
   readonly syncFolder?: (folder: string) => Promise<void>;
   readonly openNotes?: (folder: string) => Promise<NoteFile>;
+  /** An operator's order, which he records: what a tombstone stands for need not be signed. */
+  readonly accept_loss?: boolean;
   /** Without it, the index is in this thread. */
   readonly openIndex?: (options: LogIndexOptions) => Promise<LedgerIndex>;
 }
@@ -84,7 +86,6 @@ export async function openLedger(
     anchoring,
     onFailed,
   });
-  removeDropped(options.folder);
   const index = await openIndex(options, checkpointer);
   let tail: Tail;
   let orphans: readonly string[];
@@ -92,8 +93,12 @@ export async function openLedger(
     tail = recover(options.folder, {
       leaf: (raw) => checkpointer.replay(raw),
       durable_to: () => Math.max(index.held, checkpointer.known_size),
+      signed_to: () =>
+        options.accept_loss === true ? Number.POSITIVE_INFINITY : checkpointer.known_size,
     });
     checkpointer.mustBeKnown();
+    // Only now: a tombstone that nobody signed removes nothing.
+    removeDropped(options.folder);
     index.follow(tail.seq);
     const stone = readTombstone(options.folder);
     if (stone !== undefined) await index.drop(stone.dropped_to);
@@ -268,10 +273,10 @@ export class Ledger {
     return this.index.query(filter, reader);
   }
 
-  /** Resolves when everything that is durable now is covered by a kept checkpoint. */
-  async checkpoint(): Promise<void> {
+  /** Whether everything that is durable now is covered by a kept checkpoint then. */
+  checkpoint(): Promise<boolean> {
     this.wal.settle();
-    await this.checkpointer.signNow();
+    return this.checkpointer.signNow();
   }
 
   /** Whom a name means. Rejects with `AmbiguousUser`. */
@@ -313,7 +318,8 @@ export class Ledger {
     const { dropped_to, segments } = expired;
     const stone = await this.index.tombstoneAt(dropped_to);
     await this.event("retention", { dropped_to, hash: stone.hash, segments });
-    await this.checkpoint();
+    // Nothing goes before that is signed, else it is not told from what was taken away.
+    if (!(await this.checkpoint())) return 0;
     placeTombstone(folder, stone);
     await this.index.drop(dropped_to);
     removeDropped(folder);

@@ -7,12 +7,15 @@ import { CHECKPOINTS, framedNote, framedNotesIn } from "./checkpoint-log.ts";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
 import { readTombstone, treeAfter } from "./tombstone.ts";
+import type { Tombstone } from "./tombstone.ts";
 
 export interface Repaired {
   /** The last record that was kept. */
   readonly kept_to: number;
   /** Checkpoints that no longer have a log to stand for. */
   readonly dropped_checkpoints: number;
+  /** What stands for the records before: the log says it anew, for it may have lost its saying. */
+  readonly stone: Pick<Tombstone, "dropped_to" | "hash"> | undefined;
   /** A whole copy of what was found. */
   readonly evidence: string;
   readonly problems: readonly ChainProblem[];
@@ -47,7 +50,8 @@ export function repairLedger(folder: string, evidence: string): Repaired {
   );
   if (tail.path !== undefined) truncateSync(tail.path, tail.size);
   const dropped_checkpoints = dropCheckpoints(folder, roots, stone?.dropped_to ?? 0);
-  return { kept_to: tail.seq, dropped_checkpoints, evidence, problems };
+  const gone = stone && { dropped_to: stone.dropped_to, hash: stone.hash };
+  return { kept_to: tail.seq, dropped_checkpoints, stone: gone, evidence, problems };
 }
 
 function cutBefore(folder: string, { file, line }: ChainProblem): void {

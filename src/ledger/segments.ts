@@ -12,7 +12,7 @@ import {
 import { basename, join } from "node:path";
 import { FIRST_PREV } from "./record.ts";
 import type { Line } from "./record.ts";
-import { readTombstone } from "./tombstone.ts";
+import { readTombstone, saysOf } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
 
 /** Where the next record goes: after `seq`, chained to `hash`, at the end of `path`. */
@@ -163,18 +163,28 @@ export interface Recovering {
   readonly leaf?: (raw: Buffer) => void;
   /** What is known to have been durable: nothing up to here may be missing or cut. */
   readonly durable_to: () => number;
+  /** What a checkpoint covers: that records were dropped counts up to here. */
+  readonly signed_to: () => number;
 }
 
 /** Makes the log writable again: cuts a torn end; a damaged middle stops the start. */
-export function recover(folder: string, { visit, leaf, durable_to }: Recovering): Tail {
+export function recover(folder: string, { visit, leaf, durable_to, signed_to }: Recovering): Tail {
   const problems: ChainProblem[] = [];
   const paths = segmentsOf(folder);
   const stone = readTombstone(folder);
-  const tail = walk(paths, visit ?? (() => undefined), (p) => problems.push(p), leaf, stone);
+  let said_at = stone === undefined ? 0 : Number.POSITIVE_INFINITY;
+  const see = (line: Line): void => {
+    if (saysOf(stone, line)) said_at = Math.min(said_at, line.seq);
+    visit?.(line);
+  };
+  const tail = walk(paths, see, (p) => problems.push(p), leaf, stone);
   const [first] = problems;
   if (first !== undefined) throw damaged(`${first.file}:${first.line} ${first.message}`);
   if (tail.seq < durable_to()) {
     throw damaged(`${folder} ends at record ${tail.seq}, and ${durable_to()} were durable`);
+  }
+  if (said_at > signed_to()) {
+    throw damaged(`${folder} has a tombstone, and no signed retention event says what went`);
   }
   if (tail.path !== undefined) cutAfter(tail.path, tail.size);
   return tail;

@@ -5,6 +5,7 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:f
 import { renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { MerkleTree } from "./merkle.ts";
+import type { Line } from "./record.ts";
 
 export const TOMBSTONE = "tombstone.json";
 
@@ -34,6 +35,13 @@ export function treeAfter(stone: Tombstone | undefined): MerkleTree {
   if (stone === undefined) return MerkleTree.empty();
   const nodes = stone.nodes.map((node) => Buffer.from(node, "base64"));
   return MerkleTree.from(stone.dropped_to, nodes);
+}
+
+/** Whether this is the retention event that says what the tombstone stands for. */
+export function saysOf(stone: Tombstone | undefined, line: Line): boolean {
+  if (line.kind !== "event" || line.event !== "retention") return false;
+  const { dropped_to, hash } = line.detail;
+  return dropped_to === stone?.dropped_to && hash === stone?.hash;
 }
 
 /** Durable, whole or not at all: before it is, nothing may be dropped. */

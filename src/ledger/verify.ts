@@ -1,11 +1,9 @@
 // `audit verify`: is a copy of the log whole? Offline; reads nothing but the files.
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { Line } from "./record.ts";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
-import { readTombstone, TOMBSTONE } from "./tombstone.ts";
-import type { Tombstone } from "./tombstone.ts";
+import { readTombstone, saysOf, TOMBSTONE } from "./tombstone.ts";
 import { CheckpointVerifier } from "./verify-checkpoints.ts";
 import type { CheckpointVerdict, Evidence } from "./verify-checkpoints.ts";
 
@@ -39,14 +37,14 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
   let chained = true;
   const paths = segmentsOf(folder);
   const stone = readTombstone(folder);
-  let stone_said = stone === undefined;
+  let said_at = stone === undefined ? 0 : Number.POSITIVE_INFINITY;
   const tail = walk(
     paths,
     (line, path) => {
       records++;
       if (chained) chained_to = line.seq;
       if (line.kind === "intent") open.add(line.call_id);
-      if (isOf(stone, line)) stone_said = true;
+      if (saysOf(stone, line)) said_at = Math.min(said_at, line.seq);
       // Its intent may stand in what was dropped.
       if (line.kind === "outcome" && !open.delete(line.call_id) && stone === undefined) {
         report({ file: path, line: line.seq, message: "an outcome without its intent" });
@@ -59,23 +57,18 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
     (raw) => checkpoints.leaf(raw),
     stone,
   );
-  if (!stone_said) {
-    const message = "stands for records of which no retention event in the log says that they went";
-    report({ file: join(folder, TOMBSTONE), line: 0, message });
-  }
   if (paths.length === 0) report({ file: folder, line: 0, message: "no segments" });
   if (tail.cut_bytes > 0) {
     const message = `ends in ${tail.cut_bytes} bytes that are no line; a start would cut them`;
     report({ file: tail.path ?? folder, line: tail.seq + 1, message });
   }
   const verdict = checkpoints.judge();
+  // Whoever drops records can also write that they went; he cannot sign it.
+  if (said_at > verdict.covered_to) {
+    const message = "stands for records of which no signed retention event says that they went";
+    report({ file: join(folder, TOMBSTONE), line: 0, message });
+  }
   const intact = problems.length === 0;
   const dropped_to = stone?.dropped_to ?? 0;
   return { intact, records, dropped_to, ...verdict, chained_to, head: tail.hash, problems };
-}
-
-function isOf(stone: Tombstone | undefined, line: Line): boolean {
-  if (line.kind !== "event" || line.event !== "retention") return false;
-  const { dropped_to, hash } = line.detail;
-  return dropped_to === stone?.dropped_to && hash === stone?.hash;
 }

@@ -1,10 +1,18 @@
 // Retention: whole segments go, a tombstone stays, and both verifiers tell what was dropped from
 // what was taken away.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { beforeEach, describe, expect } from "vitest";
 import { verifyFiles } from "../../../scripts/verify-ledger.ts";
+import { openNoteFile } from "../../../src/ledger/checkpoint-log.ts";
+import type { NoteFile } from "../../../src/ledger/checkpoint-log.ts";
+import { LedgerUnavailable } from "../../../src/ledger/room.ts";
 import type { Sink } from "../../../src/ledger/sink.ts";
-import { segmentName, segmentsOf } from "../../../src/ledger/segments.ts";
+import { tombstoneAt } from "../../../src/ledger/retention.ts";
+import { LedgerDamaged, segmentName } from "../../../src/ledger/segments.ts";
+import { segmentsIn, segmentsOf } from "../../../src/ledger/segments.ts";
+import { TOMBSTONE } from "../../../src/ledger/tombstone.ts";
+import type { Tombstone } from "../../../src/ledger/tombstone.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
@@ -105,6 +113,25 @@ describe("retention", () => {
     expect(await ledger.retain()).toBe(0);
   });
 
+  verifies("ledger.retention", "drops nothing before it is signed that it went", async () => {
+    let full = false;
+    const openNotes = async (folder: string): Promise<NoteFile> => {
+      const file = await openNoteFile(folder);
+      const append = (bytes: Buffer): Promise<void> =>
+        full ? Promise.reject(new LedgerUnavailable("disk_full", "full")) : file.append(bytes);
+      return { ...file, append };
+    };
+    const { ledger, folder } = await hundredDays({ openNotes });
+    await ledger.checkpoint();
+    full = true;
+    expect(await ledger.retain()).toBe(0);
+    expect(readdirSync(folder)).not.toContain(TOMBSTONE);
+    full = false;
+    expect(await ledger.retain()).toBeGreaterThan(100);
+    await ledger.close();
+    expect(problemsIn(folder)).toEqual([]);
+  });
+
   verifies("ledger.retention", "without keep_days drops nothing", async () => {
     const { ledger } = await hundredDays({ keep_days: undefined });
     expect(await ledger.retain()).toBe(0);
@@ -170,14 +197,58 @@ describe("what was taken away is not what was dropped:", () => {
     bothFind();
   });
 
-  verifies("ledger.retention", "one more segment, with a tombstone that fits", async () => {
-    const { tombstoneAt } = await import("../../../src/ledger/retention.ts");
+  verifies("ledger.retention", "one more segment, with a tombstone that fits", () => {
     const [first = "", second = ""] = segmentsOf(folder);
     const last = Number.parseInt(second.split("/").at(-1) ?? "", 10) - 1;
     const forged = tombstoneAt(folder, last);
     rmSync(first);
     writeFileSync(`${folder}/tombstone.json`, JSON.stringify(forged));
     bothFind();
+  });
+
+  /** Where the attacker has no key: his retention event, after the last checkpoint. */
+  function say({ dropped_to, hash }: Pick<Tombstone, "dropped_to" | "hash">, prev: string): void {
+    const path = segmentsOf(folder).at(-1);
+    const before = path === undefined ? dropped_to : Number(linesOf(folder).at(-1)?.["seq"]);
+    const head = { v: 1, seq: before + 1, prev, time: "2026-07-01T00:00:00.000Z" };
+    const said = { kind: "event", event: "retention", detail: { dropped_to, hash, segments: [] } };
+    const line = `${JSON.stringify({ ...head, ...said })}\n`;
+    appendFileSync(path ?? join(folder, segmentName(dropped_to + 1)), line);
+  }
+
+  const startRefuses = (): Promise<void> =>
+    expect(opened(folder, { ...OPTIONS })).rejects.toThrow(LedgerDamaged);
+
+  verifies("ledger.retention", "a log that was invented whole, with its tombstone", async () => {
+    for (const path of segmentsOf(folder)) rmSync(path);
+    const node = Buffer.alloc(32, 7).toString("base64");
+    const forged = { v: 1 as const, dropped_to: 131_072, hash: "ab".repeat(32), nodes: [node] };
+    writeFileSync(join(folder, TOMBSTONE), JSON.stringify(forged));
+    say(forged, forged.hash);
+    bothFind();
+    await startRefuses();
+  });
+
+  verifies("ledger.retention", "more segments, and said after the last checkpoint", async () => {
+    const head = verifyLedger(folder).head;
+    const [first = "", second = ""] = segmentsOf(folder);
+    const forged = tombstoneAt(folder, Number.parseInt(basename(second), 10) - 1);
+    rmSync(first);
+    writeFileSync(join(folder, TOMBSTONE), JSON.stringify(forged));
+    say(forged, head);
+    bothFind();
+    await startRefuses();
+  });
+
+  verifies("ledger.retention", "a tombstone that nobody signed removes nothing", async () => {
+    const head = verifyLedger(folder).head;
+    const before = segmentsOf(folder);
+    const [, second = ""] = before;
+    const forged = tombstoneAt(folder, Number.parseInt(basename(second), 10) - 1);
+    writeFileSync(join(folder, TOMBSTONE), JSON.stringify(forged));
+    say(forged, head);
+    await startRefuses();
+    expect(segmentsIn(folder)).toEqual(before);
   });
 
   verifies("ledger.retention", "a node of the tree that was changed", () => {
