@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 export type Frame = Readonly<Record<string, unknown>> & { readonly t: string };
 
 const HEAD_BYTES = 4;
+/** The frame's own levels included: 60 are left for what is in it. */
 const DEPTH_MAX = 64;
 const VALUES_MAX = 200_000;
 /** Keys by which a copied object would get another prototype. */
@@ -76,7 +77,8 @@ function decode(bytes: Buffer): Frame {
   } catch {
     throw new FrameError("a frame that is not JSON");
   }
-  checkValue(value);
+  const flaw = flawOf(value);
+  if (flaw !== undefined) throw new FrameError(`a frame that ${flaw}`);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new FrameError("a frame that is not an object");
   }
@@ -85,18 +87,24 @@ function decode(bytes: Buffer): Frame {
   return frame as Frame;
 }
 
+/**
+ * Why a frame is refused, as the end of a sentence. Who sends what somebody else made looks first,
+ * and says whose it is: at the other end it is the sender's.
+ */
 // Not recursive: depth is the sender's to choose until it is judged here.
-function checkValue(root: unknown): void {
+export function flawOf(root: unknown): string | undefined {
   const waiting: [value: unknown, depth: number][] = [[root, 0]];
   let seen = 0;
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [value, depth] = next;
-    if (++seen > VALUES_MAX) throw new FrameError("a frame with too many values");
+    if (++seen > VALUES_MAX) return `holds too many values (more than ${VALUES_MAX})`;
     if (value === null || typeof value !== "object") continue;
-    if (depth >= DEPTH_MAX) throw new FrameError("a frame that is nested too deep");
-    if (!Array.isArray(value) && Object.keys(value).some((key) => PROTOTYPE_KEYS.has(key))) {
-      throw new FrameError("a frame with a key that names a prototype");
-    }
+    if (depth >= DEPTH_MAX) return "is nested too deep (more than 60 levels)";
+    const named = Array.isArray(value)
+      ? undefined
+      : Object.keys(value).find((key) => PROTOTYPE_KEYS.has(key));
+    if (named !== undefined) return `has a key ${named}, which names a prototype`;
     for (const inner of Object.values(value)) waiting.push([inner, depth + 1]);
   }
+  return undefined;
 }

@@ -6,6 +6,7 @@ import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Watch } from "../session/stops.ts";
 import { converse } from "./dialogue.ts";
+import { flawOf } from "./frames.ts";
 import type { Owner, Pool } from "./pool.ts";
 import { overLimit } from "./worker.ts";
 
@@ -59,7 +60,10 @@ export async function runGenerated(
         const answer = isRecord(args)
           ? await run.call(String(tool), args, signal)
           : { ok: false, error: { code: "invalid_arguments", message: "give one object" } };
-        return { t: "answer", id, answer };
+        const flaw = flawOf({ answer });
+        if (flaw === undefined) return { t: "answer", id, answer };
+        const error = { code: "resource_limit", message: `The tool's result ${flaw}.` };
+        return { t: "answer", id, answer: { ok: false, error } };
       },
       onLog: () => undefined,
       onEnd(frame) {

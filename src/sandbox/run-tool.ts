@@ -8,6 +8,7 @@ import type { Result } from "../kernel/result.ts";
 import type { Watch } from "../session/stops.ts";
 import type { BrokerAnswer } from "./broker.ts";
 import { converse } from "./dialogue.ts";
+import { flawOf } from "./frames.ts";
 import type { Frame } from "./frames.ts";
 import type { Owner, Pool } from "./pool.ts";
 import { buildDeclared } from "./request.ts";
@@ -79,7 +80,7 @@ async function ask(
     async onRequest(frame, ending) {
       const id = Number(frame["id"]);
       const request = buildDeclared(tool, frame);
-      const answer = request.ok ? await run.request(request.value, ending) : request;
+      const answer = request.ok ? fitting(await run.request(request.value, ending)) : request;
       if (answer.ok) return { t: "answer", id, ok: true, body: answer.value.body };
       refusals.set(id, answer.refusal);
       const { code, message, details } = refusalToError(answer.refusal);
@@ -93,6 +94,14 @@ async function ask(
       return no(met ?? threw(frame, run));
     },
   });
+}
+
+// What an API answers is anything at all; a worker that is sent what it must refuse would end.
+function fitting(answer: Result<BrokerAnswer>): Result<BrokerAnswer> {
+  // As deep as it will be in its frame.
+  const flaw = answer.ok ? flawOf({ body: answer.value.body }) : undefined;
+  if (flaw === undefined) return answer;
+  return no(refusal("contract_drift", { reason: `The API's answer ${flaw}.` }));
 }
 
 /** Has a worker that nobody has used load a tool; resolves with its manifest. */

@@ -29,6 +29,11 @@ const CODE = {
         return { value: [error.name, error.code, error.status ?? "-"].join(" ") };
       }`,
   }),
+  catches_answer: toolText("catches_answer", {
+    run: `
+      try { ${ASK}; } catch (error) { return { value: error.name + " " + error.code }; }
+      return { value: "not refused" };`,
+  }),
   refused_later: toolText("refused_later", { run: `${ASK}; return { value: "" };` }),
   throws: toolText("throws", { run: 'throw new TypeError("canary-in-a-message " + input.id);' }),
   wrong_shape: toolText("wrong_shape", { run: "return { value: 7 };" }),
@@ -155,6 +160,20 @@ describe("a code tool", () => {
       expect(recordOf(called.call_id)).toMatchObject({ outcome: "downstream_error" });
     },
   );
+
+  const UNFIT: Readonly<Record<string, string>> = {
+    "a key __proto__": '{"name":{"__proto__":{"a":1}}}',
+    "nesting without end": `{"name":${"[".repeat(50_000)}${"]".repeat(50_000)}}`,
+  };
+  for (const [what, body] of Object.entries(UNFIT)) {
+    verifies("sandbox.code-tool", `an answer with ${what} can be caught`, async () => {
+      boundary.api.answer = (res) => res.writeHead(200).end(body);
+      const caught = await call("catches_answer");
+      expect(caught.result).toEqual({ value: "ApiError contract_drift" });
+      const called = await call("refused_later");
+      expect(called.error).toMatchObject({ code: "contract_drift", effect: "none" });
+    });
+  }
 
   verifies(
     "broker.token-echo",

@@ -132,6 +132,13 @@ describe("run_code", () => {
     expect(linesOf(called.call_id).every((line) => line["kind"] === "refusal")).toBe(true);
   });
 
+  verifies("sandbox.inner-calls", "an argument that no frame may hold can be caught", async () => {
+    const called = await run(`
+      try { await api.item_get({ id: "7", constructor: 1 }); }
+      catch (error) { return [error.code, (await api.item_get({ id: "7" })).name]; }`);
+    expect(called.result?.["value"]).toEqual(["invalid_arguments", "a lamp"]);
+  });
+
   verifies("sandbox.inner-calls", "inner calls count against the limits of the user", async () => {
     const called = await run(`
       const said = [];
@@ -199,6 +206,24 @@ describe("a run that ends badly", () => {
     "deep recursion": ["const f = () => f() + 1; return f();", "code_error", /stack|recursion/i],
     "deep nesting": ['return eval("(".repeat(2e4) + "1" + ")".repeat(2e4));', "", /./],
     "deep JSON": ['return JSON.parse("[".repeat(1e5) + "]".repeat(1e5));', "", /./],
+    "a key constructor": ["return { constructor: 1 };", "code_error", /has a key constructor/],
+    "a key prototype": ["return [{ prototype: 1 }];", "code_error", /has a key prototype/],
+    "a key __proto__": [
+      `return JSON.parse('{"__proto__":{"a":1}}');`,
+      "code_error",
+      /has a key __proto__/,
+    ],
+    "a value five hundred deep": [
+      "let a = []; for (let i = 0; i < 500; i++) a = [a]; return a;",
+      "code_error",
+      /the returned value is nested too deep/,
+    ],
+    "very many values": ["return Array(200_000).fill(0);", "code_error", /holds too many values/],
+    "a key of an argument": [
+      'await api.item_get({ id: "7", ["__proto__"]: {} });',
+      "code_error",
+      /What was given has a key __proto__/,
+    ],
     "a value that is too large": ['return "x".repeat(3e6);', "resource_limit", /output/],
   };
   for (const [what, [code, error, says]] of Object.entries(ENDS)) {

@@ -3,6 +3,7 @@
 // no clock that it could wait with. Values cross as JSON text, never as objects.
 import { newQuickJSWASMModule } from "quickjs-emscripten";
 import type { QuickJSContext, QuickJSDeferredPromise, QuickJSHandle } from "quickjs-emscripten";
+import { flawOf } from "../frames.ts";
 import type { Frame } from "../frames.ts";
 import { openChannel } from "./channel.ts";
 
@@ -103,10 +104,13 @@ function asking(mine: Run): QuickJSHandle {
   const { context } = mine;
   return context.newFunction("ask", (tool, args) => {
     const id = ++mine.asked;
+    const json = context.getString(args);
+    const request = { t: "request", id, tool: context.getString(tool), args: parse(json) };
+    const flaw = flawOf(request);
+    if (flaw !== undefined) return context.newString(refusalOf(`What was given ${flaw}.`));
     const deferred = context.newPromise();
     mine.waiting.set(id, deferred);
-    const json = context.getString(args);
-    send({ t: "request", id, tool: context.getString(tool), args: JSON.parse(json) as unknown });
+    send(request);
     return deferred.handle;
   });
 }
@@ -123,10 +127,21 @@ function ending(mine: Run): QuickJSHandle {
   return context.newFunction("end", (kind, text) => {
     const said = context.getString(text);
     if (context.getString(kind) === "value") {
-      finish({ t: "value", value: JSON.parse(said) as unknown, output: mine.output });
+      const answer = { t: "value", value: parse(said), output: mine.output };
+      const flaw = flawOf(answer);
+      finish(flaw === undefined ? answer : { t: "threw", message: `the returned value ${flaw}` });
     } else if (said === "InternalError: out of memory") finish({ t: "limit", what: "memory" });
     else finish({ t: "threw", message: said });
   });
+}
+
+function parse(json: string): unknown {
+  return JSON.parse(json) as unknown;
+}
+
+/** An answer to a call that was not made, in the words of the gate. */
+function refusalOf(message: string): string {
+  return JSON.stringify({ ok: false, error: { code: "invalid_arguments", message } });
 }
 
 function settle(frame: Frame): void {
