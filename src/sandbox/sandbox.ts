@@ -4,6 +4,7 @@ import type { CodeFile, ManifestRead, ManifestReader } from "../catalog/manifest
 import type { Config } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Credential } from "../kernel/principal.ts";
+import type { Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
 import { createBubblewrapBackend } from "./backend-bubblewrap.ts";
@@ -90,7 +91,7 @@ async function openLanes(config: Config, stage: Stage): Promise<Lanes> {
       held.set(level, opened);
       return opened;
     } catch (error) {
-      throw unavailable(config, pointer, level, error);
+      throw unavailable(config, pointer, error);
     }
   };
   const lanes: Partial<Record<Kind, Lane>> = {};
@@ -103,7 +104,7 @@ async function openLanes(config: Config, stage: Stage): Promise<Lanes> {
     try {
       await probeEngine(backend, stage);
     } catch (error) {
-      throw unavailable(config, "/isolation/run_code", "engine", error);
+      throw unavailable(config, "/isolation/run_code", error);
     }
     const level = run_code === "engine" ? "engine in process" : `${around}, with engine`;
     lanes.engine = { backend, said: describe(level, found) };
@@ -133,17 +134,23 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
   [
     /uid map|RTM_NEWADDR|namespace|Operation not permitted/i,
     "allow unprivileged user namespaces; on Ubuntu 24.04 and later, AppArmor forbids them until " +
-      "a profile for bwrap allows `userns` (or set kernel.apparmor_restrict_unprivileged_userns=0)",
+      "/etc/apparmor.d/bwrap allows `userns`; in a container, its seccomp profile does",
   ],
   [/--disable-sigusr1/, "start it with bin/doorless.js, which sees to that"],
   [/install bubblewrap/, "apt-get install bubblewrap, or dnf install bubblewrap"],
+  [
+    /level os/,
+    "see with `command -v bwrap` that the bwrap which comes first on PATH is the distribution's " +
+      "bubblewrap, and nothing in its place",
+  ],
 ];
 
-function unavailable(config: Config, pointer: string, level: string, error: unknown): ConfigError {
+function unavailable(config: Config, pointer: string, error: unknown): ConfigError {
   const why = error instanceof Error ? error.message : String(error);
   const line = Number(config.place(pointer).split(":").at(-1));
   const known = MENDS.find(([sign]) => sign.test(why))?.[1];
-  const mend = known ?? `see docs/threat-model.md on level ${level}; nothing runs at a lower one`;
+  const more = `docs/threat-model.md, "When a level cannot be had"; nothing runs at a lower one`;
+  const mend = known === undefined ? `see ${more}` : `${known}; more: ${more}`;
   const message = `isolation_unavailable: ${why}`;
   return new ConfigError([{ file: config.file, pointer, line, message, mend }]);
 }
@@ -225,10 +232,16 @@ async function readManifest(file: CodeFile, start: (kind: Kind) => Worker): Prom
   try {
     await worker.ready;
     const loaded = await loadTool(worker, file.name, source);
-    if (!loaded.ok) return { failure: loaded.refusal.cause ?? loaded.refusal.code };
+    if (!loaded.ok) return { failure: failureOf(loaded.refusal) };
     return { manifest: loaded.value, source };
   } finally {
     worker.destroy({ code: "cancelled" });
     await worker.gone;
   }
+}
+
+function failureOf({ code, cause, reason, details }: Refusal): string {
+  const endless = code === "timeout" || details?.["limit"] === "processor time";
+  if (endless) return "its top level does not end: it may define the tool, and wait for nothing";
+  return cause ?? reason ?? code;
 }

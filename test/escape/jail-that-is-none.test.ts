@@ -1,6 +1,14 @@
 // A jail that is missing, broken or pretended: the server that asks for it does not start.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect } from "vitest";
 import { ConfigError } from "../../src/config/problem.ts";
@@ -35,7 +43,7 @@ function withBwrap(put_there: (file: string) => void): string {
   return `${folder}:${path ?? ""}`;
 }
 
-const PRETENDERS: Readonly<Record<string, readonly [() => string, RegExp]>> = {
+const PRETENDERS: Readonly<Record<string, readonly [() => string, RegExp, RegExp]>> = {
   "no bubblewrap at all": [
     () => {
       const folder = testFolder();
@@ -47,10 +55,12 @@ const PRETENDERS: Readonly<Record<string, readonly [() => string, RegExp]>> = {
       return tools;
     },
     /no bwrap on PATH: install bubblewrap/,
+    /apt-get install bubblewrap/,
   ],
   "/bin/false in its place": [
     () => withBwrap((file) => symlinkSync("/bin/false", file)),
     /no worker at level os: its worker ended/,
+    /first on PATH/,
   ],
   "a script that runs its argument without a jail": [
     () =>
@@ -59,6 +69,7 @@ const PRETENDERS: Readonly<Record<string, readonly [() => string, RegExp]>> = {
         chmodSync(file, 0o755);
       }),
     /level os does not hold: a worker could signal the server/,
+    /first on PATH/,
   ],
   "a script that says it is ready, and is nothing": [
     () =>
@@ -70,6 +81,7 @@ const PRETENDERS: Readonly<Record<string, readonly [() => string, RegExp]>> = {
         chmodSync(file, 0o755);
       }),
     /./,
+    /first on PATH/,
   ],
 };
 
@@ -82,7 +94,7 @@ afterEach(() => {
 });
 
 describe("level os", () => {
-  for (const [what, [pathOf, says]] of Object.entries(PRETENDERS)) {
+  for (const [what, [pathOf, says, mend]] of Object.entries(PRETENDERS)) {
     verifies(
       ["sandbox.probe", "sandbox.escape"],
       `${what}: it cannot be had, and nothing is left behind`,
@@ -98,7 +110,9 @@ describe("level os", () => {
         expect(problem).toMatchObject({ pointer: "/isolation/code_tools" });
         expect(problem?.message).toMatch(/^isolation_unavailable: /);
         expect(problem?.message).toMatch(says);
-        expect(problem?.mend).toMatch(/\S/);
+        expect(problem?.mend).toMatch(mend);
+        const [, page = "", title = ""] = /(docs\/\S+), "(.+)"/.exec(problem?.mend ?? "") ?? [];
+        expect(readFileSync(join(ROOT, page), "utf8")).toContain(`\n### ${title}\n`);
       },
       { skip: process.platform === "linux" ? undefined : "bubblewrap is for Linux" },
     );
