@@ -11,6 +11,7 @@ import type { Sealer } from "../ledger/mark.ts";
 import type { Limiter, Running } from "../limits/limiter.ts";
 import type { Door, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
+import type { InnerTool } from "../sandbox/run-generated.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Alive } from "../session/alive.ts";
@@ -67,7 +68,7 @@ export interface CallContext extends CallRequest {
 }
 
 export interface Inner {
-  readonly tools: () => readonly string[];
+  readonly tools: () => readonly InnerTool[];
   readonly call: (
     tool: string,
     args: Readonly<Record<string, unknown>>,

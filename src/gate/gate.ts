@@ -192,7 +192,11 @@ export class Gate {
   // What code inside a call reaches: the same path, from its first step on, once more for each.
   private innerOf(entry: Entry, parent: string, traceparent: () => string): Inner {
     return {
-      tools: () => innerSurface(entry.surface).list.map(({ name }) => name),
+      tools: () =>
+        innerSurface(entry.surface).list.map(({ name }) => ({
+          name,
+          stopped: this.rooms.alive.lockOnTool(name) !== undefined,
+        })),
       call: (tool, args, signal) => {
         const inside = { ...entry, surface: innerSurface(entry.surface) };
         const rest = { traceparent: traceparent(), idempotency_key: undefined, signal, parent };

@@ -19,10 +19,16 @@ export type InnerAnswer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: object };
 
+/** A tool that the code may call; one that is stopped is in no list, and says why when called. */
+export interface InnerTool {
+  readonly name: string;
+  readonly stopped: boolean;
+}
+
 export interface GeneratedRun {
   readonly code: string;
   readonly timeout_ms: number;
-  readonly tools: readonly string[];
+  readonly tools: readonly InnerTool[];
   readonly owner: Owner;
   readonly signal: AbortSignal;
   readonly watch: Watch;

@@ -4,6 +4,7 @@ import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { toolText } from "../setup/code.ts";
 import { callTool } from "../setup/mcp-post.ts";
+import { stopDesk } from "../setup/stop-desk.ts";
 import { verifies } from "../verifies.ts";
 
 const FREE = { calls: 100_000, per_s: 60, burst: 10_000 };
@@ -90,6 +91,23 @@ describe("run_code", () => {
     const reader = await boundary.token("desk", { org: { tenant: "acme", roles: ["reader"] } });
     const called = await run("return 1;", reader);
     expect(called.message).toMatchObject({ error: { code: -32_602 } });
+  });
+
+  verifies("sandbox.inner-calls", "a locked tool leaves api's keys, and says why", async () => {
+    const desk = stopDesk(boundary);
+    await desk.lock("tool:item_get", "ticket 4711");
+    try {
+      const { result } = await run(`
+        const listed = Object.keys(api).filter((name) => /^(item_get|shop_sum)$/.test(name));
+        const said = await api.item_get({ id: "7" }).catch(({ code, message }) => [code, message]);
+        return [listed, said];`);
+      const said = ["locked", expect.stringContaining("ticket 4711")];
+      expect(result?.["value"]).toEqual([["shop_sum"], said]);
+    } finally {
+      await desk.unlock("tool:item_get");
+    }
+    const again = await run('return Object.keys(api).includes("item_get");');
+    expect(again.result).toEqual({ value: true, output: "" });
   });
 
   verifies(

@@ -27,14 +27,15 @@ const PRELUDE = `
 (function (tools, code, ask, print, end) {
   "use strict";
   const { parse, stringify } = JSON;
-  const { freeze, assign } = Object;
+  const { freeze, assign, defineProperty } = Object;
   const api = {};
-  for (const name of parse(tools)) {
-    api[name] = async (args = {}) => {
+  for (const { name, stopped } of parse(tools)) {
+    const value = async (args = {}) => {
       const answer = parse(await ask(name, stringify(args) ?? "null"));
       if (answer.ok) return answer.value;
       throw assign(new Error(answer.error.message), answer.error);
     };
+    defineProperty(api, name, { value, enumerable: !stopped });
   }
   const show = (value) => (typeof value === "string" ? value : (stringify(value) ?? String(value)));
   const said = (...values) => void print(values.map(show).join(" "));
@@ -175,7 +176,7 @@ function warmUp(): void {
   const names = ["tools", "code", "ask", "print", "end"];
   const nothing = names.map((name) => `const ${name} = () => "[]";`).join("");
   context
-    .evalCode(`${nothing} (${PRELUDE})('["a"]', "print([api, 1])", ask, print, end)`)
+    .evalCode(`${nothing} (${PRELUDE})('[{"name":"a"}]', "print([api, 1])", ask, print, end)`)
     .dispose();
   context.runtime.executePendingJobs().dispose();
   context.dispose();
