@@ -38,6 +38,7 @@ export function createBubblewrapBackend(folder: string): IsolationBackend {
   return {
     level: "os",
     measured: true,
+    root: [...libraries, NODE, STAGE, "/proc", "/dev", "/tmp"].map((path) => topOf(path)),
     spawn(spec) {
       const jailed = [bwrap, ...jail(spec, libraries), "--", NODE, ...nodeArguments(spec, STAGE)];
       const [program, ...args] = limited(jailed);
@@ -78,6 +79,10 @@ function jail(spec: WorkerSpec, libraries: readonly string[]): string[] {
     ...words(`--size ${TMP_BYTES_MAX} --tmpfs /tmp --remount-ro / --chdir ${STAGE}`),
     ...words(`--seccomp ${SECCOMP_FD} --info-fd ${INFO_FD}`),
   ];
+}
+
+function topOf(path: string): string {
+  return path.split("/")[1] ?? "";
 }
 
 function findProgram(name: string): string {

@@ -17,6 +17,7 @@ export function createProcessBackend(): IsolationBackend {
   return {
     level: "process",
     measured: MEASURED,
+    root: [],
     spawn(spec) {
       const [program, ...args] = limited([process.execPath, ...nodeArguments(spec, spec.folder)]);
       const child = spawn(program, args, { env: {}, cwd: spec.folder, stdio: "pipe" });

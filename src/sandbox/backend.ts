@@ -36,6 +36,8 @@ export interface IsolationBackend {
   readonly level: Level;
   /** Whether `usage` ever answers: where not, memory and CPU are the backend's own to bound. */
   readonly measured: boolean;
+  /** All that a worker may find in `/`; unset where only the operator knows. */
+  readonly root?: readonly string[];
   spawn(spec: WorkerSpec): IsolatedProcess;
 }
 

@@ -30,6 +30,7 @@ export const ATTEMPTS = {
   host_memory: { what: "read the server's memory or open files", process: "stops" },
   read_file: { what: "read a file of the server", process: "stops" },
   read_password_file: { what: "read the machine's own files", process: "stops" },
+  list_root: { what: "find a folder that its jail is not meant to have", process: "stops" },
   follow_link: { what: "make a symbolic link and read through it", process: "stops" },
   open_database: { what: "open a database by way of node:sqlite", process: "stops" },
   write_file: { what: "write a file, or over its own program", process: "stops" },
@@ -49,6 +50,7 @@ export const ATTEMPTS = {
     process: NETWORK,
     network: true,
   },
+  list_sockets: { what: "see which sockets the machine has open", process: "stops" },
   run_program: { what: "start a program", process: "stops", inside: "filter" },
   load_native_code: {
     what: "load native code, or reach Node's internals",

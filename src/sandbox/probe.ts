@@ -43,16 +43,17 @@ export async function probe(backend: IsolationBackend, stage: Stage): Promise<Pr
       entry: stage.entry("probe-worker"),
       heap_mib_max: HEAP_MIB_MAX,
     };
-    const outcomes = await attack(backend, { ...spec, permission: true }, traps.targets);
+    const only = ATTEMPT_NAMES.filter((name) => name !== "list_root" || backend.root !== undefined);
+    const outcomes = await attack(backend, { ...spec, permission: true }, traps.targets, only);
     judge(outcomes, (name) => claimOf(backend.level, name) === "stops", backend.level);
     if (backend.level !== "process") {
       // Once more with Node's own checks off: the jail must hold with nothing else in the way.
-      const bare = await attack(backend, { ...spec, permission: false }, traps.targets);
+      const bare = await attack(backend, { ...spec, permission: false }, traps.targets, only);
       judge(bare, (name) => jailStops(backend.level, name), backend.level);
     }
     const through = outcomes.filter(({ got }) => got !== undefined);
     const gaps = through.map(({ attempt }) => attempt);
-    return { refused: ATTEMPT_NAMES.filter((name) => !gaps.includes(name)), gaps };
+    return { refused: only.filter((name) => !gaps.includes(name)), gaps };
   } finally {
     await traps.remove();
   }
@@ -76,8 +77,8 @@ function judge(
 export async function attack(
   backend: IsolationBackend,
   spec: WorkerSpec,
-  targets: Targets,
-  only: readonly AttemptName[] = ATTEMPT_NAMES,
+  targets: Traps["targets"],
+  only: readonly AttemptName[],
 ): Promise<readonly Outcome[]> {
   const worker = new Worker(backend.spawn(spec), LIMITS);
   const outcomes = new Map<string, Outcome>();
@@ -99,7 +100,7 @@ export async function attack(
         typeof got === "string" ? { attempt, got } : { attempt, refused: String(refused) },
       );
     });
-    worker.send({ t: "targets", targets, only });
+    worker.send({ t: "targets", targets: { ...targets, root: backend.root ?? [] }, only });
     await done.promise;
   } catch (error) {
     throw new IsolationUnavailable(
@@ -117,7 +118,7 @@ export async function attack(
 }
 
 export interface Traps {
-  readonly targets: Targets;
+  readonly targets: Omit<Targets, "root">;
   /** What is in every place that an attempt could reach. */
   readonly canary: string;
   remove(): Promise<void>;

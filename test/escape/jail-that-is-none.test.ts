@@ -85,6 +85,22 @@ const PRETENDERS: Readonly<Record<string, readonly [() => string, RegExp, RegExp
   ],
 };
 
+/** The real bubblewrap, with a part of the jail taken away or a folder put in. */
+const HOLES: Readonly<Record<string, readonly [string, RegExp]>> = {
+  "no network of its own": [
+    `for one; do
+       shift
+       if [ "$one" = --unshare-all ]; then set -- "$@" --unshare-pid --unshare-ipc --unshare-uts
+       else set -- "$@" "$one"; fi
+     done`,
+    /level os does not hold: a worker could see which sockets the machine has open/,
+  ],
+  "a folder of the machine": [
+    `set -- --ro-bind "$(dirname "$0")" /more "$@"`,
+    /level os does not hold: a worker could find a folder that its jail is not meant to have/,
+  ],
+};
+
 beforeEach(() => {
   process.env["PATH"] = path;
 });
@@ -115,6 +131,21 @@ describe("level os", () => {
         expect(readFileSync(join(ROOT, page), "utf8")).toContain(`\n### ${title}\n`);
       },
       { skip: process.platform === "linux" ? undefined : "bubblewrap is for Linux" },
+    );
+  }
+
+  for (const [what, [change, says]] of Object.entries(HOLES)) {
+    verifies(
+      ["sandbox.probe", "sandbox.escape"],
+      `a jail with ${what} does not hold`,
+      async () => {
+        process.env["PATH"] = withBwrap((file) => {
+          writeFileSync(file, `#!/bin/sh\n${change}\nPATH='${path ?? ""}' exec bwrap "$@"\n`);
+          chmodSync(file, 0o755);
+        });
+        await expect(openOwnSandbox({ code_tools: "os", run_code: "none" })).rejects.toThrow(says);
+      },
+      { skip },
     );
   }
 
@@ -153,7 +184,7 @@ describe("level os", () => {
       const own = await openOwnSandbox({ code_tools: "os", run_code: "os" });
       const said = own.sandbox.isolationOf("code");
       await own.close();
-      expect(said).toBe("os (probed at start: 17 attempts refused; no known gaps)");
+      expect(said).toBe("os (probed at start: 19 attempts refused; no known gaps)");
     },
     { skip },
   );

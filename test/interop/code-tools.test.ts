@@ -120,7 +120,7 @@ describe("a code tool", () => {
       ]);
       const intent = recordOf(called.call_id, "intent");
       expect(intent).toMatchObject({ tool: "two_requests", args: { id: "x" } });
-      expect(intent?.["isolation"]).toMatch(/^process \(probed at start: 16 attempts refused;/);
+      expect(intent?.["isolation"]).toMatch(/^process \(probed at start: 18 attempts refused;/);
     },
   );
 

@@ -32,6 +32,8 @@ export interface Targets {
   readonly unix_path: string;
   /** In Linux's abstract namespace; empty elsewhere. */
   readonly unix_name: string;
+  /** What `/` holds in the jail. */
+  readonly root: readonly string[];
 }
 
 interface Sqlite {
@@ -126,6 +128,10 @@ export const attempts: Readonly<Record<AttemptName, Try>> = {
     firstOf({ file: () => read(file), link: () => readlinkSync(`/proc/self/cwd/../${file}`) }),
   read_password_file: () =>
     firstOf({ passwd: () => read("/etc/passwd"), "os-release": () => read("/etc/os-release") }),
+  list_root: ({ root }) => {
+    const more = readdirSync("/").filter((name) => !root.includes(name));
+    return more.join(" ") || refused("nothing but the jail's own");
+  },
   follow_link: ({ file }) =>
     firstOf(
       Object.fromEntries(
@@ -176,6 +182,11 @@ export const attempts: Readonly<Record<AttemptName, Try>> = {
       path: () => connection({ path: unix_path }),
       name: () => (unix_name === "" ? refused("not here") : connection({ path: `\0${unix_name}` })),
     }),
+  // A filter may refuse every socket in the server's own network: this asks whose network it is.
+  list_sockets: ({ unix_name }) => {
+    const listed = readFileSync("/proc/net/unix", "latin1");
+    return unix_name !== "" && listed.includes(unix_name) ? unix_name : refused("none of them");
+  },
   run_program: () => {
     const { spawnSync } = process.getBuiltinModule("node:child_process");
     const run = (program: string, ...args: string[]): string => {
