@@ -197,18 +197,21 @@ async function readBody(
 
 function holdsToken(response: Dispatcher.ResponseData, bytes: Buffer, token: Secret): boolean {
   const value = token.reveal();
-  if (bytes.includes(value) || JSON.stringify(response.headers).includes(value)) return true;
-  return unescaped(bytes).includes(value);
+  return [bytes.toString("utf8"), JSON.stringify(response.headers)].some((text) => {
+    const read = text.replaceAll(JSON_ESCAPE, (_escape, hex: string | undefined) =>
+      hex === undefined ? "/" : letter(hex),
+    );
+    const decoded = read.replaceAll(PERCENT_ESCAPE, (_escape, hex: string) => letter(hex));
+    return [text, read, decoded].some((one) => one.includes(value));
+  });
 }
 
-// JSON may write any letter as an escape, and whoever parses it reads the letter.
-function unescaped(bytes: Buffer): string {
-  if (!bytes.includes("\\u")) return "";
-  return bytes
-    .toString("utf8")
-    .replaceAll(/\\u([0-9a-f]{4})/gi, (_escape, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    );
+// JSON may write any letter as an escape, and so may a URL: whoever reads them reads the letter.
+const JSON_ESCAPE = /\\(?:u([0-9a-f]{4})|\/)/gi;
+const PERCENT_ESCAPE = /%([0-9a-f]{2})/gi;
+
+function letter(hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16));
 }
 
 function judge(

@@ -31,6 +31,9 @@ const say =
 const escaped = (text: string): string =>
   text.replaceAll(/./g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+const percented = (text: string): string =>
+  text.replaceAll(/[^a-z0-9]/gi, (c) => `%${c.charCodeAt(0).toString(16)}`);
+
 const inHeader =
   (name: string, status = 200): Echo =>
   (res, downstream) =>
@@ -49,6 +52,13 @@ const ECHOES: Readonly<Record<string, Echo>> = {
     res.writeHead(200, JSON_TYPE).end(`{"id":"7","name":"\\u0065${t.slice(1)}"}`),
   "an escaped key": (res, t) =>
     res.writeHead(200, JSON_TYPE).end(`{"id":"7","name":"x","${escaped(t)}":1}`),
+  "percent-encoding": say((t) => ({ ...ITEM, name: `/?token=${percented(t)}` })),
+  "percent-encoding in JSON escapes": (res, t) =>
+    res
+      .writeHead(200, JSON_TYPE)
+      .end(`{"id":"7","name":"${percented(t).replaceAll("%", escaped("%"))}"}`),
+  "percent-encoding in a header": (res, t) =>
+    res.writeHead(200, { ...JSON_TYPE, link: `</?token=${percented(t)}>` }).end("{}"),
   "a header": inHeader("x-debug"),
   "the request id": inHeader("x-request-id"),
   "a header of an error": inHeader("www-authenticate", 401),
