@@ -36,19 +36,21 @@ export async function openFixture(records: number, say: (text: string) => void):
   const root = process.env["DOORLESS_BENCH_DATA"] ?? join(tmpdir(), "doorless-bench-data");
   const home = join(root, `ledger-${records}`);
   const fixture = { folder: join(home, "ledger"), index_file: join(home, "index.sqlite"), records };
-  if (existsSync(home)) return fixture;
+  if (!existsSync(home)) make(home, records, say);
+  say("its index, where it is not there yet or of an older doorless");
+  const index = indexOf(fixture);
+  await index.orphans();
+  await index.close();
+  return fixture;
+}
+
+function make(home: string, records: number, say: (text: string) => void): void {
   const draft = `${home}.draft`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(join(draft, "ledger"), { recursive: true });
   say(`making ${records} records in ${home}, once`);
   writeLog(join(draft, "ledger"), records);
-  say("and its index");
-  const index_file = join(draft, "index.sqlite");
-  const index = indexOf({ folder: join(draft, "ledger"), index_file, records });
-  await index.orphans();
-  await index.close();
   renameSync(draft, home);
-  return fixture;
 }
 
 function indexOf({ folder, index_file, records }: Fixture): LedgerIndex {
