@@ -45,7 +45,11 @@ async function repair(data: string): Promise<Repaired> {
   const lock = lockFolder(folders.data);
   try {
     const stamp = new Date(systemClock.now()).toISOString().replaceAll(/[:.]/g, "-");
-    const repaired = repairLedger(folders.ledger, join(data, `ledger-damaged-${stamp}`));
+    const repaired = repairLedger(
+      folders.ledger,
+      folders.keys,
+      join(data, `ledger-damaged-${stamp}`),
+    );
     // It may know records that are gone; the next start makes it anew from the log.
     for (const end of ["", "-wal", "-shm"]) rmSync(ledgerIndexFile(data) + end, { force: true });
     await recordLoss(folders, repaired);

@@ -4,15 +4,18 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Anchoring } from "./anchor.ts";
-import { signCheckpoint } from "./checkpoint.ts";
+import { signCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import type { SigningKeys } from "./checkpoint.ts";
-import { openCheckpointLog } from "./checkpoint-log.ts";
+import { CHECKPOINTS, openCheckpointLog } from "./checkpoint-log.ts";
 import type { CheckpointLog, NoteFile } from "./checkpoint-log.ts";
+import { lastSigned, rememberSigned } from "./last-signed.ts";
+import type { Head } from "./last-signed.ts";
 import type { MerkleTree } from "./merkle.ts";
 import { LedgerUnavailable } from "./room.ts";
-import { LedgerDamaged } from "./segments.ts";
+import { damaged, LedgerDamaged } from "./segments.ts";
 import { readTombstone, treeAfter } from "./tombstone.ts";
-import { forgetFormerKey, openSigningKey, publishKeys, rotateSigningKey } from "./signing-key.ts";
+import { forgetFormerKey, openSigningKey, publicKeysIn } from "./signing-key.ts";
+import { publishKeys, rotateSigningKey } from "./signing-key.ts";
 
 const EVERY_MS = 1000;
 const EVERY_RECORDS = 1000;
@@ -23,6 +26,8 @@ export interface CheckpointerOptions {
   readonly keys_folder: string;
   readonly anchoring: Anchoring;
   readonly openNotes?: (folder: string) => Promise<NoteFile>;
+  /** An operator's order, which he records: what was signed need not be there. */
+  readonly accept_loss?: boolean;
   /** A checkpoint could not be kept: like a failed write of the log itself. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -43,7 +48,40 @@ export async function openCheckpointer(options: CheckpointerOptions): Promise<Ch
   const keys = openSigningKey(options.keys_folder, log_id);
   publishKeys(options.keys_folder, options.ledger_folder);
   const log = await openCheckpointLog(options.ledger_folder, options.openNotes);
-  return new Checkpointer(options, log_id, keys, log);
+  try {
+    const signed = options.accept_loss === true ? undefined : lastSigned(options.keys_folder);
+    mustBeThere(options, log.last, signed);
+    return new Checkpointer(options, log_id, { keys, log, signed });
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+// A log whose checkpoints are gone, or are nobody's, could be any log: it must not be signed again.
+function mustBeThere(
+  { ledger_folder, keys_folder }: CheckpointerOptions,
+  last: CheckpointLog["last"],
+  signed: Head | undefined,
+): void {
+  const file = join(ledger_folder, CHECKPOINTS);
+  const there = last?.checkpoint.size ?? 0;
+  if (signed !== undefined && there < signed.size) {
+    throw damaged(`${file} ends at ${there}, and a checkpoint at ${signed.size} was signed`);
+  }
+  if (last === undefined) return;
+  try {
+    verifyCheckpoint(last.note, publicKeysIn(keys_folder));
+  } catch {
+    throw damaged(`${file} ends in a checkpoint that no key of this log has signed`);
+  }
+}
+
+interface Kept {
+  readonly keys: SigningKeys;
+  readonly log: CheckpointLog;
+  /** What is remembered outside the ledger's folder. */
+  readonly signed: Head | undefined;
 }
 
 export class Checkpointer {
@@ -54,22 +92,24 @@ export class Checkpointer {
   private keys: SigningKeys;
   private readonly log: CheckpointLog;
   private readonly tree: MerkleTree;
-  private readonly known_root: Buffer | undefined;
-  private is_known: boolean;
+  /** What was signed, and has not been found in the log yet. */
+  private readonly unproven: Set<Head>;
   private signed_size: number;
   private signing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(options: CheckpointerOptions, log_id: string, keys: SigningKeys, log: CheckpointLog) {
+  constructor(options: CheckpointerOptions, log_id: string, { keys, log, signed }: Kept) {
     this.options = options;
     this.log_id = log_id;
     this.keys = keys;
     this.log = log;
     this.known_size = log.last?.checkpoint.size ?? 0;
-    this.known_root = log.last?.checkpoint.root;
-    this.is_known = log.last === undefined;
     this.signed_size = this.known_size;
     this.tree = treeAfter(readTombstone(options.ledger_folder));
+    const heads: Head[] = log.last === undefined ? [] : [log.last.checkpoint];
+    // Of records that were dropped no root can be made any more.
+    if (signed !== undefined && signed.size >= this.tree.size) heads.push(signed);
+    this.unproven = new Set(heads);
     this.compare();
     if (log.last !== undefined) options.anchoring.push(log.last.note);
   }
@@ -81,17 +121,24 @@ export class Checkpointer {
   }
 
   private compare(): void {
-    if (this.tree.size !== this.known_size || this.known_root === undefined) return;
-    this.is_known = this.known_root.equals(this.tree.root());
+    for (const head of this.unproven) {
+      if (head.size !== this.tree.size) continue;
+      if (head.root.equals(this.tree.root())) this.unproven.delete(head);
+    }
   }
 
   /** After the last replay: throws where the log is not the one that was signed. */
   mustBeKnown(): void {
-    if (this.is_known) return;
+    if (this.unproven.size === 0) return this.remember();
     throw new LedgerDamaged(
       `the first ${this.known_size} records are not those that their checkpoint was signed for. ` +
         "Restore the log from a copy; `audit verify` says what differs",
     );
+  }
+
+  private remember(): void {
+    const { last } = this.log;
+    if (last !== undefined) rememberSigned(this.options.keys_folder, last.checkpoint);
   }
 
   /** Lines that became durable, in their order. */
@@ -129,6 +176,7 @@ export class Checkpointer {
   private async keep(note: string, keys: SigningKeys): Promise<void> {
     try {
       await this.log.append(note);
+      this.remember();
       if (keys.former !== undefined) forgetFormerKey(this.options.keys_folder);
       this.options.anchoring.push(note);
     } catch (error) {

@@ -1,11 +1,14 @@
 // `audit repair --accept-loss`: a damaged log goes on from its last good record. What was there is
 // kept beside it as evidence, and the loss itself is the next record.
-import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseCheckpoint } from "./checkpoint.ts";
+import { parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { CHECKPOINTS, framedNote, framedNotesIn } from "./checkpoint-log.ts";
+import { lastSigned } from "./last-signed.ts";
+import type { VerifierKey } from "./note.ts";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
+import { publicKeysIn } from "./signing-key.ts";
 import { readTombstone, treeAfter } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
 
@@ -22,7 +25,7 @@ export interface Repaired {
 }
 
 /** Cuts the log at its first fault. The caller holds the folder's lock, and records the loss. */
-export function repairLedger(folder: string, evidence: string): Repaired {
+export function repairLedger(folder: string, keys_folder: string, evidence: string): Repaired {
   cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
   const problems: ChainProblem[] = [];
   const stone = readTombstone(folder);
@@ -36,7 +39,9 @@ export function repairLedger(folder: string, evidence: string): Repaired {
   const [first] = problems;
   if (first !== undefined) cutBefore(folder, first);
   const roots = new Map<number, Buffer>();
+  const signed = lastSigned(keys_folder);
   const sizes = new Set(notesIn(folder).map((note) => parseCheckpoint(note).size));
+  if (signed !== undefined) sizes.add(signed.size);
   const tree = treeAfter(stone);
   const tail = walk(
     segmentsOf(folder),
@@ -49,7 +54,14 @@ export function repairLedger(folder: string, evidence: string): Repaired {
     stone,
   );
   if (tail.path !== undefined) truncateSync(tail.path, tail.size);
-  const dropped_checkpoints = dropCheckpoints(folder, roots, stone?.dropped_to ?? 0);
+  const dropped_to = stone?.dropped_to ?? 0;
+  const dropped_checkpoints = dropCheckpoints(folder, publicKeysIn(keys_folder), roots, dropped_to);
+  const is_there = signed === undefined || roots.get(signed.size)?.equals(signed.root) === true;
+  if (!is_there || (signed !== undefined && notesIn(folder).length === 0)) {
+    const what = is_there ? "is gone" : "is of another log than this";
+    const message = `the checkpoint at ${signed?.size ?? 0} that was signed ${what}`;
+    problems.push({ file: join(folder, CHECKPOINTS), line: 0, message });
+  }
   const gone = stone && { dropped_to: stone.dropped_to, hash: stone.hash };
   return { kept_to: tail.seq, dropped_checkpoints, stone: gone, evidence, problems };
 }
@@ -64,18 +76,21 @@ function cutBefore(folder: string, { file, line }: ChainProblem): void {
 }
 
 function notesIn(folder: string): string[] {
-  const text = readFileSync(join(folder, CHECKPOINTS), "utf8");
+  const file = join(folder, CHECKPOINTS);
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   return framedNotesIn(text).notes.map(({ note }) => note);
 }
 
 // Those that still stand for the log in front of them, up to the first that does not.
 function dropCheckpoints(
   folder: string,
+  keys: readonly VerifierKey[],
   roots: ReadonlyMap<number, Buffer>,
   dropped_to: number,
 ): number {
   const notes = notesIn(folder);
   const broken = notes.findIndex((note) => {
+    if (!isSigned(note, keys)) return true;
     const { size, root } = parseCheckpoint(note);
     // Of what retention dropped nobody can tell any more.
     return size >= dropped_to && roots.get(size)?.equals(root) !== true;
@@ -84,4 +99,13 @@ function dropCheckpoints(
   const kept = notes.slice(0, broken).map(framedNote).join("");
   writeFileSync(join(folder, CHECKPOINTS), kept, { mode: 0o600, flush: true });
   return notes.length - broken;
+}
+
+function isSigned(note: string, keys: readonly VerifierKey[]): boolean {
+  try {
+    verifyCheckpoint(note, keys);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -190,7 +190,7 @@ export function recover(folder: string, { visit, leaf, durable_to, signed_to }: 
   return tail;
 }
 
-function damaged(what: string): LedgerDamaged {
+export function damaged(what: string): LedgerDamaged {
   return new LedgerDamaged(
     `${what}. The log was changed or lost; restore it from a copy, or accept the loss with ` +
       "`audit repair --accept-loss`, which keeps the damaged files as evidence",

@@ -90,7 +90,13 @@ export function forgetFormerKey(folder: string): void {
 export function publishKeys(folder: string, ledger: string): void {
   const text = readFileSync(filesIn(folder).published, "utf8");
   const file = join(ledger, KEYS_BESIDE);
-  if (!existsSync(file) || readFileSync(file, "utf8") !== text) replace(file, text, 0o644);
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) replaceFile(file, text, 0o644);
+}
+
+/** Every key that this log's checkpoints were ever signed with. */
+export function publicKeysIn(folder: string): VerifierKey[] {
+  const file = filesIn(folder).published;
+  return existsSync(file) ? parseVerifierKeys(readFileSync(file, "utf8")) : [];
 }
 
 /** The keys in a text of one verifier key a line. Throws `NoteInvalid` on anything else. */
@@ -108,7 +114,7 @@ function readKeys(files: Files, log_id: string): SigningKeys {
   }
   // The current key is the last line, also where a crash came between its file and this one.
   if (keys.at(-1)?.text !== current.verifier.text) {
-    replace(files.published, `${known}${current.verifier.text}\n`, 0o644);
+    replaceFile(files.published, `${known}${current.verifier.text}\n`, 0o644);
   }
   if (!existsSync(files.former)) return { current };
   return { current, former: readKey(files.former, log_id) };
@@ -121,7 +127,7 @@ function readKey(file: string, log_id: string): SigningKey {
 
 function makeKey(file: string): void {
   const { privateKey } = generateKeyPairSync("ed25519");
-  replace(file, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
+  replaceFile(file, privateKey.export({ type: "pkcs8", format: "pem" }), 0o600);
 }
 
 function promote(files: Files): void {
@@ -130,7 +136,7 @@ function promote(files: Files): void {
 }
 
 /** The whole text or none of it, also after a power loss. */
-function replace(file: string, text: string, mode: number): void {
+export function replaceFile(file: string, text: string, mode: number): void {
   const unfinished = `${file}.tmp`;
   rmSync(unfinished, { force: true });
   const fd = openSync(unfinished, "wx", mode);

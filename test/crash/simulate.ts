@@ -316,6 +316,8 @@ async function simulate(
     for (; !enough(); seed++) {
       const folder = join(root, "ledger");
       mkdirSync(folder);
+      // Each is a log that nothing was signed of yet.
+      rmSync(join(keys, "ledger-signed"), { force: true });
       for (const name of ["log_id", "keys.pub"]) copyFileSync(join(made, name), join(folder, name));
       try {
         await live({ folder, keys, openLedger: module.openLedger }, seed, totals);

@@ -1,7 +1,9 @@
 // A start after a crash: what is cut, what is refused, and what happens to calls that were running.
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
+import { repairLedger } from "../../../src/ledger/repair.ts";
 import { OPERATOR, plainNames } from "../../../src/ledger/query.ts";
 import { readLedger } from "../../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
@@ -79,6 +81,81 @@ describe("a damaged log", () => {
     const [first = ""] = segmentsOf(folder);
     writeFileSync(first, readFileSync(first).subarray(0, -3));
     await expect(opened(folder)).rejects.toThrow(LedgerDamaged);
+  });
+});
+
+/** Changes a record and makes the chain good again: what anybody can do without the key. */
+function rewrite(folder: string): void {
+  const path = lastSegment(folder);
+  let prev = "0".repeat(64);
+  const lines = linesOf(folder).map((line) => {
+    const text = JSON.stringify({ ...line, prev }).replace('"subject":"ada"', '"subject":"bob"');
+    prev = createHash("sha256").update(text).digest("hex");
+    return `${text}\n`;
+  });
+  writeFileSync(path, lines.join(""));
+}
+
+describe("a rewritten log is not signed again", () => {
+  async function rewritten(): Promise<{ folder: string; checkpoints: string; first: string }> {
+    const { ledger, folder } = await opened();
+    const checkpoints = inFolder(folder, "checkpoints");
+    await call(ledger, "a");
+    await ledger.checkpoint();
+    const first = readFileSync(checkpoints, "utf8");
+    await call(ledger, "b");
+    await ledger.close();
+    rewrite(folder);
+    return { folder, checkpoints, first };
+  }
+
+  verifies("ledger.signed", "when its checkpoints were removed", async () => {
+    const { folder, checkpoints } = await rewritten();
+    rmSync(checkpoints);
+    await expect(opened(folder)).rejects.toThrow(/checkpoint at 4 was signed.*repair/);
+    // The refusal must not have made it startable.
+    await expect(opened(folder)).rejects.toThrow(LedgerDamaged);
+  });
+
+  verifies("ledger.signed", "when they were cut", async () => {
+    const { folder, checkpoints, first } = await rewritten();
+    writeFileSync(checkpoints, first);
+    await expect(opened(folder)).rejects.toThrow(/ends at 2, and a checkpoint at 4 was signed/);
+  });
+
+  verifies("ledger.signed", "when somebody else has signed them", async () => {
+    const { folder, checkpoints } = await rewritten();
+    const other = await opened();
+    for (const id of ["x", "y", "z"]) await call(other.ledger, id);
+    await other.ledger.close();
+    writeFileSync(checkpoints, readFileSync(inFolder(other.folder, "checkpoints")));
+    await expect(opened(folder)).rejects.toThrow(/no key of this log has signed/);
+  });
+
+  verifies("ledger.repair", "unless the loss is accepted, which says what is gone", async () => {
+    const { folder, checkpoints } = await rewritten();
+    rmSync(checkpoints);
+    const repaired = repairLedger(folder, `${folder}-keys`, `${testFolder()}/evidence`);
+    expect(repaired.problems.map(({ message }) => message)).toEqual([
+      "the checkpoint at 4 that was signed is of another log than this",
+    ]);
+    const { ledger } = await opened(folder, { accept_loss: true });
+    await call(ledger, "after");
+    await ledger.close();
+    const again = await opened(folder);
+    await again.ledger.close();
+    expect(verifyLedger(folder)).toMatchObject({ intact: true });
+  });
+
+  verifies("ledger.kill", "yet one that was never signed starts", async () => {
+    const { ledger, folder } = await opened();
+    await call(ledger, "a");
+    await ledger.close();
+    rmSync(inFolder(folder, "checkpoints"));
+    rmSync(`${folder}-keys/ledger-signed`);
+    const again = await opened(folder);
+    await again.ledger.close();
+    expect(verifyLedger(folder)).toMatchObject({ intact: true, covered_to: 2 });
   });
 });
 
