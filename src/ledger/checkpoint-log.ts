@@ -1,4 +1,5 @@
 // The file of checkpoints beside the segments: each is durable there before anyone else sees it.
+import { statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { parseCheckpoint } from "./checkpoint.ts";
@@ -73,19 +74,40 @@ export async function openCheckpointLog(
   const newest = notes.at(-1)?.note;
   const last =
     newest === undefined ? undefined : { note: newest, checkpoint: parseCheckpoint(newest) };
-  return new OpenCheckpointLog(file, last, kept, bytes.length - kept);
+  const place = { folder, openFile };
+  return new OpenCheckpointLog(file, place, last, kept, bytes.length - kept);
+}
+
+interface Place {
+  readonly folder: string;
+  readonly openFile: (folder: string) => Promise<NoteFile>;
+}
+
+function inodeIn({ folder }: Place): number | undefined {
+  return statSync(join(folder, CHECKPOINTS), { throwIfNoEntry: false })?.ino;
 }
 
 class OpenCheckpointLog implements CheckpointLog {
   last: CheckpointLog["last"];
   readonly cut_bytes: number;
-  private readonly file: NoteFile;
+  private file: NoteFile;
+  private readonly place: Place;
+  /** Of the open file, as the folder names it. */
+  private inode: number | undefined;
   private size: number;
   private failed: Error | undefined;
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(file: NoteFile, last: CheckpointLog["last"], size: number, cut_bytes: number) {
+  constructor(
+    file: NoteFile,
+    place: Place,
+    last: CheckpointLog["last"],
+    size: number,
+    cut_bytes: number,
+  ) {
     this.file = file;
+    this.place = place;
+    this.inode = inodeIn(place);
     this.last = last;
     this.size = size;
     this.cut_bytes = cut_bytes;
@@ -106,8 +128,14 @@ class OpenCheckpointLog implements CheckpointLog {
     }
     const bytes = Buffer.from(framedNote(note));
     try {
+      if (this.isDisplaced()) await this.takeBack();
       await this.put(bytes);
       await this.file.sync();
+      if (this.isDisplaced()) {
+        // Durable where nobody finds it; put back, it must not stand there twice.
+        await this.file.truncate(this.size);
+        throw displaced();
+      }
     } catch (error) {
       if (error instanceof LedgerUnavailable) throw error;
       this.failed = new Error("the checkpoints cannot be written", { cause: error });
@@ -115,6 +143,27 @@ class OpenCheckpointLog implements CheckpointLog {
     }
     this.size += bytes.length;
     this.last = { note, checkpoint };
+  }
+
+  private isDisplaced(): boolean {
+    return inodeIn(this.place) !== this.inode;
+  }
+
+  // Another file in its place is taken for it where it ends alike.
+  private async takeBack(): Promise<void> {
+    // Opening makes a file where there is none.
+    if (inodeIn(this.place) === undefined) throw displaced();
+    const file = await this.place.openFile(this.place.folder);
+    const bytes = await file.read();
+    const newest = framedNotesIn(bytes.toString("utf8")).notes.at(-1)?.note;
+    if (bytes.length !== this.size || newest !== this.last?.note) {
+      await file.close();
+      throw displaced();
+    }
+    await this.file.close();
+    this.file = file;
+    this.inode = inodeIn(this.place);
+    await file.sync();
   }
 
   // Where there is no room for it nothing has changed, once what it left is taken back.
@@ -134,6 +183,11 @@ class OpenCheckpointLog implements CheckpointLog {
     this.failed ??= new Error("the checkpoints are closed");
     await this.file.close();
   }
+}
+
+function displaced(): LedgerUnavailable {
+  const message = "the checkpoints were removed or replaced while they were written: put them back";
+  return new LedgerUnavailable("segment_missing", message);
 }
 
 export async function openNoteFile(folder: string): Promise<NoteFile> {

@@ -97,6 +97,7 @@ export class Checkpointer {
   private signed_size: number;
   private signing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
+  private displaced: LedgerUnavailable | undefined;
 
   constructor(options: CheckpointerOptions, log_id: string, { keys, log, signed }: Kept) {
     this.options = options;
@@ -176,16 +177,23 @@ export class Checkpointer {
   private async keep(note: string, keys: SigningKeys): Promise<void> {
     try {
       await this.log.append(note);
+      this.displaced = undefined;
       this.remember();
       if (keys.former !== undefined) forgetFormerKey(this.options.keys_folder);
       this.options.anchoring.push(note);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) return this.options.onFailed(error);
+      if (error.reason === "segment_missing") this.displaced = error;
       // There is no room for it now: what it covers is signed again, and so is a change of the key.
       this.signed_size = this.kept_size;
       this.keys = keys;
       this.timer ??= setTimeout(() => this.sign(), EVERY_MS).unref();
     }
+  }
+
+  /** Why no call may begin: the checkpoints are not in their place. They are looked for again. */
+  closed(): LedgerUnavailable | undefined {
+    return this.displaced;
   }
 
   /** Signs what is durable now. Whether that is kept: there may be no room for it. */
@@ -206,6 +214,8 @@ export class Checkpointer {
   async abandon(): Promise<void> {
     clearTimeout(this.timer);
     await this.signing;
+    // One that could not be kept would be signed again.
+    clearTimeout(this.timer);
     await this.options.anchoring.close();
     await this.log.close();
   }

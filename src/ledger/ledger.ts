@@ -203,12 +203,12 @@ export class Ledger {
 
   /** False while it takes no calls; that passes with its cause, but for a failed sync. */
   get healthy(): boolean {
-    return this.wal.healthy && this.copies.closed() === undefined && !this.closing;
+    return this.wal.healthy && this.besides() === undefined && !this.closing;
   }
 
   /** Resolves only when durable. Else, or where there is no room, rejects `LedgerUnavailable`. */
   async intent(record: Intent): Promise<void> {
-    const why = (await this.wal.closed()) ?? this.copies.closed();
+    const why = (await this.wal.closed()) ?? this.besides();
     if (why !== undefined) throw this.interrupt(why);
     try {
       await this.wal.append(record);
@@ -216,6 +216,11 @@ export class Ledger {
       throw this.interrupt(error);
     }
     this.resume();
+  }
+
+  /** Why no call may begin, though the log itself can be written. */
+  private besides(): LedgerUnavailable | undefined {
+    return this.checkpointer.closed() ?? this.copies.closed();
   }
 
   private interrupt(error: unknown): unknown {

@@ -1,6 +1,7 @@
 // A disk that has no room, cannot be written, or loses the log's file: what is refused, what is
 // kept, and that it goes on when the cause is gone.
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openNoteFile } from "../../src/ledger/checkpoint-log.ts";
@@ -14,6 +15,7 @@ import type { SegmentFile } from "../../src/ledger/wal.ts";
 import { testFolder } from "../setup/minimal.ts";
 import { mountDisk, noSmallDisk } from "../setup/small-disk.ts";
 import { call, intent, linesOf, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
+import { textOf } from "../unit/ledger/entries.ts";
 import type { Opened } from "../unit/ledger/entries.ts";
 import { verifies } from "../verifies.ts";
 
@@ -69,6 +71,32 @@ function fill(folder: string): string {
   expect(statSync(filler).size).toBeGreaterThan(0);
   return filler;
 }
+
+describe("checkpoints that are not in their place", () => {
+  verifies("ledger.no-sink-no-call", "stop calls until they are put back", async () => {
+    const { ledger, folder } = await opened();
+    const file = join(folder, "checkpoints");
+    await call(ledger, "a");
+    await ledger.checkpoint();
+    const kept = readFileSync(file);
+    for (const gone of [() => rmSync(file), () => writeFileSync(`${file}.new`, "")]) {
+      gone();
+      if (existsSync(`${file}.new`)) renameSync(`${file}.new`, file);
+      await ledger.event("started", {});
+      expect(await ledger.checkpoint()).toBe(false);
+      expect(ledger.healthy).toBe(false);
+      await expect(ledger.intent(intent("no"))).rejects.toMatchObject({
+        reason: "segment_missing",
+      });
+    }
+    writeFileSync(file, kept);
+    expect(await ledger.checkpoint()).toBe(true);
+    await call(ledger, "b");
+    await ledger.close();
+    expect(verifyLedger(folder)).toMatchObject({ intact: true, problems: [] });
+    expect(textOf(folder)).toContain('"audit_unavailable"');
+  });
+});
 
 describe("a disk that fills", () => {
   verifies(
