@@ -23,12 +23,20 @@ export interface Tombstone {
 export function readTombstone(folder: string): Tombstone | undefined {
   const file = join(folder, TOMBSTONE);
   if (!existsSync(file)) return undefined;
-  const found = JSON.parse(readFileSync(file, "utf8")) as Partial<Tombstone>;
+  const found = parsed(file);
   const { v, dropped_to, hash, nodes } = found;
   const isOne = v === 1 && Number.isSafeInteger(dropped_to) && Array.isArray(nodes);
   if (!isOne || !/^[\da-f]{64}$/.test(hash ?? "")) throw new Error(`${file} is no tombstone`);
   treeAfter(found as Tombstone);
   return found as Tombstone;
+}
+
+function parsed(file: string): Partial<Tombstone> {
+  try {
+    return Object(JSON.parse(readFileSync(file, "utf8"))) as Partial<Tombstone>;
+  } catch (cause) {
+    throw new Error(`${file} is no tombstone`, { cause });
+  }
 }
 
 export function treeAfter(stone: Tombstone | undefined): MerkleTree {

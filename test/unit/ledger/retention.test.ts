@@ -187,6 +187,11 @@ describe("what was taken away is not what was dropped:", () => {
     expect(verifyFiles(folder).problems).not.toEqual([]);
   }
 
+  verifies("ledger.retention", "a tombstone that is not JSON, by its name", () => {
+    writeFileSync(join(folder, TOMBSTONE), "{");
+    expect(() => verifyLedger(folder)).toThrow(/tombstone\.json is no tombstone/);
+  });
+
   verifies("ledger.retention", "a tombstone that was removed", () => {
     rmSync(`${folder}/tombstone.json`);
     bothFind();
