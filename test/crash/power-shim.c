@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SYNC_US 3000
+
 static int (*real_fsync)(int), (*real_fdatasync)(int), (*real_ftruncate)(int, off_t);
 static const char *folder;
 static int notes = -1;
@@ -58,6 +60,8 @@ static int synced(int fd, int (*sync)(int)) {
   char path[4096];
   struct stat before;
   int ours = path_of(fd, path) && fstat(fd, &before) == 0;
+  // As long as a slow disk takes: the power goes while something is on its way.
+  if (ours) usleep(SYNC_US);
   int result = sync(fd);
   if (ours && result == 0) {
     if (S_ISDIR(before.st_mode)) note_names(path);
