@@ -101,7 +101,7 @@ export function createDelegation(
 function probed({ code, cause = code }: Refusal): Refusal {
   if (code === "reauth_required") {
     return refusal("invalid_token", {
-      reason: "Refused: its provider says that it has ended.",
+      reason: "Refused: it has ended, or was revoked.",
       cause,
     });
   }

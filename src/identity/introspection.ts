@@ -21,7 +21,7 @@ export function createIntrospection(clientOf: ClientOf) {
       return refusal("identity_unavailable", { retry_after_ms: 1000, cause: describe(error) });
     }
     if (!said.active)
-      return refusal("invalid_token", { reason: "Refused: its provider says that it has ended." });
+      return refusal("invalid_token", { reason: "Refused: it has ended, or was revoked." });
     // RFC 7662 section 2.2: sub and iss are optional; what is said must be about this very token.
     const { issuer, subject } = credential.principal;
     const isOther =
