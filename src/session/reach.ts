@@ -20,18 +20,7 @@ export interface Going {
 
 /** Names a reach in memory and in the store; a person by a digest. */
 export function keyOf(reach: Reach): string {
-  switch (reach.kind) {
-    case "user":
-      return `user:${userKey(reach.issuer, reach.subject)}`;
-    case "session":
-      return `session:${reach.session}`;
-    case "tool":
-      return `tool:${reach.tool}`;
-    case "agent":
-      return `agent:${reach.agent}`;
-    case "all":
-      return "all";
-  }
+  return reach.kind === "user" ? `user:${userKey(reach.issuer, reach.subject)}` : reachText(reach);
 }
 
 /** As an operator reads and writes it. */
