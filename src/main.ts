@@ -173,6 +173,7 @@ function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer, keyri
     isHeld: () => keyring.holds().length > 0,
     log,
     namesOf: namesFrom(sealer),
+    digestOf: (tenant, text) => sealer.digestOf(tenant, text),
     openIndex: openIndexThread,
     clock,
     onFatal,

@@ -33,7 +33,7 @@ function printRecords(records: readonly AuditRecord[]): void {
     r.time,
     r.user,
     r.agent,
-    r.tool,
+    typeof r.tool === "string" ? r.tool : "(unknown)",
     r.target ?? "-",
     r.outcome === "ok" ? paint("green", "ok") : paint("yellow", r.error_code ?? r.outcome),
     r.count === undefined ? r.call_id : `${r.call_id} ×${r.count}`,

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../kernel/clock.ts";
 import { ledgerIndexFile, openLedger } from "../ledger/ledger.ts";
-import { plainNames } from "../ledger/query.ts";
+import { noDigests, plainNames } from "../ledger/query.ts";
 import { repairLedger } from "../ledger/repair.ts";
 import type { Repaired } from "../ledger/repair.ts";
 import { openFolders } from "../store/folders.ts";
@@ -69,6 +69,7 @@ async function recordLoss(
     anchors: [],
     log: createLogger("silent"),
     namesOf: plainNames,
+    digestOf: noDigests,
     index_file: ":memory:",
     clock: systemClock,
     segment_bytes_max: 67_108_864,

@@ -6,8 +6,9 @@ import { systemClock } from "../kernel/clock.ts";
 import { openSqliteKeyring } from "../ledger/keyring-sqlite.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import { Sealer } from "../ledger/mark.ts";
-import { AmbiguousUser, BadCursor, OPERATOR, plainNames } from "../ledger/query.ts";
-import type { AuditFilter, AuditPage } from "../ledger/query.ts";
+import { AmbiguousUser, BadCursor, noDigests, OPERATOR } from "../ledger/query.ts";
+import { plainNames, withDigests } from "../ledger/query.ts";
+import type { AuditFilter, AuditPage, DigestOf, NamesOf } from "../ledger/query.ts";
 import { namesFrom } from "../ledger/reveal.ts";
 import { openFolders, openKey } from "../store/folders.ts";
 import { askCore } from "./core.ts";
@@ -96,7 +97,8 @@ async function queryFiles(folder: string, filter: AuditFilter): Promise<AuditPag
   const names = openNames(dirname(folder));
   const index = readLedger(folder, names.namesOf);
   try {
-    return await index.query(filter, OPERATOR);
+    const question = await withDigests(filter, OPERATOR, index, names.digestOf);
+    return await index.query(question, OPERATOR);
   } catch (error) {
     if (error instanceof AmbiguousUser || error instanceof BadCursor) {
       throw new Stop(EXIT.usage, error.message);
@@ -108,16 +110,23 @@ async function queryFiles(folder: string, filter: AuditFilter): Promise<AuditPag
   }
 }
 
+interface Names {
+  readonly namesOf: NamesOf;
+  readonly digestOf: DigestOf;
+  readonly close: () => void;
+}
+
 // Of a copied log only the subjects can be read: the names' keys stay in the data folder.
-function openNames(data: string) {
+function openNames(data: string): Names {
   if (!existsSync(join(data, "subjects.sqlite"))) {
-    return { namesOf: plainNames, close: () => undefined };
+    return { namesOf: plainNames, digestOf: noDigests, close: () => undefined };
   }
   const folders = openFolders(data);
   const keyring = openSqliteKeyring(folders, systemClock);
   const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
   return {
     namesOf: namesFrom(sealer),
+    digestOf: (tenant, value) => sealer.digestOf(tenant, value),
     close: () => keyring.close(),
   };
 }

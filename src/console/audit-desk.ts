@@ -2,11 +2,13 @@
 // Each question is an event, durable before it is answered; reading the log is one too.
 import { z } from "zod";
 import type { Keyring } from "../ledger/keyring.ts";
+import { askedOf } from "../ledger/ledger.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
 import { OPERATOR } from "../ledger/query.ts";
 import type { Identity } from "../ledger/query.ts";
 import { revealRecord } from "../ledger/reveal.ts";
+import type { House } from "./house.ts";
 import { BadQuestion } from "./people.ts";
 
 export const OUTCOMES = [
@@ -51,6 +53,7 @@ export async function note(
 }
 
 export interface AuditDeskOptions {
+  readonly house: () => House;
   readonly ledger: Ledger;
   readonly sealer: Sealer;
   readonly keyring: Keyring;
@@ -75,13 +78,14 @@ const schemas = {
 };
 
 /** The questions, by their path on the local socket. */
-export function createAuditDesk({ ledger, sealer, keyring }: AuditDeskOptions) {
+export function createAuditDesk({ house, ledger, sealer, keyring }: AuditDeskOptions) {
   return {
     async "/audit"(body: unknown) {
       const { verb, filter, os_user } = schemas.query.parse(body);
-      // A name that is asked for is personal data here, too.
-      const user = filter.user === undefined ? {} : { user: sealer.digestOf(null, filter.user) };
-      await note(ledger, verb, os_user, { filter: { ...filter, ...user } });
+      const { tool } = filter;
+      const isOurs = tool !== undefined && house().catalog.tools.has(tool);
+      const asked_for = askedOf(filter, (text) => sealer.digestOf(null, text));
+      await note(ledger, verb, os_user, { filter: isOurs ? { ...asked_for, tool } : asked_for });
       return ledger.query(filter, OPERATOR);
     },
     async "/audit/reveal"(body: unknown) {

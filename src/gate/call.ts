@@ -9,6 +9,7 @@ import type { Credential } from "../kernel/principal.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
 import type { Limiter, Running } from "../limits/limiter.ts";
+import type { Policy } from "../policy/policy.ts";
 import type { Door, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { InnerTool } from "../sandbox/run-generated.ts";
@@ -23,6 +24,8 @@ import type { CallSpan } from "../telemetry/trace.ts";
 export interface Rooms {
   readonly config: Config;
   readonly clock: Clock;
+  /** The policy in force; a reload puts another one in its place, whole. */
+  readonly policy: () => Policy;
   readonly alive: Alive;
   readonly limiter: Limiter;
   readonly running: Running;

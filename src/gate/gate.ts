@@ -11,7 +11,6 @@ import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { innerSurface, narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
-import type { Policy } from "../policy/policy.ts";
 import { sessionOf } from "../session/session.ts";
 import type { ClientClaim, Sessions } from "../session/sessions.ts";
 import type { Watch } from "../session/stops.ts";
@@ -25,14 +24,12 @@ import type {
   Progress,
   Rooms,
 } from "./call.ts";
-import { outcomeOf, refusalOf, rounded } from "./records.ts";
+import { NO_TOOL, outcomeOf, refusalOf, rounded } from "./records.ts";
 import { DECIDE, PATH, rateLimited } from "./steps.ts";
 import type { Step } from "./steps.ts";
 
 export interface GateOptions extends Rooms {
   readonly verifier: Verifier;
-  /** The policy in force; a reload puts another one in its place, whole. */
-  readonly policy: () => Policy;
   readonly sessions: Sessions;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -117,10 +114,10 @@ export class Gate {
   }
 
   /** Records what a known user asked and was refused before it became a call. Never throws. */
-  async refuse(entry: Entry, refused: Refusal, tool = "(request)"): Promise<void> {
+  async refuse(entry: Entry, refused: Refusal): Promise<void> {
     const signal = AbortSignal.abort();
     const rest = { traceparent: undefined, idempotency_key: undefined, signal };
-    const call = this.begin(entry, { tool, args: {}, ...rest });
+    const call = this.begin(entry, { tool: NO_TOOL, args: {}, ...rest });
     call.watch.leave();
     await this.record(call, { attempts: [], steps: {} }, refused);
     call.span.end(errorTable[refused.code].outcome, refused.code);

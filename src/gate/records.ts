@@ -7,7 +7,9 @@ import { fitLine } from "../ledger/fit.ts";
 import type { Who } from "../ledger/keyring.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 
-const TOOL_CHARS_MAX = 128;
+/** In the place of a name where a request was refused before it named one. */
+export const NO_TOOL = "(request)";
+
 const LIGHT_TOKEN_BYTES = 16_384;
 const LIGHT_CHARS = 2048;
 
@@ -28,8 +30,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     agent: session.agent,
     client_id,
     session: session.id,
-    // A name that nobody has may be anything: it is cut, and made printable.
-    tool: tool?.name ?? printable(call.tool),
+    tool: tool?.name ?? nameOf(rooms, call),
     target: targetOf(rooms, call, progress),
     args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, whoOf(call)),
     effects: tool === undefined ? null : { ...tool.effects },
@@ -72,8 +73,11 @@ function isLight(rooms: Rooms, record: Intent | OutcomeRecord | RefusalRecord): 
   return rooms.config.http.token_bytes_max <= LIGHT_TOKEN_BYTES && long <= LIGHT_CHARS;
 }
 
-function printable(name: string): string {
-  return name.slice(0, TOOL_CHARS_MAX).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}");
+// Of a tool that this session does not have. A model can put anything into a name that nobody has.
+// Sealed in any case, so that no clock tells a hidden tool from one that never existed.
+function nameOf(rooms: Rooms, call: CallContext): CallFacts["tool"] {
+  const sealed = rooms.sealer.seal(whoOf(call), "/tool", call.tool);
+  return call.tool === NO_TOOL || rooms.policy().has(call.tool) ? call.tool : sealed;
 }
 
 function targetOf(rooms: Rooms, call: CallContext, progress: Progress): string | null {

@@ -33,7 +33,7 @@ export class Coalescer {
     const code = error_code ?? "";
     const similar = this.find(digestOf("similar", session, code), record);
     if (similar.written >= SIMILAR_WRITTEN_MAX) return count(similar, record);
-    const same = this.find(digestOf("same", session, tool, code, comparable(args)), record);
+    const same = this.find(digestOf("same", session, code, comparable([tool, args])), record);
     if (same.written >= SAME_WRITTEN_MAX) return count(same, record);
     same.written++;
     similar.written++;

@@ -192,7 +192,8 @@ export class SqliteIndex {
     const { seq, call_id, tenant, agent, session, tool, target } = line;
     const face = this.faceOf(line, names.get(line.user) ?? "");
     const ending = end === undefined ? [null, null, null] : [end.line.seq, end.at, end.size];
-    const what = [tenant, agent, session, tool, target, end?.line.outcome ?? "unknown"];
+    const named = typeof tool === "string" ? tool : tool.digest;
+    const what = [tenant, agent, session, named, target, end?.line.outcome ?? "unknown"];
     const who = [call_id, face.person, face.id];
     this.insert.run(seq, Date.parse(line.time), ...who, ...what, at, size, ...ending);
   }
@@ -237,8 +238,11 @@ export class SqliteIndex {
       if (named === undefined || (person !== undefined && named !== person)) return { hits: [] };
       person = named;
     }
-    const { sql, values } = selectOf(filter, reader, person);
-    const rows = this.db.prepare(sql).all(...values) as unknown as Hit[];
+    const rows = oneByOne(filter).flatMap((one) => {
+      const { sql, values } = selectOf(one, reader, person);
+      return this.db.prepare(sql).all(...values) as unknown as Hit[];
+    });
+    rows.sort((a, b) => b.time_ms - a.time_ms || b.seq - a.seq);
     const hits = rows.slice(0, filter.limit);
     const last = rows.length > filter.limit ? hits.at(-1) : undefined;
     return { hits, ...(last === undefined ? {} : { cursor: cursorOf(last) }) };
@@ -298,6 +302,11 @@ export class SqliteIndex {
     }));
   }
 
+  tenants(): readonly (string | null)[] {
+    const rows = this.db.prepare("SELECT DISTINCT tenant FROM faces").all();
+    return rows.map((row) => row["tenant"] as string | null);
+  }
+
   forget({ tenant, ...who }: Identity): void {
     const person = this.personOf(who);
     if (person === undefined) return;
@@ -340,6 +349,11 @@ export class SqliteIndex {
   close(): void {
     this.db.close();
   }
+}
+
+// Of a tool as it is named, and as it is sealed: each is one piece of an index, both would be none.
+function oneByOne(filter: AuditFilter): readonly AuditFilter[] {
+  return [filter, ...(filter.tool_digests ?? []).map((tool) => ({ ...filter, tool }))];
 }
 
 function scopeOf(reader: Reader): [sql: string, values: readonly (string | null)[]] {

@@ -15,6 +15,7 @@ export type ThreadData = Pick<LogIndexOptions, "folder" | "index_file" | "log_id
 interface Questions {
   query: { given: { filter: AuditFilter; reader: Reader }; answer: AuditPage };
   identities: { given: string; answer: readonly Identity[] };
+  tenants: { given: undefined; answer: readonly (string | null)[] };
   forget: { given: Identity; answer: void };
   linkVersion: { given: string; answer: number };
   tombstoneAt: { given: number; answer: Tombstone };
@@ -100,6 +101,10 @@ class IndexThread implements LedgerIndex {
 
   identities(user: string): Promise<readonly Identity[]> {
     return this.ask("identities", user);
+  }
+
+  tenants(): Promise<readonly (string | null)[]> {
+    return this.ask("tenants", undefined);
   }
 
   forget(identity: Identity): Promise<void> {

@@ -12,8 +12,9 @@ import { Coalescer } from "./coalescer.ts";
 import { LogIndex } from "./log-index.ts";
 import type { LogIndexOptions } from "./log-index.ts";
 import type { EventName, LedgerEvent, LedgerEvents } from "./events.ts";
-import { LINK_EVENT } from "./query.ts";
-import type { AuditFilter, AuditPage, Identity, LedgerIndex, NamesOf, Reader } from "./query.ts";
+import { LINK_EVENT, withDigests } from "./query.ts";
+import type { AuditFilter, AuditPage, DigestOf, Identity, LedgerIndex } from "./query.ts";
+import type { NamesOf, Reader } from "./query.ts";
 import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
 import { expiredSegments, removeDropped } from "./retention.ts";
 import { LedgerUnavailable, Room } from "./room.ts";
@@ -33,6 +34,7 @@ export interface LedgerOptions {
   readonly log: Logger;
   /** Opens the names that are sealed in the lines. */
   readonly namesOf: NamesOf;
+  readonly digestOf: DigestOf;
   /** Where the derived index is kept; not in the ledger's folder, which is evidence. */
   readonly index_file: string;
   readonly clock: Clock;
@@ -170,7 +172,10 @@ interface Parts {
   readonly index: LedgerIndex;
   readonly checkpointer: Checkpointer;
   readonly copies: Copies;
-  readonly options: Pick<LedgerOptions, "clock" | "folder" | "keep_days" | "isHeld" | "log">;
+  readonly options: Pick<
+    LedgerOptions,
+    "clock" | "folder" | "keep_days" | "isHeld" | "log" | "digestOf"
+  >;
 }
 
 export class Ledger {
@@ -270,12 +275,12 @@ export class Ledger {
    */
   async query(filter: AuditFilter, reader: Reader): Promise<AuditPage> {
     await this.writeCounted(true);
+    const { digestOf } = this.options;
     if (reader.kind !== "operator") {
-      // A name that is asked for is personal data here, too.
-      const user = filter.user === undefined ? {} : { user: "(given)" };
-      await this.event("audit_read", { reader: { ...reader }, filter: { ...filter, ...user } });
+      const asked = askedOf(filter, (text) => digestOf(reader.tenant, text));
+      await this.event("audit_read", { reader: { ...reader }, filter: asked });
     }
-    return this.index.query(filter, reader);
+    return this.index.query(await withDigests(filter, reader, this.index, digestOf), reader);
   }
 
   /** Whether everything that is durable now is covered by a kept checkpoint then. */
@@ -351,6 +356,19 @@ export class Ledger {
       await this.index.close();
     }
   }
+}
+
+/** A question as the log may hold it: a name that is asked for is personal data there, too. */
+export function askedOf(
+  filter: AuditFilter,
+  digest: (text: string) => string,
+): Readonly<Record<string, unknown>> {
+  const { user, tool } = filter;
+  return {
+    ...filter,
+    ...(user === undefined ? {} : { user: digest(user) }),
+    ...(tool === undefined ? {} : { tool: digest(tool) }),
+  };
 }
 
 /** Reads a log that nobody writes, into an index that nobody keeps. */

@@ -57,7 +57,7 @@ export class LogIndex implements LedgerIndex {
     return this.inTurn(async () => {
       await this.catchUp();
       const { hits, cursor } = this.index.find(filter, reader);
-      const records = hits.map((hit) => this.recordAt(hit));
+      const records = hits.map((hit) => this.recordAt(hit, filter));
       const more = cursor === undefined ? {} : { cursor };
       return { records, ...more, complete_to: this.index.last };
     });
@@ -67,6 +67,13 @@ export class LogIndex implements LedgerIndex {
     return this.inTurn(async () => {
       await this.catchUp();
       return this.index.identities(user);
+    });
+  }
+
+  tenants(): Promise<readonly (string | null)[]> {
+    return this.inTurn(async () => {
+      await this.catchUp();
+      return this.index.tenants();
     });
   }
 
@@ -152,11 +159,13 @@ export class LogIndex implements LedgerIndex {
     return new Map([...users].map(([user, key]) => [user, this.names.get(key) ?? ""]));
   }
 
-  private recordAt(hit: Hit): AuditRecord {
+  private recordAt(hit: Hit, { tool, tool_digests }: AuditFilter): AuditRecord {
     const line = this.lineAt(hit.seq, hit.at, hit.size);
     if (line.kind !== "intent" && line.kind !== "refusal") throw misplaced(hit.seq);
     const end = this.endAt(hit);
-    return joined(line, end, this.index.nameOf(hit.face));
+    // Whoever asks by a sealed name knows it.
+    const isAsked = typeof line.tool !== "string" && tool_digests?.includes(line.tool.digest);
+    return joined(line, end, this.index.nameOf(hit.face), isAsked ? tool : line.tool);
   }
 
   private endAt({ end_seq, end_at, end_size }: Hit): CallEnd | undefined {

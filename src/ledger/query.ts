@@ -7,6 +7,8 @@ export interface AuditFilter {
   /** A subject, a readable name, or `ISSUER#SUBJECT`. */
   readonly user?: string | undefined;
   readonly tool?: string | undefined;
+  /** The digests of that name, one a tenant: so it stands where there was no such tool. */
+  readonly tool_digests?: readonly string[] | undefined;
   readonly outcome?: Outcome | undefined;
   /** A target such as `deal:42`. */
   readonly record?: string | undefined;
@@ -81,6 +83,8 @@ export interface LedgerIndex {
   query(filter: AuditFilter, reader: Reader): Promise<AuditPage>;
   /** Whom a name means, once per tenant; empty where nobody. Rejects with `AmbiguousUser`. */
   identities(user: string): Promise<readonly Identity[]>;
+  /** Every tenant of which it holds calls; null for people of none. */
+  tenants(): Promise<readonly (string | null)[]>;
   /** Takes a person's readable name out of the index. */
   forget(identity: Identity): Promise<void>;
   /** The highest version of a stored link that the log knows; 0 where it knows of none. */
@@ -94,6 +98,25 @@ export interface LedgerIndex {
   /** Forgets everything and reads the log again. Resolves with the last record that it holds. */
   rebuild(): Promise<number>;
   close(): Promise<void>;
+}
+
+/** The digest of a text where it is sealed in a tenant's records. */
+export type DigestOf = (tenant: string | null, text: string) => string;
+
+/** Where there are no keys: what is sealed is not found. */
+export const noDigests: DigestOf = () => "(no key)";
+
+/** The same question, which finds a tool also where its name is sealed. */
+export async function withDigests(
+  filter: AuditFilter,
+  reader: Reader,
+  index: Pick<LedgerIndex, "tenants">,
+  digestOf: DigestOf,
+): Promise<AuditFilter> {
+  const { tool } = filter;
+  if (tool === undefined) return filter;
+  const tenants = reader.kind === "operator" ? await index.tenants() : [reader.tenant];
+  return { ...filter, tool_digests: tenants.map((tenant) => digestOf(tenant, tool)) };
 }
 
 /** The readable names in lines' `user`, where they can still be read. */

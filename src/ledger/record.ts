@@ -1,6 +1,7 @@
 // The records of the ledger: what is written, and the one record a reader sees per call.
 import type { Effect, ErrorCode, Outcome } from "../kernel/errors.ts";
 import type { LedgerEvent } from "./events.ts";
+import type { Sealed, Truncated } from "./seal.ts";
 
 interface DownstreamRequest {
   readonly method: string;
@@ -26,8 +27,8 @@ export interface CallFacts {
   readonly agent: string;
   readonly client_id: string;
   readonly session: string;
-  /** As asked for, cut to 128 characters; it need not exist. */
-  readonly tool: string;
+  /** Sealed where there is no such tool: the model chose the name, and anything may be in it. */
+  readonly tool: string | Sealed | Truncated;
   readonly target: string | null;
   readonly args: Readonly<Record<string, unknown>>;
   readonly effects: Readonly<Record<string, boolean>> | null;
@@ -106,6 +107,7 @@ export function joined(
   call: Line & (Intent | RefusalRecord),
   end: CallEnd = RUNNING,
   name: string | undefined,
+  tool = call.tool,
 ): AuditRecord {
   return {
     call_id: call.call_id,
@@ -120,7 +122,7 @@ export function joined(
     agent: call.agent,
     client_id: call.client_id,
     session: call.session,
-    tool: call.tool,
+    tool,
     target: call.target,
     args: call.args,
     result: end.result,

@@ -5,7 +5,7 @@ import type { NamesOf } from "./query.ts";
 import { isSealed, KeyErased } from "./seal.ts";
 
 /** The parts of a record in which sealed values stand. */
-const SEALED_PARTS = ["user", "args", "result"] as const;
+const SEALED_PARTS = ["user", "tool", "args", "result"] as const;
 type SealedPart = (typeof SEALED_PARTS)[number];
 
 export type Revealed<R> = { readonly [K in keyof R]: K extends SealedPart ? unknown : R[K] };

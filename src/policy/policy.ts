@@ -24,6 +24,8 @@ export interface Policy {
   surface(roles: readonly string[], agent: string): Surface;
   /** Every tool of the catalogue, judged for these roles at this agent. */
   explain(roles: readonly string[], agent: string): readonly Explanation[];
+  /** Whether the catalogue has a tool of this name, whoever may call it. */
+  has(tool: string): boolean;
   readonly agents: readonly string[];
   readonly hash: string;
 }
@@ -51,6 +53,7 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
       if (surfaces.size < SURFACES_MAX) surfaces.set(key, surface);
       return surface;
     },
+    has: (tool: string) => catalog.tools.has(tool),
     explain(roles: readonly string[], agent: string): readonly Explanation[] {
       const names = [...catalog.tools.keys()].toSorted();
       return names.map((name) => judgeTool(config, roles, agent, name));

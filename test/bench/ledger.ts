@@ -9,7 +9,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { openIndexThread } from "../../src/ledger/index-thread.ts";
 import { openLedger } from "../../src/ledger/ledger.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { OPERATOR, plainNames } from "../../src/ledger/query.ts";
+import { noDigests, OPERATOR, plainNames } from "../../src/ledger/query.ts";
 import type { AuditFilter, LedgerIndex, Reader } from "../../src/ledger/query.ts";
 import { openSegmentFile } from "../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../src/ledger/wal.ts";
@@ -208,6 +208,7 @@ async function openBenchLedger(folder: string, batches: Batch[]): Promise<Ledger
     anchors: [],
     log: createLogger("warn"),
     namesOf: plainNames,
+    digestOf: noDigests,
     index_file: join(folder, "index.sqlite"),
     openIndex: openIndexThread,
     clock: systemClock,

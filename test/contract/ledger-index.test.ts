@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { openIndexThread } from "../../src/ledger/index-thread.ts";
 import { LogIndex } from "../../src/ledger/log-index.ts";
 import type { LogIndexOptions } from "../../src/ledger/log-index.ts";
-import { AmbiguousUser, BadCursor, OPERATOR, plainNames } from "../../src/ledger/query.ts";
+import { AmbiguousUser, BadCursor, OPERATOR } from "../../src/ledger/query.ts";
+import { plainNames, withDigests } from "../../src/ledger/query.ts";
 import type { AuditFilter, LedgerIndex, NamesOf, Reader } from "../../src/ledger/query.ts";
 import { FIRST_PREV } from "../../src/ledger/record.ts";
 import type { CallFacts } from "../../src/ledger/record.ts";
@@ -258,6 +259,47 @@ for (const [place, open] of Object.entries(PLACES)) {
       rmSync(`${folder}/${segmentName(1)}`);
       const page = await whole.query({ limit: 9 }, OPERATOR);
       expect(page.records.map(({ call_id }) => call_id)).toEqual(["c4", "c3"]);
+    });
+
+    verifies("ledger.filters", "a tool is found by its name and where that is sealed", async () => {
+      const digestOf = (tenant: string | null, text: string): string => `${tenant}:${text}`;
+      const sealedIn = (tenant: string | null): string | object => ({
+        sealed: "key_.",
+        digest: digestOf(tenant, "nope"),
+        chars: 4,
+      });
+      const records = [
+        { ...PEOPLE[0], tool: sealedIn("acme") },
+        { ...PEOPLE[2], tool: sealedIn("globex") },
+        // There was one of that name once.
+        { ...PEOPLE[0], tool: "nope" },
+        { ...PEOPLE[3], tenant: null, tool: sealedIn(null) },
+        { ...PEOPLE[0], tool: sealedIn("acme") },
+      ].map((facts, i) => [{ ...refusalOf(`c${i}`), ...facts }, i] as const);
+      const own = await openOn(logOf(records), records.length);
+      onTestFinished(() => own.close());
+      const found = async (tool: string, reader: Reader, limit = 9, cursor?: string) => {
+        const question = await withDigests({ tool, limit, cursor }, reader, own, digestOf);
+        return own.query(question, reader);
+      };
+      const idsFor = async (tool: string, reader: Reader): Promise<string> =>
+        (await found(tool, reader)).records.map(({ call_id }) => call_id).join(" ");
+      expect(await idsFor("nope", OPERATOR)).toBe("c4 c3 c2 c1 c0");
+      expect(await idsFor("nope", ACME)).toBe("c4 c2 c0");
+      expect(await idsFor("nope", ADA)).toBe("c4 c2 c0");
+      expect(await idsFor("other", OPERATOR)).toBe("");
+      // Whoever asked for it sees it; whoever did not sees the seal.
+      const [newest] = (await found("nope", OPERATOR)).records;
+      expect(newest?.tool).toBe("nope");
+      expect((await own.query({ limit: 1 }, OPERATOR)).records[0]?.tool).toMatchObject({
+        chars: 4,
+      });
+      const first = await found("nope", OPERATOR, 2);
+      const second = await found("nope", OPERATOR, 2, first.cursor);
+      const third = await found("nope", OPERATOR, 2, second.cursor);
+      const pages = [first, second, third].map(({ records: page }) => page.length);
+      expect(pages).toEqual([2, 2, 1]);
+      expect(third.cursor).toBeUndefined();
     });
 
     test("names are asked for once each, and can be forgotten", async () => {

@@ -13,7 +13,7 @@ import { anchorLine } from "../../src/ledger/anchor.ts";
 import type { Anchor } from "../../src/ledger/anchor.ts";
 import { LogIndex } from "../../src/ledger/log-index.ts";
 import type { Ledger, LedgerOptions } from "../../src/ledger/ledger.ts";
-import { OPERATOR, plainNames } from "../../src/ledger/query.ts";
+import { noDigests, OPERATOR, plainNames } from "../../src/ledger/query.ts";
 import type { Line } from "../../src/ledger/record.ts";
 import type { LedgerUnavailable } from "../../src/ledger/room.ts";
 import { segmentsOf, walk } from "../../src/ledger/segments.ts";
@@ -98,6 +98,7 @@ async function oneLife(
       anchors: [anchor],
       log,
       namesOf: plainNames,
+      digestOf: noDigests,
       index_file: ":memory:",
       clock,
       segment_bytes_max: 2000 + Math.floor(random() * 4000),

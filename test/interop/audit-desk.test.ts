@@ -16,6 +16,8 @@ import { verifies } from "../verifies.ts";
 
 const run = promisify(execFile);
 const NOTE = "ring Ms Petrosyan at seven";
+// What a model can make of a name: nobody has such a tool.
+const NO_TOOL = "ms_petrosyan_has_the_card_4929";
 
 let house: House;
 let call_id: string;
@@ -26,6 +28,9 @@ beforeAll(async () => {
   const authorization = `Bearer ${await house.token("mia", "sales")}`;
   const args = { id: 42, stage: "proposal", note: NOTE };
   ({ call_id } = await callTool(url, authorization, "crm_update_deal_stage", args));
+  for (const tool of [NO_TOOL, "crm_delete_customer"]) {
+    expect((await callTool(url, authorization, tool, {})).text).toContain(`Unknown tool: ${tool}`);
+  }
 });
 
 afterAll(() => house.close());
@@ -74,6 +79,32 @@ verifies(
   },
 );
 
+async function attempts(filter: object): Promise<Record<string, unknown>[]> {
+  const question = { verb: "audit query", filter: { outcome: "refused", limit: 9, ...filter } };
+  return ((await ask("/audit", question)) as { records: Record<string, unknown>[] }).records;
+}
+
+verifies(
+  "ledger.sealed",
+  "the name of a tool that there is none of is sealed, and found by whoever knows it",
+  async () => {
+    const [hidden, unknown] = await attempts({});
+    // An operator wrote that one: it is nobody's secret who tried it.
+    expect(hidden).toMatchObject({ tool: "crm_delete_customer", error_code: "unknown_tool" });
+    const { digest } = (await ask("/audit/hash", { tenant: "acme", value: NO_TOOL })) as {
+      digest: string;
+    };
+    expect(unknown).toMatchObject({ tool: { digest, chars: NO_TOOL.length }, args: {} });
+    expect(await attempts({ tool: NO_TOOL })).toEqual([{ ...unknown, tool: NO_TOOL }]);
+    expect(await attempts({ tool: "crm_delete_customer" })).toEqual([hidden]);
+    expect(await attempts({ tool: `${NO_TOOL}_` })).toEqual([]);
+    const which = { call_id: unknown?.["call_id"], reason: "a test" };
+    expect(await ask("/audit/reveal", which)).toMatchObject({ record: { tool: NO_TOOL } });
+    expect(filesText() + house.logged()).not.toContain(NO_TOOL);
+    expect(filesText()).toContain('"filter":{"tool":"crm_delete_customer"');
+  },
+);
+
 verifies(
   "ledger.signed",
   "a rotated key attests its change, and old checkpoints hold",
@@ -113,7 +144,11 @@ verifies("ledger.erase", "after an erasure no file holds the name or the text", 
   };
   expect(record.args).toMatchObject({ stage: "proposal", note: { erased: true } });
   expect(record).toMatchObject({ user: "mia", target: "deal:42" });
+  const [found] = await attempts({ tool: NO_TOOL });
+  const which = { call_id: found?.["call_id"], reason: "a test" };
+  expect(await ask("/audit/reveal", which)).toMatchObject({ record: { tool: { erased: true } } });
   const text = filesText();
+  expect(text).not.toContain(NO_TOOL);
   expect(text).not.toContain("Lindqvist");
   expect(text).not.toContain(NOTE);
   await ask("/audit/reindex", {});
@@ -175,8 +210,9 @@ verifies("ledger.export", "a cell that a spreadsheet would execute is inert", ()
 verifies("ledger.export", "an export has every record once, in both formats", async () => {
   const jsonl = await doorless("audit", "export", "--format", "jsonl", "--data", house.data);
   const csv = await doorless("audit", "export", "--format", "csv", "--data", house.data);
-  expect(jsonl.stdout.trim().split("\n")).toHaveLength(1);
-  expect(JSON.parse(jsonl.stdout)).toMatchObject({ call_id, subject: "mia" });
-  expect(csv.stdout.trim().split("\n")).toHaveLength(2);
+  const records = jsonl.stdout.trim().split("\n");
+  expect(records).toHaveLength(3);
+  expect(JSON.parse(records.at(-1) ?? "")).toMatchObject({ call_id, subject: "mia" });
+  expect(csv.stdout.trim().split("\n")).toHaveLength(4);
   expect((await doorless("audit", "export", "--data", house.data)).code).toBe(2);
 });

@@ -140,7 +140,7 @@ describe("the record of somebody we know", () => {
     await call("no_such_tool", { any: "thing" });
     const added = boundary.ledger().slice(lines);
     expect(added).toMatchObject([
-      { kind: "refusal", tool: "no_such_tool", args: {}, error_code: "unknown_tool" },
+      { kind: "refusal", tool: { chars: 12 }, args: {}, error_code: "unknown_tool" },
     ]);
   });
 

@@ -110,6 +110,7 @@ export async function opened(
     anchors: [],
     log: createLogger("silent"),
     namesOf: plainNames,
+    digestOf: (tenant, text) => `hmac-sha256:${tenant}:${text}`,
     index_file: ":memory:",
     segment_bytes_max: 1_000_000,
     disk_free_bytes_min: 0,

@@ -13,6 +13,8 @@ const PERSON: Reader = {
 };
 const AUDITOR: Reader = { kind: "auditor", tenant: "acme" };
 
+const digestIn = (text: string): string => `hmac-sha256:acme:${text}`;
+
 for (const reader of [PERSON, AUDITOR]) {
   verifies("ledger.readers", `what a ${reader.kind} reads is an event, names aside`, async () => {
     const { ledger, folder } = await opened();
@@ -22,7 +24,7 @@ for (const reader of [PERSON, AUDITOR]) {
     expect(records.map(({ call_id }) => call_id)).toEqual(["a"]);
     const events = linesOf(folder).filter((line) => line["event"] === "audit_read");
     expect(events.map((line) => line["detail"])).toEqual([
-      { reader, filter: { user: "(given)", tool: "item_put", limit: 9 } },
+      { reader, filter: { user: digestIn("Ada L."), tool: digestIn("item_put"), limit: 9 } },
     ]);
   });
 }
