@@ -140,7 +140,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
     const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
-    const admin = createAdmin({ ...asked, keyring });
+    const admin = createAdmin({ ...asked, keyring, version: VERSION });
     const local = await serveLocal(folders.data, "core", info, admin, options.onAttached);
     undo.push(() => local.close());
     await ledger.event("started", startFacts(house, port, sandbox));

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { PACKAGE } from "./core.ts";
 import { paint, table } from "./output.ts";
-import type { Ready } from "./demo-world.ts";
+import type { Ready, RunningDemo } from "./demo-world.ts";
 
 export interface Snippet {
   readonly client: string;
@@ -56,7 +56,7 @@ export function snippets(ready: Ready): readonly Snippet[] {
   ];
 }
 
-export function demoText(ready: Ready): string {
+export function demoText({ ready, revocation }: Pick<RunningDemo, "ready" | "revocation">): string {
   const bold = (text: string): string => paint("bold", text);
   const agents = Object.entries(ready.mcp).map(([agent, url]) => [agent, url]);
   const people = [
@@ -75,6 +75,7 @@ export function demoText(ready: Ready): string {
     `identity provider  ${ready.issuer}/.well-known/openid-configuration`,
     `the SaaS           ${ready.api}/openapi.json`,
     `its own audit log  ${ready.api}/audit`,
+    ...revocation.map((line) => `revocation at       ${line}`),
     `our audit log      node bin/doorless.js audit query --data ${quote(ready.data)}`,
     `sign in for stdio  node bin/doorless.js login --data ${quote(ready.data)}`,
     "",

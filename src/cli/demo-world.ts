@@ -6,7 +6,9 @@ import { dirname, join, resolve } from "node:path";
 import { eventsAt } from "../../demo/boundary.ts";
 import { startWorld } from "../../demo/world.ts";
 import type { World } from "../../demo/world.ts";
+import { livenessText } from "../config/liveness.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/load.ts";
 import { serveLocal } from "../console/local.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { startCore } from "../main.ts";
@@ -30,6 +32,8 @@ export interface Ready {
 export interface RunningDemo {
   readonly ready: Ready;
   readonly world: World;
+  /** How each issuer's revocations show, in a line. */
+  readonly revocation: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -74,6 +78,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     return {
       ready: { ready: true, mcp, console: null, issuer: world.issuer, api: world.api, data },
       world,
+      revocation: revocationIn(config),
       async stop() {
         await control.close();
         await running.stop();
@@ -85,6 +90,11 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     await world.stop();
     throw error;
   }
+}
+
+/** One line for each issuer, for whoever starts it. */
+function revocationIn({ issuers }: Config): readonly string[] {
+  return Object.entries(issuers).map(([name, issuer]) => `${name}: ${livenessText(issuer)}`);
 }
 
 // Below the range from which systems take ports for outgoing connections: one of those could be

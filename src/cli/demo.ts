@@ -36,7 +36,7 @@ export const demo: Verb = {
     const asked = untilAsked();
     const running = await startDemo({ port, data: given.text("data") ?? DATA, log, onFatal });
     if (given.flag("json")) printJson(running.ready);
-    else print(demoText(running.ready));
+    else print(demoText(running));
     const why = await Promise.race([asked, fatal.promise]);
     note(`stopping: ${why}`);
     await running.stop();

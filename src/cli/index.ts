@@ -16,6 +16,7 @@ import { auditVerify } from "./audit-verify.ts";
 import { call } from "./call.ts";
 import { connectionsLs, connectionsRevoke } from "./connections.ts";
 import { demo, demoSet, demoToken } from "./demo.ts";
+import { doctor } from "./doctor.ts";
 import { errors } from "./errors.ts";
 import { keysRotate } from "./keys-rotate.ts";
 import { explain } from "./explain.ts";
@@ -68,6 +69,7 @@ const VERBS: readonly Verb[] = [
   connectionsRevoke,
   toolsShow,
   toolsTry,
+  doctor,
   prove,
   schema,
   errors,

@@ -134,8 +134,11 @@ function tellsOfLoss(anchor: ConfigFile["ledger"]["anchors"][number]): boolean {
 
 function checkAddresses(data: ConfigFile, report: Report): void {
   const https = (pointer: string, value: string): void => {
-    const { protocol, hostname } = new URL(value);
-    if (protocol !== "https:" && !isLoopback(hostname)) {
+    const { protocol, hostname, username, password } = new URL(value);
+    // Addresses are printed, logged and recorded.
+    if (username !== "" || password !== "") {
+      report(pointer, "has a user name or a password", "take it out: secrets are references");
+    } else if (protocol !== "https:" && !isLoopback(hostname)) {
       report(pointer, `${value} is not https`, "use https; plain http is for loopback only");
     }
   };

@@ -35,6 +35,36 @@ export const NO_SECRETS: Secrets = {
 /** Where a reference stands, and what it is; `undefined` where the file has none there. */
 type Reference<Key> = readonly [key: Key, pointer: string, ref: string | undefined];
 
+/** Every reference of a file, by what it is for. */
+function referencesIn(data: ConfigFile) {
+  const issuers = Object.entries(data.issuers);
+  return {
+    client_secrets: issuers.map(([name, { client }]): Reference<string> => {
+      return [name, `/issuers/${name}/client/client_secret`, client?.client_secret];
+    }),
+    event_secrets: issuers.map(([name, { events }]): Reference<string> => {
+      const pointer = `/issuers/${name}/events/shared_signals/authorization`;
+      return [name, pointer, events?.shared_signals?.authorization];
+    }),
+    connection_secrets: Object.entries(data.connectors).map(
+      ([name, { delegation }]): Reference<string> => {
+        const client = delegation.kind === "connection" ? delegation.client : undefined;
+        const pointer = `/connectors/${name}/delegation/client/client_secret`;
+        return [name, pointer, client?.client_secret];
+      },
+    ),
+    metrics_secret: [[0, "/metrics_token", data.metrics_token] as Reference<number>],
+    anchor_secrets: data.ledger.anchors.map((anchor, i): Reference<number> => {
+      const ref = anchor.kind === "http" ? anchor.authorization : undefined;
+      return [i, `/ledger/anchors/${i}/authorization`, ref];
+    }),
+    sink_secrets: Object.entries(data.ledger.sinks).map(([name, sink]): Reference<string> => {
+      const ref = sink.kind === "http" ? sink.authorization : undefined;
+      return [name, `/ledger/sinks/${name}/authorization`, ref];
+    }),
+  };
+}
+
 export function readSecrets(
   data: ConfigFile,
   file: string,
@@ -51,40 +81,23 @@ export function readSecrets(
     }
     return found;
   };
-  const issuers = Object.entries(data.issuers);
+  const references = referencesIn(data);
   return {
-    client_secrets: read(
-      issuers.map(([name, { client }]) => {
-        return [name, `/issuers/${name}/client/client_secret`, client?.client_secret];
-      }),
-    ),
-    event_secrets: read(
-      issuers.map(([name, { events }]) => {
-        const pointer = `/issuers/${name}/events/shared_signals/authorization`;
-        return [name, pointer, events?.shared_signals?.authorization];
-      }),
-    ),
-    connection_secrets: read(
-      Object.entries(data.connectors).map(([name, { delegation }]) => {
-        const client = delegation.kind === "connection" ? delegation.client : undefined;
-        const pointer = `/connectors/${name}/delegation/client/client_secret`;
-        return [name, pointer, client?.client_secret];
-      }),
-    ),
-    metrics_secret: read([[0, "/metrics_token", data.metrics_token]]).get(0),
-    anchor_secrets: read(
-      data.ledger.anchors.map((anchor, i) => {
-        const ref = anchor.kind === "http" ? anchor.authorization : undefined;
-        return [i, `/ledger/anchors/${i}/authorization`, ref];
-      }),
-    ),
-    sink_secrets: read(
-      Object.entries(data.ledger.sinks).map(([name, sink]) => {
-        const ref = sink.kind === "http" ? sink.authorization : undefined;
-        return [name, `/ledger/sinks/${name}/authorization`, ref];
-      }),
-    ),
+    client_secrets: read(references.client_secrets),
+    event_secrets: read(references.event_secrets),
+    connection_secrets: read(references.connection_secrets),
+    metrics_secret: read(references.metrics_secret).get(0),
+    anchor_secrets: read(references.anchor_secrets),
+    sink_secrets: read(references.sink_secrets),
   };
+}
+
+/** The files that hold secrets, wherever the configuration refers to one. */
+export function secretFiles(data: ConfigFile, file: string): readonly string[] {
+  const references = Object.values(referencesIn(data)).flat();
+  return references.flatMap(([, , ref]) =>
+    ref?.startsWith("file:") === true ? [resolve(dirname(file), ref.slice(5))] : [],
+  );
 }
 
 function valueOf(ref: string, file: string, environment: Environment): string | undefined {

@@ -16,6 +16,7 @@ import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
 import { askExplain, askSurface, askWho } from "./questions.ts";
 import { createSessionDesk } from "./session-desk.ts";
 import type { SessionDeskOptions } from "./session-desk.ts";
+import { createStateDesk } from "./state-desk.ts";
 import type { House } from "./house.ts";
 
 const whoSchema = z.union([
@@ -51,6 +52,7 @@ export interface AdminOptions extends SessionDeskOptions {
   readonly keyring: Keyring;
   readonly connections: Connections;
   readonly vault: Vault;
+  readonly version: string;
 }
 
 /** Answers the questions of the local socket. */
@@ -59,6 +61,7 @@ export function createAdmin(options: AdminOptions): Answer {
     ...createAuditDesk(options),
     ...createSessionDesk(options),
     ...createConnectionsDesk(options),
+    ...createStateDesk(options),
   };
   return async (path, body) => {
     if (Object.hasOwn(desks, path)) return desks[path as keyof typeof desks](body);

@@ -47,7 +47,7 @@ function only(servers: unknown): Json {
 }
 
 verifies("demo.snippets", "each snippet is on the page, and none holds a token", () => {
-  const page = demoText(house.ready);
+  const page = demoText(house);
   const all = snippets(house.ready);
   expect(all.map(({ client }) => client)).toEqual([
     "Claude Desktop",
@@ -59,6 +59,11 @@ verifies("demo.snippets", "each snippet is on the page, and none holds a token",
   for (const { text } of all) expect(page).toContain(text);
   // A JWT begins so, whatever it says.
   expect(page).not.toMatch(/eyJ[\w-]{10}/);
+});
+
+verifies("revocation.stated", "the demo's page says how revocation shows, and how late", () => {
+  const said = "demo: asked by introspection, at most 2000 ms; pushed by back-channel logout and";
+  expect(demoText(house)).toContain(`revocation at       ${said} shared signals\n`);
 });
 
 verifies("demo.snippets", "Claude Desktop's starts a bridge, as Dana", async () => {

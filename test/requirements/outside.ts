@@ -189,6 +189,10 @@ export const cli = {
     source: "INTERFACE, call",
     behavior: "call makes one call as the person of DOORLESS_TOKEN; with --dry-run, none",
   },
+  "cli.doctor": {
+    source: "INTERFACE, doctor",
+    behavior: "doctor says what is wrong, in files and at peers, and how to mend it; no secret",
+  },
   "cli.no-token": {
     source: "INTERFACE, The command",
     behavior: "no verb but demo token prints a token",
