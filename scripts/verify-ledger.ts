@@ -164,8 +164,12 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
       return otherwise;
     }
   };
-  const own = ownIn(join(folder, "checkpoints"), keys_file !== undefined, problems);
-  const kept = anchors.map((anchor) => keptIn(readFileSync(anchor, "utf8")));
+  const text = keys_file ?? join(folder, "keys.pub");
+  const checkpoints = join(folder, "checkpoints");
+  const own = attempt("checkpoints", () => ownIn(checkpoints, existsSync(text), problems), []);
+  const kept = anchors.map((anchor) =>
+    attempt("anchor", () => keptIn(readFileSync(anchor, "utf8")), []),
+  );
   if (kept.some((notes) => notes.length === 0)) problems.push("an anchor holds no checkpoint");
   const sizes = [...own, ...kept.flat()].map((note) => Number(note.split("\n")[1]));
   const nothing = { records: 0, roots: new Map<number, string>(), dropped_to: 0, said_at: 0 };
@@ -174,7 +178,6 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
     () => readLog(folder, new Set(sizes), problems),
     nothing,
   );
-  const text = keys_file ?? join(folder, "keys.pub");
   const lines = (): string[] => readFileSync(text, "utf8").replace(/\n$/, "").split("\n");
   const needed = keys_file !== undefined || sizes.length > 0;
   let keys: readonly Key[] = needed ? attempt("keys", () => lines().map(readKey), []) : [];

@@ -40,8 +40,8 @@ export function segmentName(first_seq: number): string {
 }
 
 /** Oldest first; without those that a tombstone stands for, should a crash have left any. */
-export function segmentsOf(folder: string): string[] {
-  const dropped_to = readTombstone(folder)?.dropped_to ?? 0;
+export function segmentsOf(folder: string, stone = readTombstone(folder)): string[] {
+  const dropped_to = stone?.dropped_to ?? 0;
   return segmentsIn(folder).filter((path) => Number.parseInt(basename(path), 10) > dropped_to);
 }
 
@@ -71,7 +71,7 @@ export function walk(
   let size = 0;
   let cut_bytes = 0;
   for (const [i, path] of paths.entries()) {
-    const bytes = unpadded(readFileSync(path));
+    const bytes = bytesOf(path, problem);
     let start = 0;
     for (let number = 1; start < bytes.length; number++) {
       const end = bytes.indexOf(0x0a, start);
@@ -100,6 +100,16 @@ export function walk(
     size = bytes.length - cut_bytes;
   }
   return { seq, hash: prev, path: paths.at(-1), size, cut_bytes };
+}
+
+/** What is in it; nothing where it cannot be read, and that is a problem. */
+function bytesOf(path: string, problem: (problem: ChainProblem) => void): Buffer {
+  try {
+    return unpadded(readFileSync(path));
+  } catch (error) {
+    problem({ file: path, line: 0, message: `cannot be read: ${String(error)}` });
+    return Buffer.alloc(0);
+  }
 }
 
 const PADDING = Buffer.alloc(65_536);

@@ -48,7 +48,8 @@ export function treeAfter(stone: Tombstone | undefined): MerkleTree {
 /** Whether this is the retention event that says what the tombstone stands for. */
 export function saysOf(stone: Tombstone | undefined, line: Line): boolean {
   if (line.kind !== "event" || line.event !== "retention") return false;
-  const { dropped_to, hash } = line.detail;
+  // A line that somebody changed may lack it.
+  const { dropped_to, hash } = Object(line.detail) as Partial<Tombstone>;
   return dropped_to === stone?.dropped_to && hash === stone?.hash;
 }
 

@@ -8,7 +8,8 @@ import type { VerifiedCheckpoint } from "./checkpoint.ts";
 import type { MerkleTree } from "./merkle.ts";
 import type { VerifierKey } from "./note.ts";
 import type { ChainProblem } from "./segments.ts";
-import { readTombstone, treeAfter } from "./tombstone.ts";
+import { treeAfter } from "./tombstone.ts";
+import type { Tombstone } from "./tombstone.ts";
 import { KEYS_BESIDE, parseVerifierKeys } from "./signing-key.ts";
 
 export interface Evidence {
@@ -53,14 +54,13 @@ export class CheckpointVerifier {
   private readonly wanted: ReadonlySet<number>;
   private readonly roots = new Map<number, Buffer>();
 
-  constructor(folder: string, evidence: Evidence, report: Report) {
+  constructor(folder: string, evidence: Evidence, report: Report, stone: Tombstone | undefined) {
     this.folder = folder;
     this.evidence = evidence;
     this.report = report;
     this.own = this.ownNotes();
     this.anchored = (evidence.anchors ?? []).flatMap((file) => this.anchoredNotes(file));
     this.wanted = new Set([...this.own, ...this.anchored].flatMap(({ note }) => sizeIn(note)));
-    const stone = readTombstone(folder);
     this.tree = treeAfter(stone);
     this.dropped_to = stone?.dropped_to ?? 0;
     this.remember();
@@ -126,9 +126,9 @@ export class CheckpointVerifier {
     return false;
   }
 
-  private attempt<T>(found: Found, verify: () => T): T | undefined {
+  private attempt<T>(found: Omit<Found, "note">, work: () => T): T | undefined {
     try {
-      return verify();
+      return work();
     } catch (error) {
       this.say(found, error instanceof Error ? error.message : String(error));
       return undefined;
@@ -141,12 +141,14 @@ export class CheckpointVerifier {
 
   private ownNotes(): Found[] {
     const file = join(this.folder, CHECKPOINTS);
-    const expected = this.evidence.public_keys !== undefined;
+    const { public_keys = join(this.folder, KEYS_BESIDE) } = this.evidence;
     if (!existsSync(file)) {
-      if (expected) this.say({ file, line: 0 }, "there are keys but no checkpoints");
+      if (existsSync(public_keys)) this.say({ file, line: 0 }, "there are keys but no checkpoints");
       return [];
     }
-    const { notes, rest } = framedNotesIn(readFileSync(file, "utf8"));
+    const text = this.textOf(file);
+    if (text === undefined) return [];
+    const { notes, rest } = framedNotesIn(text);
     if (notes.length === 0) this.say({ file, line: 0 }, "holds no checkpoint");
     if (rest !== "") {
       const line = (notes.at(-1)?.line ?? 0) + 1;
@@ -156,9 +158,15 @@ export class CheckpointVerifier {
   }
 
   private anchoredNotes(file: string): Found[] {
-    const notes = anchoredNotesIn(readFileSync(file, "utf8"));
+    const text = this.textOf(file);
+    if (text === undefined) return [];
+    const notes = anchoredNotesIn(text);
     if (notes.length === 0) this.say({ file, line: 0 }, "holds no anchored checkpoint");
     return notes.map((note, i) => ({ file, line: i + 1, note }));
+  }
+
+  private textOf(file: string): string | undefined {
+    return this.attempt({ file, line: 0 }, () => readFileSync(file, "utf8"));
   }
 
   private keys(): { keys: VerifierKey[]; source: KeySource } {
@@ -171,7 +179,7 @@ export class CheckpointVerifier {
       return { keys: [], source: "none" };
     }
     const read = (): VerifierKey[] => parseVerifierKeys(readFileSync(file, "utf8"));
-    return { keys: this.attempt({ file, line: 1, note: "" }, read) ?? [], source };
+    return { keys: this.attempt({ file, line: 1 }, read) ?? [], source };
   }
 }
 

@@ -24,19 +24,28 @@ export interface Verification extends CheckpointVerdict {
 
 /**
  * Verifies a ledger folder: chain, checkpoints, and the tail against what anchors kept. Throws
- * where a folder or a file that was named is not there.
+ * where the folder is none; a file that cannot be read is a problem like any other.
  */
 export function verifyLedger(folder: string, evidence: Evidence = {}): Verification {
   if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
   const problems: ChainProblem[] = [];
   const report = (problem: ChainProblem): void => void problems.push(problem);
-  const checkpoints = new CheckpointVerifier(folder, evidence, report);
+  const attempt = <T>(file: string, work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      report({ file, line: 0, message });
+      return undefined;
+    }
+  };
+  const stone = attempt(join(folder, TOMBSTONE), () => readTombstone(folder));
+  const checkpoints = new CheckpointVerifier(folder, evidence, report, stone);
   const open = new Set<string>();
   let records = 0;
   let chained_to = 0;
   let chained = true;
-  const paths = segmentsOf(folder);
-  const stone = readTombstone(folder);
+  const paths = attempt(folder, () => segmentsOf(folder, stone)) ?? [];
   let said_at = stone === undefined ? 0 : Number.POSITIVE_INFINITY;
   const tail = walk(
     paths,

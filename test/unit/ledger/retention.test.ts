@@ -1,6 +1,7 @@
 // Retention: whole segments go, a tombstone stays, and both verifiers tell what was dropped from
 // what was taken away.
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { beforeEach, describe, expect } from "vitest";
 import { verifyFiles } from "../../../scripts/verify-ledger.ts";
@@ -187,10 +188,44 @@ describe("what was taken away is not what was dropped:", () => {
     expect(verifyFiles(folder).problems).not.toEqual([]);
   }
 
-  verifies("ledger.retention", "a tombstone that is not JSON, by its name", () => {
-    writeFileSync(join(folder, TOMBSTONE), "{");
-    expect(() => verifyLedger(folder)).toThrow(/tombstone\.json is no tombstone/);
-  });
+  const DAMAGES: Readonly<Record<string, (file: string, bytes: Buffer) => void>> = {
+    missing: () => undefined,
+    empty: (file) => writeFileSync(file, ""),
+    garbage: (file) => writeFileSync(file, Buffer.from("\u0000{}\n[7]\n\u00ff")),
+    "JSON, and nothing of ours": (file) => writeFileSync(file, "null\n"),
+    "cut in half": (file, bytes) => writeFileSync(file, bytes.subarray(0, bytes.length / 2)),
+    "a folder": (file) => mkdirSync(file),
+    "a link to itself": (file) => symlinkSync(file, file),
+  };
+  for (const [what, damage] of Object.entries(DAMAGES)) {
+    verifies(["ledger.retention", "ledger.chain"], `nor is any file of it ${what}`, () => {
+      const public_keys = join(testFolder(), "given.pub");
+      const anchor = join(testFolder(), "anchor");
+      cpSync(join(folder, "keys.pub"), public_keys);
+      cpSync(join(folder, "checkpoints"), anchor);
+      const files = [...readdirSync(folder).map((name) => join(folder, name)), public_keys, anchor];
+      for (const file of files) {
+        // What an anchor kept first holds as well without what it kept later.
+        if (file === anchor && what === "cut in half") continue;
+        const bytes = readFileSync(file);
+        rmSync(file);
+        damage(file, bytes);
+        const given = file === join(folder, "keys.pub") ? {} : { public_keys };
+        const ours = verifyLedger(folder, { ...given, anchors: [anchor] });
+        const other = verifyFiles(folder, given.public_keys, [anchor]);
+        // Neither looks at the log's own name for it.
+        const matters = basename(file) !== "log_id";
+        expect([ours.intact, other.problems.length === 0], file).toEqual([!matters, !matters]);
+        // What is there and cannot be read is named.
+        const named = what === "a folder" || what === "garbage" ? [file] : [];
+        const seen = ours.problems.map((problem) => problem.file);
+        expect(seen).toEqual(expect.arrayContaining(matters ? named : []));
+        rmSync(file, { recursive: true, force: true });
+        writeFileSync(file, bytes);
+      }
+      expect(problemsIn(folder)).toEqual([]);
+    });
+  }
 
   verifies("ledger.retention", "a tombstone that was removed", () => {
     rmSync(`${folder}/tombstone.json`);
