@@ -58,7 +58,8 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   return {
     async handle(request, entry, parsedBody) {
       const body = withObjectArguments(parsedBody);
-      const isLegacy = !hasEnvelope(body) && (await isLegacyRequest(request, body));
+      const isLegacy =
+        !hasEnvelope(body) && (legacy.knows(request) || (await isLegacyRequest(request, body)));
       if (isLegacy) return legacy.handle(request, entry, body);
       return modern.fetch(request, { authInfo: authInfoOf(entry), parsedBody: body });
     },

@@ -35,6 +35,12 @@ export class LegacySessions {
     return this.sessions.size;
   }
 
+  /** Whether the request names a session here: then it is of an older revision. */
+  knows(request: Request): boolean {
+    const id = request.headers.get("mcp-session-id");
+    return id !== null && this.sessions.has(id);
+  }
+
   async handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response> {
     const id = request.headers.get("mcp-session-id");
     if (id === null) return this.open(request, entry, parsedBody);

@@ -1,8 +1,7 @@
 // The egress broker: the only thing that dials downstream APIs (DESIGN section 5).
 // It dials one origin per connector, at an address it checked, follows nothing, bounds everything,
 // attaches the token itself, and withholds an answer that gives the token back.
-import { Agent, errors, request as send } from "undici";
-import type { Dispatcher } from "undici";
+import { Agent } from "undici";
 import type { Config } from "../config/load.ts";
 import type { ConnectorConfig } from "../config/schema.ts";
 import type { Connector } from "../catalog/definition.ts";
@@ -13,7 +12,8 @@ import type { Effect, Refusal } from "../kernel/errors.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { Patience } from "./patience.ts";
+import { dial, Ended } from "./dial.ts";
+import type { ApiAnswer } from "./dial.ts";
 import type { BrokerRequest } from "./request.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -117,32 +117,22 @@ async function exchange(
       request_id,
     });
   note();
-  const patience = new Patience(dispatch.signals, dispatch.timeout_ms);
+  const { timeout_ms, signals, response_bytes_max: bytes_max } = dispatch;
+  const asked = {
+    origin,
+    path: request.path,
+    method: request.method,
+    headers: headersOf(dispatch, delegation),
+    body: request.body ?? null,
+  };
   try {
-    const response = await send(url, {
-      dispatcher: agent,
-      method: request.method,
-      headers: headersOf(dispatch, delegation),
-      body: request.body ?? null,
-      signal: patience.signal,
-      headersTimeout: dispatch.timeout_ms,
-      bodyTimeout: dispatch.timeout_ms,
-    });
-    const request_id = requestIdOf(response, dispatch);
-    note(response.statusCode, request_id);
-    const bytes = await readBody(response, dispatch.response_bytes_max);
-    if (bytes === undefined) {
-      const reason = `The answer is larger than ${dispatch.response_bytes_max} bytes.`;
-      return no(refusal("downstream_error", { reason, effect }));
-    }
-    if (holdsToken(response, bytes, dispatch.token)) {
-      return no(refusal("credential_exposed", { effect }));
-    }
-    return judge(response, bytes, request_id, effect);
+    const answer = await dial(agent, asked, { timeout_ms, bytes_max, signals }, (headers, status) =>
+      note(status, requestIdOf(headers, dispatch)),
+    );
+    if (holdsToken(answer, dispatch.token)) return no(refusal("credential_exposed", { effect }));
+    return judge(answer, requestIdOf(answer.headers, dispatch), effect);
   } catch (error) {
-    return no(failure(error, dispatch.signals, patience.late, effect));
-  } finally {
-    patience.end();
+    return no(failure(error, dispatch, effect));
   }
 }
 
@@ -172,32 +162,14 @@ function credentialHeader(
   return { [header.toLowerCase()]: `${scheme}${scheme === "" ? "" : " "}${token.reveal()}` };
 }
 
-function requestIdOf(response: Dispatcher.ResponseData, dispatch: Dispatch): string {
-  const given = response.headers[dispatch.connector.request_id_header.toLowerCase()];
+function requestIdOf(headers: ApiAnswer["headers"], dispatch: Dispatch): string {
+  const given = headers[dispatch.connector.request_id_header.toLowerCase()];
   return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : dispatch.call_id;
 }
 
-// Counted while reading: a Content-Length is a claim, and an endless body has none.
-async function readBody(
-  response: Dispatcher.ResponseData,
-  bytes_max: number,
-): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > bytes_max) {
-      response.body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function holdsToken(response: Dispatcher.ResponseData, bytes: Buffer, token: Secret): boolean {
+function holdsToken({ headers, body }: ApiAnswer, token: Secret): boolean {
   const value = token.reveal();
-  return [bytes.toString("utf8"), JSON.stringify(response.headers)].some((text) => {
+  return [body.toString("utf8"), JSON.stringify(headers)].some((text) => {
     const read = text.replaceAll(JSON_ESCAPE, (_escape, hex: string | undefined) =>
       hex === undefined ? "/" : letter(hex),
     );
@@ -214,17 +186,12 @@ function letter(hex: string): string {
   return String.fromCharCode(Number.parseInt(hex, 16));
 }
 
-function judge(
-  response: Dispatcher.ResponseData,
-  bytes: Buffer,
-  request_id: string,
-  effect: Effect,
-): Result<BrokerAnswer> {
-  const status = response.statusCode;
-  if (status < 200 || status > 299) return no(refused(status, effect, retryAfterOf(response)));
-  if (status === 204 || bytes.length === 0) return ok({ status, request_id, body: {} });
+function judge(answer: ApiAnswer, request_id: string, effect: Effect): Result<BrokerAnswer> {
+  const { status, body } = answer;
+  if (status < 200 || status > 299) return no(refused(status, effect, retryAfterOf(answer)));
+  if (status === 204 || body.length === 0) return ok({ status, request_id, body: {} });
   try {
-    return ok({ status, request_id, body: JSON.parse(decodeUtf8(bytes)) as unknown });
+    return ok({ status, request_id, body: JSON.parse(decodeUtf8(body)) as unknown });
   } catch {
     // It said yes, in a language that nobody agreed on.
     const reason = "The answer is not JSON.";
@@ -236,8 +203,8 @@ const RETRY_MS = 1000;
 const RETRY_MS_MAX = 3_600_000;
 
 /** `Retry-After` in seconds (RFC 9110 section 10.2.3); its date form, and nonsense, are one. */
-function retryAfterOf(response: Dispatcher.ResponseData): number {
-  const given = response.headers["retry-after"];
+function retryAfterOf({ headers }: ApiAnswer): number {
+  const given = headers["retry-after"];
   const seconds = typeof given === "string" && /^\d{1,6}$/.test(given) ? Number(given) : 1;
   return Math.min(Math.max(seconds * 1000, RETRY_MS), RETRY_MS_MAX);
 }
@@ -268,24 +235,27 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
 }
 
-function failure(
-  error: unknown,
-  asked: readonly AbortSignal[],
-  ranOut: boolean,
-  effect: Effect,
-): Refusal {
+function failure(error: unknown, dispatch: Dispatch, effect: Effect): Refusal {
   if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
-  if (asked.some(({ aborted }) => aborted)) return refusal("cancelled", { effect });
+  if (error instanceof Ended) return ended(error, dispatch, error.sent ? effect : "none");
   const cause = describe(error);
-  const late =
-    ranOut ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError;
-  if (late) return refusal("timeout", { effect, retry_after_ms: 1000, cause });
   // The connection never stood: nothing was sent, and that can be proved.
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   const unsent = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"];
   const proved = code !== undefined && unsent.includes(code);
   const happened = proved ? "none" : effect;
   return refusal("downstream_unavailable", { effect: happened, retry_after_ms: 1000, cause });
+}
+
+function ended({ why }: Ended, dispatch: Dispatch, effect: Effect): Refusal {
+  switch (why) {
+    case "hung_up":
+      return refusal("cancelled", { effect });
+    case "late":
+      return refusal("timeout", { effect, retry_after_ms: 1000 });
+    case "too_large": {
+      const reason = `The answer is larger than ${dispatch.response_bytes_max} bytes.`;
+      return refusal("downstream_error", { reason, effect });
+    }
+  }
 }

@@ -36,21 +36,22 @@ export function createGuards(config: Config, port: number): Guards {
   };
 }
 
-/** Reads a body of at most `bytes_max` bytes, counted while it comes. */
-export async function readBody(
-  request: IncomingMessage,
-  bytes_max: number,
-): Promise<Result<Buffer>> {
+/** A body of at most `bytes_max` bytes, counted while it comes; rejects where it breaks off. */
+export function readBody(request: IncomingMessage, bytes_max: number): Promise<Result<Buffer>> {
   const claimed = Number(request.headers["content-length"] ?? 0);
-  if (claimed > bytes_max) return no(refusal("request_too_large"));
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > bytes_max) return no(refusal("request_too_large"));
-    chunks.push(chunk);
-  }
-  return ok(Buffer.concat(chunks));
+  if (claimed > bytes_max) return Promise.resolve(no(refusal("request_too_large")));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= bytes_max) return void chunks.push(chunk);
+      request.pause();
+      resolve(no(refusal("request_too_large")));
+    });
+    request.on("end", () => resolve(ok(Buffer.concat(chunks, size))));
+    request.on("error", reject);
+  });
 }
 
 /** Strict JSON within the configured depth and keys. */

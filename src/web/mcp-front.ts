@@ -37,16 +37,10 @@ export class McpFront {
     if (!entered.ok) return this.notEntered(res, agent, entered.refusal);
     const body = await this.bodyOf(req, res, entered.value);
     if (body === undefined || !this.admits(req, res, entered.value, body.value)) return;
-    const gone = new AbortController();
-    res.once("close", () => {
-      if (!res.writableFinished) gone.abort();
-    });
     // The path begins with one slash (server.ts), so that it cannot name another origin.
-    const request = new Request(config.public_url + (req.url ?? "/"), {
-      method: req.method ?? "GET",
-      headers: headersOf(req),
-      signal: gone.signal,
-    });
+    const url = config.public_url + (req.url ?? "/");
+    const method = req.method ?? "GET";
+    const request = new ClientRequest(url, { method, headers: headersOf(req) }, res);
     const response = await mcp.handle(request, entered.value, body.value);
     if (!isEventStream(response) || !isStream(req, body.value)) return respond(response, res);
     return respond(response, res, this.guardStream(res, entered.value));
@@ -143,6 +137,23 @@ export class McpFront {
       watch.leave();
     });
     return () => gate.mayGoOn(watch);
+  }
+}
+
+/**
+ * A request whose signal aborts when its client is gone. Given to the constructor, a signal would
+ * be followed by another one, which costs each request more than all the rest of it.
+ */
+class ClientRequest extends Request {
+  override readonly signal: AbortSignal;
+
+  constructor(url: string, init: RequestInit, res: ServerResponse) {
+    super(url, init);
+    const gone = new AbortController();
+    this.signal = gone.signal;
+    res.once("close", () => {
+      if (!res.writableFinished) gone.abort();
+    });
   }
 }
 
