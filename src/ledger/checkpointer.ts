@@ -18,7 +18,6 @@ import { forgetFormerKey, openSigningKey, publicKeysIn } from "./signing-key.ts"
 import { publishKeys, rotateSigningKey } from "./signing-key.ts";
 
 const EVERY_MS = 1000;
-const EVERY_RECORDS = 1000;
 const LOG_ID = "log_id";
 
 export interface CheckpointerOptions {
@@ -145,8 +144,7 @@ export class Checkpointer {
   /** Lines that became durable, in their order. */
   follow(leaves: readonly Buffer[]): void {
     for (const leaf of leaves) this.tree.append(leaf);
-    if (this.tree.size - this.signed_size >= EVERY_RECORDS) this.sign();
-    else this.timer ??= setTimeout(() => this.sign(), EVERY_MS).unref();
+    this.timer ??= setTimeout(() => this.sign(), EVERY_MS).unref();
   }
 
   /** Records that the newest kept checkpoint covers by now. */

@@ -1,9 +1,15 @@
 // The Merkle tree over the log's lines, one append at a time: what a checkpoint's root stands for.
 import { hash } from "node:crypto";
 
-const LEAF = Buffer.from([0x00]);
-const NODE = Buffer.from([0x01]);
 const HASH_BYTES = 32;
+const LEAF = 0x00;
+const NODE = 0x01;
+
+/**
+ * A hash as a string of its bytes: what Node makes of one several times as fast as a Buffer, which
+ * counts where there are two hashes a record.
+ */
+type Hash = string;
 
 /**
  * The Merkle tree hash of RFC 6962 over leaves in their order, as a compact range: it holds the
@@ -12,10 +18,10 @@ const HASH_BYTES = 32;
  */
 export class MerkleTree {
   /** Roots of the perfect subtrees, the largest (the oldest leaves) first. */
-  private readonly subtrees: Buffer[];
+  private readonly subtrees: Hash[];
   private leaves: number;
 
-  private constructor(size: number, nodes: readonly Buffer[]) {
+  private constructor(size: number, nodes: readonly Hash[]) {
     this.leaves = size;
     this.subtrees = [...nodes];
   }
@@ -31,7 +37,10 @@ export class MerkleTree {
     if (nodes.length !== wanted || nodes.some((node) => node.length !== HASH_BYTES)) {
       throw new RangeError(`${nodes.length} nodes are no compact range of ${size} leaves`);
     }
-    return new MerkleTree(size, nodes);
+    return new MerkleTree(
+      size,
+      nodes.map((node) => node.toString("latin1")),
+    );
   }
 
   get size(): number {
@@ -39,7 +48,7 @@ export class MerkleTree {
   }
 
   append(leaf: Buffer): void {
-    let node: Buffer = hash("sha256", Buffer.concat([LEAF, leaf]), "buffer");
+    let node = leafHash(leaf);
     // As in adding one to a binary number: each carry joins two subtrees of equal height.
     for (let rest = this.leaves; rest % 2 === 1; rest = (rest - 1) / 2) {
       const left = this.subtrees.pop();
@@ -52,15 +61,33 @@ export class MerkleTree {
   root(): Buffer {
     const [last, ...larger] = this.subtrees.toReversed();
     if (last === undefined) return hash("sha256", "", "buffer");
-    return larger.reduce((right, left) => nodeHash(left, right), last);
+    return bytesOf(larger.reduce((right, left) => nodeHash(left, right), last));
   }
 
   /** What `from` needs to go on; the largest subtree first. */
   nodes(): Buffer[] {
-    return [...this.subtrees];
+    return this.subtrees.map(bytesOf);
   }
 }
 
-function nodeHash(left: Buffer, right: Buffer): Buffer {
-  return hash("sha256", Buffer.concat([NODE, left, right]), "buffer");
+// What is hashed is put together here: a buffer of its own for each would cost as much as its hash.
+let room = Buffer.alloc(65_536);
+
+function leafHash(leaf: Buffer): Hash {
+  if (leaf.length >= room.length) room = Buffer.alloc(2 * leaf.length);
+  room[0] = LEAF;
+  leaf.copy(room, 1);
+  return hash("sha256", room.subarray(0, 1 + leaf.length), "latin1");
+}
+
+const pair = Buffer.alloc(1 + 2 * HASH_BYTES, NODE);
+
+function nodeHash(left: Hash, right: Hash): Hash {
+  pair.write(left, 1, "latin1");
+  pair.write(right, 1 + HASH_BYTES, "latin1");
+  return hash("sha256", pair, "latin1");
+}
+
+function bytesOf(node: Hash): Buffer {
+  return Buffer.from(node, "latin1");
 }

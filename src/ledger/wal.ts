@@ -1,10 +1,10 @@
 // The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
-import { hash } from "node:crypto";
 import { fdatasync, statSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "../kernel/clock.ts";
+import { Batch } from "./batch.ts";
 import type { LedgerRecord, Line } from "./record.ts";
 import { LedgerUnavailable, passing } from "./room.ts";
 import type { Room } from "./room.ts";
@@ -35,15 +35,6 @@ export interface WalOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-interface Waiting {
-  readonly seq: number;
-  readonly hash: string;
-  /** With its newline. */
-  readonly bytes: Buffer;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** The end of the log: of what was given out, or of what is on the disk. */
 type End = Pick<Tail, "seq" | "hash">;
 
@@ -56,12 +47,14 @@ export class Wal {
   /** Of what was given out; what was not written yet is taken back where a write fails. */
   private given: End;
   private written: End;
-  private queue: Waiting[] = [];
+  private queue: Batch;
   private writing: Promise<void> | undefined;
   private failed: LedgerUnavailable | undefined;
   /** The open segment as the folder names it; nothing while one follows another. */
   private place: { readonly path: string; readonly inode: number } | undefined;
-  private untold: readonly Waiting[] = [];
+  private untold: Batch | undefined;
+  /** Of a batch that is done with: the next one's lines go there. */
+  private spare: Buffer | undefined;
 
   constructor(options: WalOptions) {
     this.options = options;
@@ -70,6 +63,7 @@ export class Wal {
     this.written = options.tail;
     this.path = options.tail.path;
     this.size = options.tail.size;
+    this.queue = new Batch();
   }
 
   get healthy(): boolean {
@@ -87,10 +81,8 @@ export class Wal {
     const time = new Date(this.options.clock.now()).toISOString();
     const { seq: before, hash: prev } = this.given;
     const line: Line = { v: 1, seq: before + 1, prev, time, ...record };
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    this.given = { seq: line.seq, hash: hash("sha256", bytes.subarray(0, -1), "hex") };
     return new Promise((resolve, reject) => {
-      this.queue.push({ ...this.given, bytes, resolve, reject });
+      this.given = this.queue.add(line.seq, JSON.stringify(line), { resolve, reject });
       this.writing ??= this.write();
     });
   }
@@ -104,38 +96,40 @@ export class Wal {
 
   /** Ends the log as a failed sync does: what is derived from it cannot follow any more. */
   poison(error: unknown): void {
-    if (this.failed === undefined) this.fail(error, []);
+    if (this.failed === undefined) this.fail(error);
   }
 
   /** What is durable is also told of: nothing is kept back for a quieter moment. */
   settle(): void {
     const told = this.untold;
-    this.untold = [];
-    const last = told.at(-1);
-    if (last === undefined) return;
-    this.options.onDurable(
-      last.seq,
-      told.map(({ bytes }) => bytes.subarray(0, -1)),
-    );
+    if (told === undefined) return;
+    this.untold = undefined;
+    this.options.onDurable(told.end.seq, told.lines);
+    this.spare = told.room;
   }
 
   private async write(): Promise<void> {
     // One turn of the event loop later: calls that arrive together share one sync.
     await new Promise(setImmediate);
     while (this.queue.length > 0 && this.failed === undefined) {
-      const batch = this.queue;
-      this.queue = [];
-      await this.commit(batch);
+      await this.commit(this.takeQueue());
     }
     this.settle();
     this.writing = undefined;
   }
 
-  private async commit(batch: readonly Waiting[]): Promise<void> {
-    const bytes = Buffer.concat(batch.map((waiting) => waiting.bytes));
+  private takeQueue(): Batch {
+    const batch = this.queue;
+    this.queue = new Batch(this.spare);
+    this.spare = undefined;
+    return batch;
+  }
+
+  private async commit(batch: Batch): Promise<void> {
+    const { bytes } = batch;
     let file: SegmentFile;
     try {
-      file = await this.put(bytes, batch[0]?.seq ?? 0);
+      file = await this.put(bytes, batch.first_seq);
     } catch (error) {
       return this.refuse(error, batch);
     }
@@ -148,12 +142,12 @@ export class Wal {
       return this.fail(error, batch);
     }
     this.size += bytes.length;
-    this.written = batch.at(-1) ?? this.written;
+    this.written = batch.end;
     this.untold = batch;
     // Durable in a file that nobody can find any more would be acknowledged, and lost.
     const displaced = this.displaced();
     if (displaced !== undefined) return this.reject(displaced, batch);
-    for (const waiting of batch) waiting.resolve();
+    batch.resolve();
   }
 
   // The room that is kept is given up for what has begun: no call begins any more then.
@@ -175,7 +169,7 @@ export class Wal {
 
   // A write that found no room has changed nothing: what it left is taken back, and whoever waited
   // is told no. Anything else is the end.
-  private async refuse(error: unknown, batch: readonly Waiting[]): Promise<void> {
+  private async refuse(error: unknown, batch: Batch): Promise<void> {
     const why = passing(error);
     if (why === undefined) return this.fail(error, batch);
     try {
@@ -187,15 +181,16 @@ export class Wal {
     this.reject(why, batch);
   }
 
-  private reject(why: LedgerUnavailable, batch: readonly Waiting[]): void {
-    const all = [...batch, ...this.queue];
-    this.queue = [];
+  private reject(why: LedgerUnavailable, batch?: Batch): void {
+    const { queue } = this;
+    this.queue = new Batch();
     this.given = this.written;
-    for (const waiting of all) waiting.reject(why);
+    batch?.reject(why);
+    queue.reject(why);
   }
 
   // After a failed sync nobody knows what is on the disk, and asking again would be told "fine".
-  private fail(error: unknown, batch: readonly Waiting[]): void {
+  private fail(error: unknown, batch?: Batch): void {
     this.failed = new LedgerUnavailable("failed", "the audit log cannot be written", error);
     this.reject(this.failed, batch);
     this.options.onFatal(error);
