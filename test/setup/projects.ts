@@ -18,6 +18,8 @@ interface Tier {
   readonly include: string;
   readonly exclude?: string;
   readonly timeout_ms?: number;
+  /** Files at once; unset, one core is left for the machine's other work. */
+  readonly workers?: string;
 }
 
 export function configure(tier: Tier): ViteUserConfig {
@@ -38,5 +40,7 @@ export function configure(tier: Tier): ViteUserConfig {
     ssr: { resolve: { conditions: ["doorless-source", "node", "import", "default"] } },
   }));
   // Nothing to run in a tier is fine; a filter that matches nothing is a mistake.
-  return { test: { projects, passWithNoTests: true } };
+  const { workers } = tier;
+  const at_once = workers === undefined ? {} : { maxWorkers: workers };
+  return { test: { projects, passWithNoTests: true, ...at_once } };
 }
