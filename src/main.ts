@@ -287,6 +287,8 @@ function endingBy({ clock }: CoreOptions, ledger: Ledger, stops: Stops) {
     if (subject !== undefined) stops.end({ kind: "user", issuer, subject, until_s: at_s }, now_s);
     if (family !== undefined) stops.end({ kind: "family", issuer, family }, now_s);
     await ledger.event("revoked", detail);
+    // Whoever pushed it says it again.
+    if (!stops.keep()) throw new Error("what ended is not on the disk yet");
   };
 }
 

@@ -7,6 +7,20 @@ import type { Verb } from "./verb.ts";
 const WHAT = "user:U|session:S|tool:T|agent:A|all";
 const WHAT_HELP = "user:U          a subject, a name, or ISSUER#SUBJECT";
 
+/** What holds, and is not on the disk yet. */
+export interface Owed {
+  readonly durable: boolean;
+  readonly recorded: boolean;
+}
+
+/** Says what a restart before there is room would undo. */
+export function noteOwed({ durable, recorded }: Owed): void {
+  if (!durable) {
+    note("it holds now, and is not on the disk yet: a restart before there is room lifts it");
+  }
+  if (!recorded) note("it is not in the ledger yet: that is written as soon as it can be");
+}
+
 interface Shown {
   readonly lock: string;
   readonly reason: string;
@@ -23,9 +37,12 @@ export const lockAdd: Verb = {
   async run(given) {
     const [what] = wordsOf(lockAdd, given, WHAT);
     const question = { what, reason: given.text("reason") ?? "" };
-    const { lock } = (await askCore(placeOf(given), "/locks/add", question)) as { lock: Shown };
+    const { lock } = (await askCore(placeOf(given), "/locks/add", question)) as {
+      lock: Shown & Owed;
+    };
     if (given.flag("json")) printJson(lock);
     else print(`locked ${lock.lock}`);
+    noteOwed(lock);
     return EXIT.ok;
   },
 };

@@ -1,5 +1,7 @@
 // `sessions ls|kill`: who is at it, and ending one session for good.
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { noteOwed } from "./lock.ts";
+import type { Owed } from "./lock.ts";
 import { EXIT, note, print, printJson, table } from "./output.ts";
 import { wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
@@ -51,9 +53,10 @@ export const sessionsKill: Verb = {
   async run(given) {
     const [session] = wordsOf(sessionsKill, given, "ID");
     const answer = await askCore(placeOf(given), "/sessions/kill", { session });
-    const { killed, seen } = answer as { killed: string; seen: boolean };
-    if (given.flag("json")) printJson({ killed, seen });
+    const { killed, seen, ...owed } = answer as { killed: string; seen: boolean } & Owed;
+    if (given.flag("json")) printJson(answer);
     else print(`ended ${killed}`);
+    noteOwed(owed);
     if (!seen) note("it has not been seen since the start; it is ended all the same");
     return EXIT.ok;
   },

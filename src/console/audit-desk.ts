@@ -52,6 +52,16 @@ export async function note(
   await ledger.event("operator", { verb, os_user, verified_by_issuer: false, ...detail });
 }
 
+/** The same of what holds already: as soon as there is room for it. Whether it is recorded now. */
+export function noteSoon(
+  ledger: Ledger,
+  verb: string,
+  os_user: string,
+  detail: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  return ledger.eventually("operator", { verb, os_user, verified_by_issuer: false, ...detail });
+}
+
 export interface AuditDeskOptions {
   readonly house: () => House;
   readonly ledger: Ledger;

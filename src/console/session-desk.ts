@@ -1,14 +1,17 @@
 // What operators do about people who are at it right now: see sessions, end one, lock and unlock.
-// Each is an event in the ledger before it holds; it holds when the answer comes.
+// What stops somebody holds first, and is recorded then: a full disk keeps nobody in. All else is an
+// event in the ledger before it is done. It holds when the answer comes.
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { AmbiguousUser } from "../ledger/query.ts";
+import type { Identity } from "../ledger/query.ts";
 import type { Reach } from "../session/reach.ts";
 import { reachText } from "../session/reach.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Lock } from "../session/stop-store.ts";
 import type { Stops } from "../session/stops.ts";
-import { note } from "./audit-desk.ts";
+import { note, noteSoon } from "./audit-desk.ts";
 import { BadQuestion } from "./people.ts";
 import type { House } from "./house.ts";
 
@@ -43,10 +46,10 @@ export function createSessionDesk(options: SessionDeskOptions) {
     async "/sessions/kill"(body: unknown) {
       const { session, os_user } = schemas.session.parse(body);
       mustBeSession(session);
-      await note(ledger, "sessions kill", os_user, { session });
       const until_s = Math.floor(clock.now() / 1000);
       stops.end({ kind: "session", session, until_s }, until_s);
-      return { killed: session, seen: sessions.has(session) };
+      const recorded = await noteSoon(ledger, "sessions kill", os_user, { session });
+      return { killed: session, seen: sessions.has(session), durable: isKept(options), recorded };
     },
     async "/locks"(body: unknown) {
       const { os_user } = schemas.plain.parse(body);
@@ -58,9 +61,9 @@ export function createSessionDesk(options: SessionDeskOptions) {
       const reach = await reachNamed(options, named);
       const since = new Date(clock.now()).toISOString();
       const lock: Lock = { reach, reason: oneLine(reason), by: os_user, since };
-      await note(ledger, "lock add", os_user, { ...shown(lock) });
       stops.lock(lock);
-      return { lock: shown(lock) };
+      const recorded = await noteSoon(ledger, "lock add", os_user, { ...shown(lock) });
+      return { lock: { ...shown(lock), durable: isKept(options), recorded } };
     },
     async "/locks/rm"(body: unknown) {
       const { what: named, os_user } = schemas.unlock.parse(body);
@@ -69,6 +72,10 @@ export function createSessionDesk(options: SessionDeskOptions) {
       return { removed: stops.unlock(reach), lock: reachText(reach) };
     },
   };
+}
+
+function isKept({ stops, ledger }: SessionDeskOptions): boolean {
+  return stops.keep() || (ledger.makeRoom() && stops.keep());
 }
 
 function listed(sessions: Sessions, stops: Stops) {
@@ -129,6 +136,12 @@ async function reachNamed(options: SessionDeskOptions, text: string): Promise<Re
   throw new BadQuestion(`${JSON.stringify(text)} is none of ${forms}`);
 }
 
+// An index that cannot be asked, as on a full disk, must not keep an operator from a stop.
+function unlessAmbiguous(error: unknown): readonly Identity[] {
+  if (error instanceof AmbiguousUser) throw error;
+  return [];
+}
+
 /**
  * ISSUER#SUBJECT as it stands; else whoever the configuration, the sessions of now or the ledger
  * know by this subject or name. A lock on nobody would look like one.
@@ -150,7 +163,7 @@ async function userNamed(
       return issuer === undefined || subject !== name ? [] : [{ issuer, subject }];
     }),
     ...sessions.list().filter((s) => s.subject === name || s.name === wanted),
-    ...(await ledger.identities(name)),
+    ...(await ledger.identities(name).catch(unlessAmbiguous)),
   ];
   const found = new Map(people.map((p) => [`${p.issuer}#${p.subject}`, p]));
   const [first] = found.values();

@@ -123,8 +123,9 @@ export async function openLedger(
     index.follow(to);
     copies.follow(to);
   };
-  const wal = new Wal({ room: new Room(options), ...options, tail, onDurable });
-  const ledger = new Ledger({ wal, index, checkpointer, copies, options });
+  const room = new Room(options);
+  const wal = new Wal({ room, ...options, tail, onDurable });
+  const ledger = new Ledger({ wal, room, index, checkpointer, copies, options });
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
   try {
     // What is kept on the disk for the ends of calls is there before there are any.
@@ -169,6 +170,7 @@ function unknownOutcome(call_id: string): OutcomeRecord {
 
 interface Parts {
   readonly wal: Wal;
+  readonly room: Room;
   readonly index: LedgerIndex;
   readonly checkpointer: Checkpointer;
   readonly copies: Copies;
@@ -180,6 +182,7 @@ interface Parts {
 
 export class Ledger {
   private readonly wal: Wal;
+  private readonly room: Room;
   private readonly index: LedgerIndex;
   private readonly checkpointer: Checkpointer;
   private readonly coalescer: Coalescer;
@@ -188,12 +191,16 @@ export class Ledger {
   private readonly options: Parts["options"];
   private retention: NodeJS.Timeout | undefined;
   private closing = false;
+  /** What could not be written yet, in its order. */
+  private readonly owed: LedgerEvent[] = [];
+  private owing: Promise<void> = Promise.resolve();
   private interrupted: LedgerEvents["audit_unavailable"] | undefined;
 
-  constructor({ wal, index, checkpointer, copies, options }: Parts) {
+  constructor({ wal, room, index, checkpointer, copies, options }: Parts) {
     this.options = options;
     this.copies = copies;
     this.wal = wal;
+    this.room = room;
     this.index = index;
     this.checkpointer = checkpointer;
     this.coalescer = new Coalescer(options.clock);
@@ -242,6 +249,7 @@ export class Ledger {
     this.interrupted = undefined;
     // A failed append has stopped the server already, and says why.
     this.event("audit_unavailable", interrupted).catch(() => undefined);
+    void this.writeOwed();
   }
 
   /** Resolves only when durable; takes the room that `intent` keeps. */
@@ -260,7 +268,37 @@ export class Ledger {
     await this.wal.append({ kind: "event", event, detail } as LedgerEvent);
   }
 
+  /**
+   * Of what holds already, whatever becomes of its record: durable now, or as soon as there is room
+   * for it. Whether now.
+   */
+  async eventually<Name extends EventName>(
+    event: Name,
+    detail: LedgerEvents[Name],
+  ): Promise<boolean> {
+    this.owed.push({ kind: "event", event, detail } as LedgerEvent);
+    await this.writeOwed();
+    return this.owed.length === 0;
+  }
+
+  /** Gives up what is kept for the ends of calls, for what may wait even less. False: nothing is. */
+  makeRoom(): boolean {
+    return this.room.release();
+  }
+
+  private writeOwed(): Promise<void> {
+    return (this.owing = this.owing
+      .then(async () => {
+        for (let next = this.owed[0]; next !== undefined; next = this.owed[0]) {
+          await this.wal.append(next);
+          this.owed.shift();
+        }
+      })
+      .catch(() => undefined));
+  }
+
   private async writeCounted(all: boolean): Promise<void> {
+    if (this.owed.length > 0) await this.writeOwed();
     // What is kept free is for the ends of calls.
     if ((await this.wal.closed()) !== undefined) return;
     const counted = this.coalescer.counted(all);

@@ -17,7 +17,7 @@ export interface KeptEnding {
   readonly until_s: number;
 }
 
-/** Every write is durable when it returns. */
+/** Every write is durable when it returns, and throws where it is not. */
 export interface StopStore {
   locks(): readonly Lock[];
   lock(lock: Lock): void;

@@ -1,5 +1,6 @@
 // Stops: who and what may not go on, by an operator's lock or because the provider or an operator
-// ended it; and what runs meanwhile hears of it. In memory for every request, durable first.
+// ended it; and what runs meanwhile hears of it. In memory for every request, and at once; durable
+// when the store has it, which a full disk may put off.
 import { digestOf } from "../kernel/ids.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
@@ -26,8 +27,13 @@ export interface Change {
   readonly isLock: boolean;
 }
 
+const KEPT_AGAIN_MS = 1000;
+
 export class Stops {
   private readonly store: StopStore;
+  /** What the store could not take yet. It holds, and is tried again. */
+  private readonly owed = new Map<string, () => void>();
+  private timer: NodeJS.Timeout | undefined;
   private readonly locked = new Map<string, Lock>();
   /** The newest second that an ending covers, by its key. */
   private readonly ended = new Map<string, number>();
@@ -49,28 +55,47 @@ export class Stops {
     return [...this.locked.values()];
   }
 
-  /** Holds when this returns: durably, for new requests, and for what runs. */
+  /** Holds when this returns, for new requests and for what runs; `keep` says whether durably. */
   lock(lock: Lock): void {
-    this.store.lock(lock);
-    this.locked.set(keyOf(lock.reach), lock);
+    const key = keyOf(lock.reach);
+    this.owed.set(`lock ${key}`, () => this.store.lock(lock));
+    this.locked.set(key, lock);
     this.changed({ reach: lock.reach, lifted: false, isLock: true });
+    this.keep();
   }
 
   /** False where there was no such lock. */
   unlock(reach: Reach): boolean {
-    const had = this.store.unlock(reach);
-    this.locked.delete(keyOf(reach));
+    const key = keyOf(reach);
+    this.store.unlock(reach);
+    this.owed.delete(`lock ${key}`);
+    const had = this.locked.delete(key);
     if (had) this.changed({ reach, lifted: true, isLock: true });
     return had;
   }
 
   /** Holds when this returns, as `lock`. */
   end(ending: Ending, now_s: number): void {
-    this.store.end(ending, now_s);
     const key = endingKey(ending);
     const until_s = "until_s" in ending ? ending.until_s : 0;
+    this.owed.set(`end ${key} ${until_s}`, () => this.store.end(ending, now_s));
     this.ended.set(key, Math.max(until_s, this.ended.get(key) ?? 0));
     this.changed({ reach: ending, lifted: false, isLock: false });
+    this.keep();
+  }
+
+  /** Whether everything that holds is durable. What is not is tried now, and every second. */
+  keep(): boolean {
+    clearTimeout(this.timer);
+    try {
+      for (const [key, write] of this.owed) {
+        write();
+        this.owed.delete(key);
+      }
+    } catch {
+      this.timer = setTimeout(() => this.keep(), KEPT_AGAIN_MS).unref();
+    }
+    return this.owed.size === 0;
   }
 
   /** Whether this credential was revoked, by the provider's word or an operator's. */
@@ -155,6 +180,8 @@ export class Stops {
   }
 
   close(): void {
+    this.keep();
+    clearTimeout(this.timer);
     this.store.close();
   }
 }

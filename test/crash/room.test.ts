@@ -14,6 +14,7 @@ import { openSegmentFile } from "../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../src/ledger/wal.ts";
 import { testFolder } from "../setup/minimal.ts";
 import { mountDisk, noSmallDisk } from "../setup/small-disk.ts";
+import type { SmallDisk } from "../setup/small-disk.ts";
 import { call, intent, linesOf, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
 import { textOf } from "../unit/ledger/entries.ts";
 import type { Opened } from "../unit/ledger/entries.ts";
@@ -24,14 +25,14 @@ const RUNNING = 20;
 
 type Limits = Partial<Pick<LedgerOptions, "reserve_bytes" | "disk_free_bytes_min">>;
 
-async function onSmallDisk(options: Limits = {}): Promise<Opened> {
+async function onSmallDisk(options: Limits = {}): Promise<Opened & { disk: SmallDisk }> {
   const disk = mountDisk(8);
   onTestFinished(() => disk.remove());
   const folder = join(disk.path, "ledger");
   mkdirSync(folder);
   const keys_folder = testFolder();
   const limits = { disk_free_bytes_min: 2 * MIB, reserve_bytes: MIB, segment_bytes_max: MIB };
-  return opened(folder, { ...limits, keys_folder, ...options });
+  return { ...(await opened(folder, { ...limits, keys_folder, ...options })), disk };
 }
 
 /** Calls until one is refused; what was acknowledged. */
@@ -56,20 +57,6 @@ function idsIn(folder: string, kind: string): unknown[] {
   return linesOf(folder)
     .filter((line) => line["kind"] === kind)
     .map((line) => line["call_id"]);
-}
-
-/** Takes every byte that is left. */
-function fill(folder: string): string {
-  const filler = join(folder, "..", "filler");
-  for (let size = 65_536; size >= 1;) {
-    try {
-      writeFileSync(filler, Buffer.alloc(size, 1), { flag: "a" });
-    } catch {
-      size /= 2;
-    }
-  }
-  expect(statSync(filler).size).toBeGreaterThan(0);
-  return filler;
 }
 
 describe("checkpoints that are not in their place", () => {
@@ -104,13 +91,13 @@ describe("a disk that fills", () => {
     "begins no call any more, ends those that run, and serves again when there is room",
     async () => {
       const open = await onSmallDisk();
-      const { ledger, folder, clock, fatal } = open;
+      const { ledger, folder, clock, fatal, disk } = open;
       for (let i = 0; i < RUNNING; i++) await ledger.intent(intent(`running-${i}`));
       const { acked, error } = await callUntilRefused(open);
       expect(error.reason).toBe("disk_full");
       expect(ledger.healthy).toBe(false);
       // Somebody else takes all that was left free.
-      const filler = fill(folder);
+      const filler = disk.fill();
       const big = { result: { text: "y".repeat(40_000) } };
       for (let i = 0; i < RUNNING; i++) await ledger.outcome(outcome(`running-${i}`, big));
       expect(idsIn(folder, "intent")).toEqual(expect.arrayContaining(acked));
@@ -132,9 +119,9 @@ describe("a disk that fills", () => {
     "and is full to the last byte takes nothing, loses nothing, and goes on after",
     async () => {
       const open = await onSmallDisk({ reserve_bytes: 0, disk_free_bytes_min: 0 });
-      const { ledger, folder, clock, fatal } = open;
+      const { ledger, folder, clock, fatal, disk } = open;
       await call(ledger, "before");
-      const filler = fill(folder);
+      const filler = disk.fill();
       const { acked, error } = await callUntilRefused(open);
       expect(error.reason).toBe("disk_full");
       expect(idsIn(folder, "intent")).toEqual(["before", ...acked]);

@@ -34,6 +34,8 @@ export interface Boundary {
 }
 
 export interface BoundaryOptions {
+  /** Where its files are put, in a folder of their own; without it, among the temporary ones. */
+  readonly place?: string;
   /** Merged over the configuration file, one level deep. */
   readonly file?: Claims;
   /** Merged over the one issuer. */
@@ -54,7 +56,7 @@ const SHARED = { scope: "https://shared.test/by-scope", clients: "https://shared
 const ALL_TOOLS = { roles: "all" };
 
 export async function openBoundary(options: BoundaryOptions = {}): Promise<Boundary> {
-  const folder = mkdtempSync(join(tmpdir(), "doorless-hostile-"));
+  const folder = mkdtempSync(join(options.place ?? tmpdir(), "doorless-hostile-"));
   const provider = await openProvider();
   const api = await openApi();
   const undo = async (): Promise<void> => {

@@ -1,11 +1,13 @@
 // A small disk of its own: a tmpfs, which only root may mount.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface SmallDisk {
   readonly path: string;
+  /** Takes every byte that is left, in a file that is removed to give them back. */
+  fill(): string;
   remount(option: "ro" | "rw"): void;
   remove(): void;
 }
@@ -25,6 +27,18 @@ function canMount(): boolean {
   }
 }
 
+function fill(path: string): string {
+  const filler = join(path, "filler");
+  for (let size = 65_536; size >= 1;) {
+    try {
+      writeFileSync(filler, Buffer.alloc(size, 1), { flag: "a" });
+    } catch {
+      size /= 2;
+    }
+  }
+  return filler;
+}
+
 export function mountDisk(mebibytes: number): SmallDisk {
   const path = mkdtempSync(join(tmpdir(), "doorless-disk-"));
   const run = (program: string, ...args: string[]): void =>
@@ -37,6 +51,7 @@ export function mountDisk(mebibytes: number): SmallDisk {
   }
   return {
     path,
+    fill: () => fill(path),
     remount: (option) => run("mount", "-o", `remount,${option}`, path),
     remove() {
       run("umount", "-l", path);

@@ -1,9 +1,14 @@
 // An operator's lock: on whom, on what, what runs meanwhile, and what is left of it afterwards.
+import { rmSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect } from "vitest";
+import { askLocal } from "../../src/console/local.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
+import type { Claims } from "../setup/hostile-provider.ts";
 import { callTool, mcpHeaders, post, rpc } from "../setup/mcp-post.ts";
 import type { Called } from "../setup/mcp-post.ts";
+import { mountDisk, noSmallDisk } from "../setup/small-disk.ts";
 import { listed } from "../setup/strangers.ts";
 import { stopDesk } from "../setup/stop-desk.ts";
 import type { StopDesk } from "../setup/stop-desk.ts";
@@ -159,6 +164,59 @@ describe("a lock", () => {
     ]);
   });
 });
+
+verifies(
+  ["revocation.lock", "revocation.durable"],
+  "on a disk that is full to the last byte a lock holds at once, and is kept when there is room",
+  async () => {
+    const disk = mountDisk(16);
+    const file = { ledger: { disk_free_bytes_min: 1_048_576 } };
+    const own = await openBoundary({ place: disk.path, file });
+    try {
+      let asked = 0;
+      const lock = async (what: string): Promise<{ durable: boolean; recorded: boolean }> => {
+        const question = { os_user: "a test", what, reason: "now".repeat(150) };
+        asked++;
+        const answer = await askLocal(own.data, "core", "/locks/add", question);
+        return (answer as { lock: { durable: boolean; recorded: boolean } }).lock;
+      };
+      const token = `Bearer ${await own.token("desk")}`;
+      const called = async (tool = "item_get"): Promise<string | undefined> =>
+        (await callTool(`${own.url}/mcp/desk`, token, tool, { id: "7" })).error?.code;
+      expect(await called()).toBeUndefined();
+      disk.fill();
+      own.pass(2000);
+      expect(await called()).toBe("audit_unavailable");
+      // What is kept for the ends of calls makes room for it.
+      expect(await lock("tool:item_find")).toMatchObject({ durable: true, recorded: true });
+      const filler = disk.fill();
+      // The page that the log ends in has a little room yet.
+      while ((await lock("tool:item_get")).recorded) expect(asked).toBeLessThan(20);
+      expect(await called()).toBe("locked");
+      expect(await lock("user:Ada L.")).toMatchObject({ durable: false, recorded: false });
+      expect(await called("item_list")).toBe("locked");
+      await expect(stopDesk(own).unlock("user:ada")).rejects.toThrow();
+      expect(await called("item_list")).toBe("locked");
+      rmSync(filler);
+      own.pass(2000);
+      // With the first call that it takes again, the ledger says what it could not say before.
+      const others = `Bearer ${await own.token("desk", { sub: "grace", sid: "other" })}`;
+      await callTool(`${own.url}/mcp/desk`, others, "item_rename", { id: "7", name: "x" });
+      const kept = new DatabaseSync(`${own.data}/stops.sqlite`, { readOnly: true });
+      const rows = kept.prepare("SELECT key FROM locks");
+      await expect.poll(() => rows.all().length, { timeout: 60_000 }).toBe(3);
+      kept.close();
+      const recorded = (): unknown[] =>
+        own.ledger().filter(({ detail }) => (detail as Claims)?.["verb"] === "lock add");
+      await expect.poll(() => recorded().length, { timeout: 60_000 }).toBe(asked);
+      expect(own.fatal).toEqual([]);
+    } finally {
+      await own.close();
+      disk.remove();
+    }
+  },
+  { skip: noSmallDisk },
+);
 
 describe("what runs when a lock comes", () => {
   verifies(

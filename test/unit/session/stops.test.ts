@@ -1,7 +1,8 @@
 // Locks and endings: whom they reach, in memory and after the store was opened anew.
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openSqliteStopStore } from "../../../src/session/stop-store-sqlite.ts";
+import type { StopStore } from "../../../src/session/stop-store.ts";
 import { Stops } from "../../../src/session/stops.ts";
 import type { Ending, Reach } from "../../../src/session/reach.ts";
 import { testFolder } from "../../setup/minimal.ts";
@@ -97,6 +98,67 @@ verifies("revocation.durable", "a lock holds after the store was opened anew", (
   expect(again.lockOn(going({ subject: "bob" }))).toBeUndefined();
   expect(again.lockOnTool("item_get")?.code).toBe("locked");
   again.close();
+});
+
+/** A store on a disk that the test fills. */
+function filling() {
+  const path = join(testFolder(), "stops.sqlite");
+  const real = openSqliteStopStore(path, NOW_S);
+  const disk = { full: true };
+  const unlessFull = <Given extends unknown[], T>(work: (...given: Given) => T) => {
+    return (...given: Given): T => {
+      if (disk.full) throw new Error("database or disk is full");
+      return work(...given);
+    };
+  };
+  const store: StopStore = {
+    ...real,
+    lock: unlessFull(real.lock),
+    unlock: unlessFull(real.unlock),
+    end: unlessFull(real.end),
+  };
+  return { path, disk, stops: new Stops(store) };
+}
+
+describe("on a full disk", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  verifies("revocation.durable", "a stop holds at once, and is durable when there is room", () => {
+    const { path, disk, stops } = filling();
+    const watch = stops.watch(going(), "item_get");
+    stops.lock(lock({ kind: "tool", tool: "item_get" }));
+    stops.end(user(1000), NOW_S);
+    expect(watch.ended()?.code).toBe("access_revoked");
+    expect(stops.lockOnTool("item_get")?.code).toBe("locked");
+    expect(stops.hasEnded(going())).toBe(true);
+    expect(stops.keep()).toBe(false);
+    disk.full = false;
+    vi.advanceTimersByTime(1000);
+    const reader = openSqliteStopStore(path, NOW_S);
+    expect(reader.locks()).toMatchObject([{ reach: { kind: "tool", tool: "item_get" } }]);
+    expect(reader.endings()).toMatchObject([{ until_s: 1000 }]);
+    reader.close();
+    expect(stops.keep()).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+    stops.close();
+  });
+
+  verifies("revocation.durable", "a lock is lifted only where that is durable", () => {
+    const { path, disk, stops } = filling();
+    disk.full = false;
+    stops.lock(lock({ kind: "all" }));
+    disk.full = true;
+    expect(() => stops.unlock({ kind: "all" })).toThrow("full");
+    expect(stops.lockOn(going())?.code).toBe("locked");
+    stops.lock(lock({ kind: "tool", tool: "item_get" }));
+    disk.full = false;
+    expect(stops.unlock({ kind: "tool", tool: "item_get" })).toBe(true);
+    stops.close();
+    const again = opened(path).stops;
+    expect(again.locks()).toMatchObject([{ reach: { kind: "all" } }]);
+    again.close();
+  });
 });
 
 describe("what is under way", () => {
