@@ -9,6 +9,8 @@ import { comparable } from "./seal.ts";
 const WINDOW_MS = 10_000;
 const SAME_WRITTEN_MAX = 5;
 const SIMILAR_WRITTEN_MAX = 50;
+/** Fewer than so many of each kind are lost with a process that is killed. */
+const HELD_MAX = 1000;
 const KEYS_MAX = 10_000;
 
 interface Repeated {
@@ -27,17 +29,25 @@ export class Coalescer {
     this.clock = clock;
   }
 
-  /** True where the record is to be written; false where it was counted. */
-  admits(record: RefusalRecord): boolean {
+  /** What is to be written of it: itself, nothing where it was counted, or a count that is full. */
+  admit(record: RefusalRecord): RefusalRecord | undefined {
+    const repeated = this.repetition(record);
+    if (repeated === undefined) return record;
+    count(repeated, record);
+    return repeated.held < HELD_MAX ? undefined : taken(repeated);
+  }
+
+  /** What counts it, where such were written often enough. */
+  private repetition(record: RefusalRecord): Repeated | undefined {
     const { session, tool, error_code, args } = record;
     const code = error_code ?? "";
     const similar = this.find(digestOf("similar", session, code), record);
-    if (similar.written >= SIMILAR_WRITTEN_MAX) return count(similar, record);
+    if (similar.written >= SIMILAR_WRITTEN_MAX) return similar;
     const same = this.find(digestOf("same", session, code, comparable([tool, args])), record);
-    if (same.written >= SAME_WRITTEN_MAX) return count(same, record);
+    if (same.written >= SAME_WRITTEN_MAX) return same;
     same.written++;
     similar.written++;
-    return true;
+    return undefined;
   }
 
   /** Counted and never written by itself: there is no room for it now. */
@@ -63,11 +73,9 @@ export class Coalescer {
       const over = repeated.until_ms <= now_ms;
       // All windows are equally long, so the first that is not over ends the search.
       if (!all && !over) break;
-      const { held, last } = repeated;
       if (over) this.repeated.delete(key);
-      if (held === 0) continue;
-      due.push({ ...last, count: held });
-      repeated.held = 0;
+      if (repeated.held === 0) continue;
+      due.push(taken(repeated));
       // A loop that goes on is only counted, until a window without it.
       repeated.written = Number.POSITIVE_INFINITY;
       if (!over) continue;
@@ -78,8 +86,13 @@ export class Coalescer {
   }
 }
 
-function count(repeated: Repeated, record: RefusalRecord): false {
+function count(repeated: Repeated, last: RefusalRecord): void {
   repeated.held++;
-  repeated.last = record;
-  return false;
+  repeated.last = last;
+}
+
+function taken(repeated: Repeated): RefusalRecord {
+  const { held, last } = repeated;
+  repeated.held = 0;
+  return { ...last, count: held };
 }

@@ -261,7 +261,8 @@ export class Ledger {
   async refusal(record: RefusalRecord): Promise<void> {
     if ((await this.wal.closed()) !== undefined) return this.coalescer.hold(record);
     await this.writeCounted(false);
-    if (this.coalescer.admits(record)) await this.wal.append(record);
+    const due = this.coalescer.admit(record);
+    if (due !== undefined) await this.wal.append(due);
   }
 
   async event<Name extends EventName>(event: Name, detail: LedgerEvents[Name]): Promise<void> {

@@ -27,6 +27,23 @@ describe("refusals", () => {
 
   verifies(
     "ledger.refusals",
+    "no more than a thousand are only counted: a process that is killed loses fewer",
+    async () => {
+      const { ledger, folder } = await opened();
+      for (let i = 1; i <= 3500; i++) {
+        await ledger.refusal(refusalOf(`r${i}`));
+        if (i % 499 !== 0) continue;
+        const written = countsOf(folder).reduce<number>((sum, n) => sum + Number(n), 0);
+        expect(i - written).toBeLessThan(1000);
+      }
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1000, 1000, 1000]);
+      await ledger.close();
+      expect(countsOf(folder).at(-1)).toBe(495);
+    },
+  );
+
+  verifies(
+    "ledger.refusals",
     "what was only counted is written when the window is over",
     async () => {
       const { ledger, folder, clock } = await opened();
