@@ -1,12 +1,8 @@
 // The promises that are checked, each with its attack and its evidence. Ids are those of
 // test/requirements.ts; whatever is delivered gets its check here.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { verifyLedger } from "../ledger/verify.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
 import { connected, samePerson } from "./prove-connections.ts";
-import { legalHold, noSinkNoCall } from "./prove-ledger.ts";
+import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
 import { must } from "./prove-stage.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
@@ -229,23 +225,6 @@ async function loops(stage: Stage): Promise<string> {
   return `${stopped.length} of 150 calls at once refused with a time to wait; Zoe's call ran`;
 }
 
-async function chain(stage: Stage): Promise<string> {
-  await asTheUser(stage);
-  const copy = mkdtempSync(join(tmpdir(), "doorless-prove-ledger-"));
-  try {
-    cpSync(join(stage.demo.ready.data, "ledger"), copy, { recursive: true });
-    const whole = verifyLedger(copy);
-    must(whole.intact, whole.problems.map((problem) => problem.message).join("; "));
-    const [segment = ""] = readdirSync(copy);
-    const text = readFileSync(join(copy, segment), "utf8");
-    writeFileSync(join(copy, segment), text.replace('"subject":"mia"', '"subject":"bob"'));
-    must(!verifyLedger(copy).intact, "a changed name was not noticed");
-    return `${whole.records} records in one chain; one changed name is found`;
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
-}
-
 async function locked(stage: Stage): Promise<string> {
   const token = await stage.token("mia", "sales");
   const call = (): Promise<Answer> => stage.call("sales", token, "crm_get_deal", { id: 42 });
@@ -302,24 +281,6 @@ async function sealed(stage: Stage): Promise<string> {
   return "a note to a deal: sealed in the record under Mia's key, in no file readable";
 }
 
-async function signed(stage: Stage): Promise<string> {
-  await asTheUser(stage);
-  const { data } = stage.demo.ready;
-  const public_keys = join(data, "keys", "ledger-signing.pub");
-  const copy = mkdtempSync(join(tmpdir(), "doorless-prove-ledger-"));
-  try {
-    cpSync(join(data, "ledger"), copy, { recursive: true });
-    const { covered_to, intact } = verifyLedger(copy, { public_keys });
-    must(intact && covered_to > 0, "no checkpoint covers the log");
-    const forged = readFileSync(join(copy, "checkpoints"), "utf8").replace(/^\d+$/m, "1000000");
-    writeFileSync(join(copy, "checkpoints"), forged);
-    must(!verifyLedger(copy, { public_keys }).intact, "a forged checkpoint was believed");
-    return `signed up to record ${covered_to}; a forged checkpoint is found`;
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
-}
-
 const check = (id: string, promise: string, run: Check["run"]): Check => ({ id, promise, run });
 
 export const CHECKS: readonly Check[] = [
@@ -343,8 +304,10 @@ export const CHECKS: readonly Check[] = [
   check("ledger.who-changed-this", "who changed this record? has an answer", whoChangedThis),
   check("ledger.chain", "the log shows when it was changed", chain),
   check("ledger.sealed", "what people write is not readable in the log", sealed),
-  check("ledger.signed", "the log is signed, and a forged signature shows", signed),
+  check("ledger.signed", "the log is signed: what is cut, rewritten or forged shows", signed),
+  check("ledger.retention", "what was taken away is not what was dropped", retained),
   check("ledger.no-sink-no-call", "without its log nothing runs, and says why", noSinkNoCall),
+  check("ledger.erase", "an erased person's text is gone, and the log is whole", erased),
   check("ledger.hold", "who is under a legal hold is not erased", legalHold),
   check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),

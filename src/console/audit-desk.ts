@@ -2,10 +2,9 @@
 // Each question is an event, durable before it is answered; reading the log is one too.
 import { z } from "zod";
 import type { Keyring } from "../ledger/keyring.ts";
-import { askedOf } from "../ledger/ledger.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
-import { OPERATOR } from "../ledger/query.ts";
+import { askedOf, OPERATOR } from "../ledger/query.ts";
 import type { Identity } from "../ledger/query.ts";
 import { revealRecord } from "../ledger/reveal.ts";
 import type { House } from "./house.ts";

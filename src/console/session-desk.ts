@@ -1,6 +1,6 @@
 // What operators do about people who are at it right now: see sessions, end one, lock and unlock.
-// What stops somebody holds first, and is recorded then: a full disk keeps nobody in. All else is an
-// event in the ledger before it is done. It holds when the answer comes.
+// What stops somebody holds first, and is recorded then: a full disk keeps nobody in. All else is
+// an event in the ledger before it is done. It holds when the answer comes.
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";

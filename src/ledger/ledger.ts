@@ -12,9 +12,10 @@ import { Coalescer } from "./coalescer.ts";
 import { LogIndex } from "./log-index.ts";
 import type { LogIndexOptions } from "./log-index.ts";
 import type { EventName, LedgerEvent, LedgerEvents } from "./events.ts";
-import { LINK_EVENT, withDigests } from "./query.ts";
+import { askedOf, LINK_EVENT, withDigests } from "./query.ts";
 import type { AuditFilter, AuditPage, DigestOf, Identity, LedgerIndex } from "./query.ts";
 import type { NamesOf, Reader } from "./query.ts";
+import { Owed } from "./owed.ts";
 import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
 import { expiredSegments, removeDropped } from "./retention.ts";
 import { LedgerUnavailable, Room } from "./room.ts";
@@ -191,9 +192,7 @@ export class Ledger {
   private readonly options: Parts["options"];
   private retention: NodeJS.Timeout | undefined;
   private closing = false;
-  /** What could not be written yet, in its order. */
-  private readonly owed: LedgerEvent[] = [];
-  private owing: Promise<void> = Promise.resolve();
+  private readonly owed: Owed;
   private interrupted: LedgerEvents["audit_unavailable"] | undefined;
 
   constructor({ wal, room, index, checkpointer, copies, options }: Parts) {
@@ -204,6 +203,7 @@ export class Ledger {
     this.index = index;
     this.checkpointer = checkpointer;
     this.coalescer = new Coalescer(options.clock);
+    this.owed = new Owed((record) => wal.append(record));
     // What was only counted is written when its window ends, asked or not.
     this.timer = setInterval(() => void this.writeCounted(false), COUNTED_EVERY_MS).unref();
     if (options.keep_days === undefined) return;
@@ -249,7 +249,7 @@ export class Ledger {
     this.interrupted = undefined;
     // A failed append has stopped the server already, and says why.
     this.event("audit_unavailable", interrupted).catch(() => undefined);
-    void this.writeOwed();
+    void this.owed.write();
   }
 
   /** Resolves only when durable; takes the room that `intent` keeps. */
@@ -269,37 +269,18 @@ export class Ledger {
     await this.wal.append({ kind: "event", event, detail } as LedgerEvent);
   }
 
-  /**
-   * Of what holds already, whatever becomes of its record: durable now, or as soon as there is room
-   * for it. Whether now.
-   */
-  async eventually<Name extends EventName>(
-    event: Name,
-    detail: LedgerEvents[Name],
-  ): Promise<boolean> {
-    this.owed.push({ kind: "event", event, detail } as LedgerEvent);
-    await this.writeOwed();
-    return this.owed.length === 0;
+  /** Of what holds already, whatever becomes of its record. Whether it is durable now. */
+  eventually<Name extends EventName>(event: Name, detail: LedgerEvents[Name]): Promise<boolean> {
+    return this.owed.add({ kind: "event", event, detail } as LedgerEvent);
   }
 
-  /** Gives up what is kept for the ends of calls, for what may wait even less. False: nothing is. */
+  /** Gives up what is kept for the ends of calls, for what may not wait either. */
   makeRoom(): boolean {
     return this.room.release();
   }
 
-  private writeOwed(): Promise<void> {
-    return (this.owing = this.owing
-      .then(async () => {
-        for (let next = this.owed[0]; next !== undefined; next = this.owed[0]) {
-          await this.wal.append(next);
-          this.owed.shift();
-        }
-      })
-      .catch(() => undefined));
-  }
-
   private async writeCounted(all: boolean): Promise<void> {
-    if (this.owed.length > 0) await this.writeOwed();
+    await this.owed.write();
     // What is kept free is for the ends of calls.
     if ((await this.wal.closed()) !== undefined) return;
     const counted = this.coalescer.counted(all);
@@ -395,19 +376,6 @@ export class Ledger {
       await this.index.close();
     }
   }
-}
-
-/** A question as the log may hold it: a name that is asked for is personal data there, too. */
-export function askedOf(
-  filter: AuditFilter,
-  digest: (text: string) => string,
-): Readonly<Record<string, unknown>> {
-  const { user, tool } = filter;
-  return {
-    ...filter,
-    ...(user === undefined ? {} : { user: digest(user) }),
-    ...(tool === undefined ? {} : { tool: digest(tool) }),
-  };
 }
 
 /** Reads a log that nobody writes, into an index that nobody keeps. */

@@ -119,6 +119,19 @@ export async function withDigests(
   return { ...filter, tool_digests: tenants.map((tenant) => digestOf(tenant, tool)) };
 }
 
+/** A question as the log may hold it: a name that is asked for is personal data there, too. */
+export function askedOf(
+  filter: AuditFilter,
+  digest: (text: string) => string,
+): Readonly<Record<string, unknown>> {
+  const { user, tool } = filter;
+  return {
+    ...filter,
+    ...(user === undefined ? {} : { user: digest(user) }),
+    ...(tool === undefined ? {} : { tool: digest(tool) }),
+  };
+}
+
 /** The readable names in lines' `user`, where they can still be read. */
 export type NamesOf = (users: readonly unknown[]) => Promise<readonly (string | undefined)[]>;
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openSqliteStopStore } from "../../../src/session/stop-store-sqlite.ts";
-import type { StopStore } from "../../../src/session/stop-store.ts";
+import type { Lock, StopStore } from "../../../src/session/stop-store.ts";
 import { Stops } from "../../../src/session/stops.ts";
 import type { Ending, Reach } from "../../../src/session/reach.ts";
 import { testFolder } from "../../setup/minimal.ts";
@@ -113,9 +113,9 @@ function filling() {
   };
   const store: StopStore = {
     ...real,
-    lock: unlessFull(real.lock),
-    unlock: unlessFull(real.unlock),
-    end: unlessFull(real.end),
+    lock: unlessFull((one: Lock) => real.lock(one)),
+    unlock: unlessFull((reach: Reach) => real.unlock(reach)),
+    end: unlessFull((ending: Ending, now_s: number) => real.end(ending, now_s)),
   };
   return { path, disk, stops: new Stops(store) };
 }
