@@ -10,7 +10,7 @@ import { CHECKPOINTS, openCheckpointLog } from "./checkpoint-log.ts";
 import type { CheckpointLog, NoteFile } from "./checkpoint-log.ts";
 import { lastSigned, rememberSigned } from "./last-signed.ts";
 import type { Head } from "./last-signed.ts";
-import type { MerkleTree } from "./merkle.ts";
+import type { MerkleTree, Subtree } from "./merkle.ts";
 import { LedgerUnavailable } from "./room.ts";
 import { damaged, LedgerDamaged } from "./segments.ts";
 import { readTombstone, treeAfter } from "./tombstone.ts";
@@ -113,6 +113,18 @@ export class Checkpointer {
     this.compare();
     if (log.last !== undefined) options.anchoring.push(log.last.note);
   }
+
+  /** So many records have a root that is signed and still to be compared; 0 where there is none. */
+  get proof_size(): number {
+    const sizes = [...this.unproven].map(({ size }) => size);
+    return sizes.length === 0 ? 0 : Math.min(...sizes);
+  }
+
+  /** Lines that were on disk at the start, as the pieces of a tree over them. */
+  readonly replayAll = (subtrees: readonly Subtree[]): void => {
+    this.tree.join(subtrees);
+    this.compare();
+  };
 
   /** A line that was on disk at the start. */
   replay(leaf: Buffer): void {

@@ -21,6 +21,7 @@ import { expiredSegments, removeDropped } from "./retention.ts";
 import { LedgerUnavailable, Room } from "./room.ts";
 import { recover } from "./segments.ts";
 import type { Tail } from "./segments.ts";
+import { walkSigned } from "./signed-walk.ts";
 import { Copies } from "./sink.ts";
 import type { SinkPlace } from "./sink.ts";
 import { placeTombstone, readTombstone } from "./tombstone.ts";
@@ -94,6 +95,7 @@ export async function openLedger(
   let orphans: readonly string[];
   try {
     tail = recover(options.folder, {
+      begun: await walkSigned(options.folder, checkpointer, options),
       leaf: (raw) => checkpointer.replay(raw),
       durable_to: () => Math.max(index.held, checkpointer.known_size),
       signed_to: () =>

@@ -1,9 +1,9 @@
 // Reads the log from where it stopped the last time: what is derived from it follows the files
 // themselves, so that nothing is handed over on a call's way.
 import { closeSync, existsSync, openSync, readSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Line } from "./record.ts";
-import { LedgerDamaged, segmentName, segmentsOf } from "./segments.ts";
+import { firstSeqOf, LedgerDamaged, segmentName, segmentsOf } from "./segments.ts";
 
 /** A line, and where its bytes stand in the segment that holds its number. */
 export interface Placed {
@@ -83,7 +83,7 @@ export class LogReader {
   }
 
   private look(): readonly number[] {
-    this.firsts = segmentsOf(this.folder).map(firstIn);
+    this.firsts = segmentsOf(this.folder).map(firstSeqOf);
     return this.firsts;
   }
 
@@ -145,10 +145,6 @@ export class LogReader {
       closeSync(fd);
     }
   }
-}
-
-function firstIn(path: string): number {
-  return Number.parseInt(basename(path), 10);
 }
 
 function lineOf(bytes: Buffer, seq: number, path: string): Line {

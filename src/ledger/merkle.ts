@@ -11,35 +11,45 @@ const NODE = 0x01;
  */
 type Hash = string;
 
+/** The root over 2^height leaves, the first of which stands at a multiple of that. */
+export interface Subtree {
+  readonly height: number;
+  readonly node: Hash;
+}
+
 /**
  * The Merkle tree hash of RFC 6962 over leaves in their order, as a compact range: it holds the
  * roots of the perfect subtrees that the size's binary digits name, O(log size) of them.
  * @see [RFC 6962 section 2.1](https://www.rfc-editor.org/rfc/rfc6962.html#section-2.1)
  */
 export class MerkleTree {
-  /** Roots of the perfect subtrees, the largest (the oldest leaves) first. */
-  private readonly subtrees: Hash[];
+  /** The oldest leaves first. */
+  private readonly perfect: Subtree[];
   private leaves: number;
 
-  private constructor(size: number, nodes: readonly Hash[]) {
+  private constructor(size: number, subtrees: readonly Subtree[]) {
     this.leaves = size;
-    this.subtrees = [...nodes];
+    this.perfect = [...subtrees];
   }
 
   static empty(): MerkleTree {
     return new MerkleTree(0, []);
   }
 
+  /** What comes after the first `size` leaves, to be joined to the tree that has them. */
+  static pieceAfter(size: number): MerkleTree {
+    return new MerkleTree(size, []);
+  }
+
   /** The tree that had this `size` and these `nodes()`. */
   static from(size: number, nodes: readonly Buffer[]): MerkleTree {
-    const whole = Number.isSafeInteger(size) && size >= 0;
-    const wanted = whole ? size.toString(2).replaceAll("0", "").length : -1;
-    if (nodes.length !== wanted || nodes.some((node) => node.length !== HASH_BYTES)) {
+    const heights = Number.isSafeInteger(size) && size >= 0 ? heightsOf(size) : undefined;
+    if (nodes.length !== heights?.length || nodes.some(({ length }) => length !== HASH_BYTES)) {
       throw new RangeError(`${nodes.length} nodes are no compact range of ${size} leaves`);
     }
     return new MerkleTree(
       size,
-      nodes.map((node) => node.toString("latin1")),
+      nodes.map((node, i) => ({ height: heights[i] ?? 0, node: node.toString("latin1") })),
     );
   }
 
@@ -47,27 +57,50 @@ export class MerkleTree {
     return this.leaves;
   }
 
+  /** What `join` takes. */
+  get subtrees(): readonly Subtree[] {
+    return this.perfect;
+  }
+
   append(leaf: Buffer): void {
-    let node = leafHash(leaf);
-    // As in adding one to a binary number: each carry joins two subtrees of equal height.
-    for (let rest = this.leaves; rest % 2 === 1; rest = (rest - 1) / 2) {
-      const left = this.subtrees.pop();
-      if (left !== undefined) node = nodeHash(left, node);
+    this.push(0, leafHash(leaf));
+  }
+
+  /** Appends a piece that was made after this size. */
+  join(subtrees: readonly Subtree[]): void {
+    for (const { height, node } of subtrees) this.push(height, node);
+  }
+
+  // As in adding to a binary number: each carry joins two subtrees of equal height. Of a piece the
+  // left one of the two may be elsewhere.
+  private push(height: number, node: Hash): void {
+    let joined: Subtree = { height, node };
+    for (let rest = this.leaves / 2 ** height; rest % 2 === 1; rest = (rest - 1) / 2) {
+      const left = this.perfect.at(-1);
+      if (left?.height !== joined.height) break;
+      this.perfect.pop();
+      joined = { height: joined.height + 1, node: nodeHash(left.node, joined.node) };
     }
-    this.subtrees.push(node);
-    this.leaves++;
+    this.perfect.push(joined);
+    this.leaves += 2 ** height;
   }
 
   root(): Buffer {
-    const [last, ...larger] = this.subtrees.toReversed();
+    const [last, ...larger] = this.perfect.map(({ node }) => node).toReversed();
     if (last === undefined) return hash("sha256", "", "buffer");
     return bytesOf(larger.reduce((right, left) => nodeHash(left, right), last));
   }
 
   /** What `from` needs to go on; the largest subtree first. */
   nodes(): Buffer[] {
-    return this.subtrees.map(bytesOf);
+    return this.perfect.map(({ node }) => bytesOf(node));
   }
+}
+
+/** Of the perfect subtrees of a tree of that size: where its binary digits are ones. */
+function heightsOf(size: number): number[] {
+  const digits = size.toString(2);
+  return digits.split("").flatMap((digit, i) => (digit === "1" ? [digits.length - 1 - i] : []));
 }
 
 // What is hashed is put together here: a buffer of its own for each would cost as much as its hash.

@@ -2,7 +2,7 @@
 // stays. Nothing goes that no checkpoint covers, or that a sink has not copied yet.
 import { closeSync, openSync, readSync, rmSync } from "node:fs";
 import { basename } from "node:path";
-import { LedgerDamaged, segmentsIn, segmentsOf, walk } from "./segments.ts";
+import { firstSeqOf, LedgerDamaged, segmentsIn, segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
 import { readTombstone, syncFolder, treeAfter } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
@@ -25,7 +25,7 @@ export function expiredSegments(
   const segments: string[] = [];
   let dropped_to = 0;
   for (const [i, next] of paths.slice(1).entries()) {
-    const last = Number.parseInt(basename(next), 10) - 1;
+    const last = firstSeqOf(next) - 1;
     // The next one's first record is younger than all of this one's.
     if (last > to || firstTimeIn(next) >= before_ms) break;
     segments.push(basename(paths[i] ?? ""));
@@ -63,7 +63,7 @@ export function removeDropped(folder: string): void {
 export function tombstoneAt(folder: string, seq: number): Tombstone {
   const before = readTombstone(folder);
   const tree = treeAfter(before);
-  const paths = segmentsOf(folder).filter((path) => Number.parseInt(basename(path), 10) <= seq);
+  const paths = segmentsOf(folder).filter((path) => firstSeqOf(path) <= seq);
   const damaged = ({ file, line, message }: ChainProblem): never => {
     throw new LedgerDamaged(`${file}:${line} ${message}`);
   };

@@ -39,10 +39,15 @@ export function segmentName(first_seq: number): string {
   return `${String(first_seq).padStart(12, "0")}.jsonl`;
 }
 
+/** The number of its first line, which names it. */
+export function firstSeqOf(path: string): number {
+  return Number.parseInt(basename(path), 10);
+}
+
 /** Oldest first; without those that a tombstone stands for, should a crash have left any. */
 export function segmentsOf(folder: string, stone = readTombstone(folder)): string[] {
   const dropped_to = stone?.dropped_to ?? 0;
-  return segmentsIn(folder).filter((path) => Number.parseInt(basename(path), 10) > dropped_to);
+  return segmentsIn(folder).filter((path) => firstSeqOf(path) > dropped_to);
 }
 
 export function segmentsIn(folder: string): string[] {
@@ -166,11 +171,16 @@ export function isCopy(path: string, size: number, hash: string): boolean {
   return sound && tail.hash === hash && tail.size === size;
 }
 
+/** The beginning of the log, as far as it was walked already. */
+export interface Begun extends Pick<Tail, "seq" | "hash"> {
+  /** The event in it that says what the tombstone stands for; where there is one. */
+  readonly said_at: number | undefined;
+}
+
 export interface Recovering {
-  /** Sees each line. */
-  readonly visit?: (line: Line) => void;
+  readonly begun: Begun | undefined;
   /** Sees each line's bytes, without the newline. */
-  readonly leaf?: (raw: Buffer) => void;
+  readonly leaf: (raw: Buffer) => void;
   /** What is known to have been durable: nothing up to here may be missing or cut. */
   readonly durable_to: () => number;
   /** What a checkpoint covers: that records were dropped counts up to here. */
@@ -178,16 +188,16 @@ export interface Recovering {
 }
 
 /** Makes the log writable again: cuts a torn end; a damaged middle stops the start. */
-export function recover(folder: string, { visit, leaf, durable_to, signed_to }: Recovering): Tail {
+export function recover(folder: string, { begun, leaf, durable_to, signed_to }: Recovering): Tail {
   const problems: ChainProblem[] = [];
-  const paths = segmentsOf(folder);
   const stone = readTombstone(folder);
-  let said_at = stone === undefined ? 0 : Number.POSITIVE_INFINITY;
+  const before = begun && { dropped_to: begun.seq, hash: begun.hash };
+  const paths = segmentsOf(folder).filter((path) => firstSeqOf(path) > (begun?.seq ?? 0));
+  let said_at = stone === undefined ? 0 : (begun?.said_at ?? Number.POSITIVE_INFINITY);
   const see = (line: Line): void => {
     if (saysOf(stone, line)) said_at = Math.min(said_at, line.seq);
-    visit?.(line);
   };
-  const tail = walk(paths, see, (p) => problems.push(p), leaf, stone);
+  const tail = walk(paths, see, (p) => problems.push(p), leaf, before ?? stone);
   const [first] = problems;
   if (first !== undefined) throw damaged(`${first.file}:${first.line} ${first.message}`);
   if (tail.seq < durable_to()) {

@@ -73,6 +73,23 @@ describe("the Merkle tree", () => {
     );
   });
 
+  test("put together from pieces, cut anywhere, is the one of the definition", () => {
+    const leaves = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 300 });
+    fc.assert(
+      fc.property(leaves, fc.array(fc.nat(300), { maxLength: 5 }), (given, cuts) => {
+        const bytes = given.map((leaf) => Buffer.from(leaf));
+        const tree = MerkleTree.empty();
+        for (const to of [...cuts.toSorted((a, b) => a - b), bytes.length]) {
+          const piece = MerkleTree.pieceAfter(tree.size);
+          for (const leaf of bytes.slice(tree.size, to)) piece.append(leaf);
+          tree.join(piece.subtrees);
+        }
+        expect(tree.root()).toEqual(naive(bytes));
+        expect(tree.nodes()).toEqual(treeOf(bytes).nodes());
+      }),
+    );
+  });
+
   test("keeps a node for each binary digit of its size, and no more", () => {
     const leaf = Buffer.from("x");
     expect(treeOf(Array.from({ length: 1023 }, () => leaf)).nodes()).toHaveLength(10);
