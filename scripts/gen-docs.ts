@@ -21,6 +21,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   invalid_arguments: "Step 4, arguments",
   confirmation_required: "Step 5, approval",
   rate_limited: "Step 2, alive, and step 6, limits",
+  loop_detected: "Step 6, limits",
   audit_unavailable: "Step 7, intent",
   login_required: "The stdio bridge, before anything is sent",
   connection_required: "Step 8, as whom",
@@ -42,6 +43,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   resource_limit: "Step 9, run: tools written in code, and code that the agent wrote",
   isolation_unavailable: "At the start, and step 9, run",
   contract_drift: "Step 10, contract",
+  result_too_large: "Step 10, contract",
   outcome_unrecorded: "Step 11, outcome",
   internal: "Any step",
 };

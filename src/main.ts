@@ -34,8 +34,9 @@ import { openIndexThread } from "./ledger/index-thread.ts";
 import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
 import { Sealer } from "./ledger/mark.ts";
 import { namesFrom } from "./ledger/reveal.ts";
+import { spendHistory } from "./ledger/spend-history.ts";
 import type { SegmentFile } from "./ledger/wal.ts";
-import { Limiter, Running } from "./limits/limiter.ts";
+import { Limits } from "./limits/limits.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
@@ -118,7 +119,8 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     }
     const links = openLinks(options, ledger);
     undo.push(() => links.close());
-    const rooms = { ...openRooms(options, links.connections), sandbox };
+    const limits = openLimits(options, ledger, folders.ledger, () => house);
+    const rooms = { ...openRooms(options, links.connections), limits, sandbox };
     undo.push(() => rooms.close());
     const metrics = new Metrics();
     const policy = (): Policy => house.policy;
@@ -130,13 +132,13 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => mcp.close());
     going.stops.onChange(({ isLock }) => void (isLock && mcp.toolsChanged()));
     const ready = (): boolean => ledger.healthy;
-    describeMetrics(metrics, rooms.running, () => mcp.transport_sessions, ready);
+    describeMetrics(metrics, limits, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
     const pages = { ...options, ...links, ...going, ...lookIn(() => house) };
     const connect = createConnect({ ...pages, signIn, ledger });
     const onEnded = endingBy(options, ledger, going.stops);
     const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, connect, onEnded });
-    undo.push(() => web.close(rooms.running.drained(DRAIN_MS_MAX)));
+    undo.push(() => web.close(limits.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
     const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
@@ -315,13 +317,10 @@ function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Conn
     providers.set(name, createProvider(name, issuer, { clock, allow_demo }));
   }
   const broker = createBroker(config);
-  const { keys_max, running_calls_max, running_calls_per_user_max } = config.limits;
   return {
     providers,
     verifier: createVerifier(config, providers, clock),
     delegation: createDelegation(config, providers, connections, clock),
-    limiter: new Limiter(keys_max),
-    running: new Running(running_calls_max, running_calls_per_user_max),
     broker,
     pushed: new Pushed(providers.values(), clock),
     async close(): Promise<void> {
@@ -329,6 +328,23 @@ function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Conn
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
   };
+}
+
+/** With what was spent before this start. */
+function openLimits(
+  { config, clock, log }: CoreOptions,
+  ledger: Ledger,
+  folder: string,
+  house: () => House,
+): Limits {
+  const onJump = (by_ms: number): void => {
+    log.warn({ by_ms }, "the clock of this machine was set");
+    // A log that cannot be written takes no call either.
+    ledger.event("clock", { by_ms }).catch(() => undefined);
+  };
+  const limits = new Limits({ limits: config.limits, clock, onJump });
+  limits.recall(spendHistory(folder), (name) => house().catalog.tools.get(name));
+  return limits;
 }
 
 /** What the pages of people ask of the house in force. */
@@ -353,11 +369,12 @@ function lookIn(house: () => House) {
 
 function describeMetrics(
   metrics: Metrics,
-  running: Running,
+  limits: Limits,
   transport_sessions: () => number,
   ready: () => boolean,
 ): void {
-  metrics.gauge("doorless_running_calls", "Tool calls under way", () => running.count);
+  metrics.gauge("doorless_running_calls", "Tool calls under way", () => limits.running.count);
+  metrics.gauge("doorless_limit_keys", "Keys in the table of limits", () => limits.keys);
   metrics.gauge("doorless_transport_sessions", "MCP sessions of 2025 eras", transport_sessions);
   metrics.gauge("doorless_ready", "1 while calls are accepted", () => (ready() ? 1 : 0));
 }

@@ -3,20 +3,61 @@ import { z } from "zod";
 
 const count = (standard: number, max: number) => z.int().min(1).max(max).default(standard);
 
-/** A rate as GCRA counts it: `calls` per `per_s` seconds, of which `burst` may come at once. */
+/** Beyond it a rate that is not round could not be counted in whole numbers. */
+const UNEVEN_CALLS_MAX = 10_000;
+const REFILL_S_MAX = 31 * 86_400;
+
+/** As GCRA counts it: `calls` per `per_s` seconds, of which `burst` may come at once. */
+export interface Rate {
+  readonly calls: number;
+  readonly per_s: number;
+  readonly burst: number;
+}
+
 const rateSchema = z
   .strictObject({
     calls: z.int().min(1).max(1_000_000),
     per_s: z.int().min(1).max(86_400),
     burst: z.int().min(1).max(1_000_000),
   })
-  .refine((rate) => rate.burst <= rate.calls, {
+  .refine((rate) => ticksOf(rate).per_ms <= UNEVEN_CALLS_MAX, {
+    path: ["calls"],
+    error: "calls over 10000 must be round: a multiple of 1000, or of per_s",
+  })
+  .refine(({ calls, per_s, burst }) => (burst * per_s) / calls <= REFILL_S_MAX, {
     path: ["burst"],
-    error: "burst must not exceed calls",
+    error: "burst would take more than 31 days to come back: fewer, or more calls",
   });
+
+/**
+ * The unit in which a rate is counted without a rest: so many ticks are a millisecond, and so many
+ * one call.
+ */
+export function ticksOf({ calls, per_s }: Omit<Rate, "burst">): {
+  per_ms: number;
+  per_call: number;
+} {
+  const ms = per_s * 1000;
+  const divisor = greatestDivisor(calls, ms);
+  return { per_ms: calls / divisor, per_call: ms / divisor };
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
 
 const rate = (calls: number, per_s: number, burst: number) =>
   rateSchema.default({ calls, per_s, burst });
+
+/** What may be used up in a day, from midnight to midnight UTC. */
+const budget = (calls: number, bytes: number, cost: number) =>
+  z
+    .strictObject({
+      calls: count(calls, 1_000_000_000),
+      bytes: count(bytes, 1_125_899_906_842_624).describe("To and from the APIs"),
+      cost: count(cost, 1_000_000_000).describe("Units; `costs` says how many a call takes"),
+    })
+    .prefault({});
 
 export const httpLimitsSchema = z
   .strictObject({
@@ -38,11 +79,48 @@ export const httpLimitsSchema = z
     error: "headers_timeout_ms must not exceed request_timeout_ms",
   });
 
+const loopsSchema = z
+  .strictObject({
+    same_calls_max: z
+      .int()
+      .min(3)
+      .max(1_000_000)
+      .default(30)
+      .describe("The same call, or the same two in turn, so often and no other between"),
+    same_errors_max: z
+      .int()
+      .min(2)
+      .max(1_000_000)
+      .default(10)
+      .describe("Failures of one tool with one error, whatever the arguments"),
+    within_s: count(60, 3600).describe("A pause of this length ends a loop"),
+  })
+  .prefault({});
+
+const asTheUsers = "Without it, as much as the user's";
+
 export const limitsSchema = z.strictObject({
   requests_per_user: rate(1200, 60, 240).describe("MCP requests of any kind, per user"),
+  requests_per_session: rateSchema.optional().describe(`The same, per session. ${asTheUsers}`),
   calls_per_user: rate(600, 60, 120).describe("Tool calls, per user over all agents"),
-  calls_per_session: rate(600, 60, 120).describe("Tool calls, per session"),
+  calls_per_session: rateSchema.optional().describe(`Tool calls, per session. ${asTheUsers}`),
   calls_per_user_and_tool: rate(300, 60, 60).describe("Calls of one tool, per user"),
+  calls_per_session_and_tool: rateSchema.optional().describe(`Per session. ${asTheUsers}`),
+  calls_per_tenant: rate(120_000, 60, 24_000).describe("Tool calls, per tenant"),
+  calls_per_tool: rate(120_000, 60, 24_000).describe("Calls of one tool, by everybody"),
+  calls_per_client: rate(120_000, 60, 24_000).describe("Tool calls, per OAuth client"),
+  destructive_calls_per_user: rate(60, 60, 30).describe("Calls of destructive tools, per user"),
+  budget_per_user: budget(100_000, 4_294_967_296, 100_000),
+  budget_per_tenant: budget(10_000_000, 1_099_511_627_776, 10_000_000),
+  costs: z
+    .record(z.string(), z.int().min(0).max(1_000_000))
+    .default({})
+    .describe("Cost units of one call, by tool; a tool that is not named takes 1"),
+  loops: loopsSchema,
+  request_bytes_max: count(262_144, 8_388_608).describe("Of one request to an API: its body"),
+  result_tokens_max: count(25_000, 10_000_000).describe(
+    "Of a result for the model, counted as one token for three bytes of its JSON",
+  ),
   running_calls_per_user_max: count(16, 1024),
   running_calls_max: count(256, 65_536),
   exclusive_idle_s: count(900, 86_400).describe("How long an exclusive agent counts as in use"),
@@ -50,4 +128,4 @@ export const limitsSchema = z.strictObject({
 });
 
 export type HttpLimits = z.infer<typeof httpLimitsSchema>;
-export type Rate = z.infer<typeof rateSchema>;
+export type LimitsConfig = z.infer<typeof limitsSchema>;

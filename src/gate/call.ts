@@ -8,7 +8,7 @@ import type { Refusal, ToolError } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
-import type { Limiter, Running } from "../limits/limiter.ts";
+import type { Lease, Limits } from "../limits/limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Door, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
@@ -27,8 +27,7 @@ export interface Rooms {
   /** The policy in force; a reload puts another one in its place, whole. */
   readonly policy: () => Policy;
   readonly alive: Alive;
-  readonly limiter: Limiter;
-  readonly running: Running;
+  readonly limits: Limits;
   readonly ledger: Ledger;
   readonly sealer: Sealer;
   readonly delegation: Delegation;
@@ -88,7 +87,7 @@ export interface Progress {
   /** arguments: what a declarative tool sends */
   request?: BrokerRequest;
   /** limits */
-  leave?: () => void;
+  lease?: Lease;
   /** intent */
   intended?: boolean;
   /** as_whom */
@@ -98,8 +97,12 @@ export interface Progress {
   readonly attempts: Attempt[];
   /** run: something that may change the world was sent */
   sent_unsafe?: boolean;
+  /** run: bytes to and from the API */
+  bytes: number;
   /** contract */
   result?: Record<string, unknown>;
+  /** contract: the result as the model reads it */
+  text?: string;
   readonly steps: Record<string, number>;
 }
 
@@ -109,6 +112,8 @@ export type CallAnswer =
       readonly call_id: string;
       readonly tool: ToolDefinition;
       readonly result: Record<string, unknown>;
+      /** The same as JSON; absent where code reads it. */
+      readonly text: string | undefined;
     }
   | { readonly kind: "error"; readonly call_id: string; readonly error: ToolError }
   /** Says nothing but the name that was asked for: hidden and nonexistent look alike. */

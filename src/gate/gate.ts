@@ -13,6 +13,7 @@ import { innerSurface, narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
 import { sessionOf } from "../session/session.ts";
 import type { ClientClaim, Sessions } from "../session/sessions.ts";
+import type { Going } from "../session/reach.ts";
 import type { Watch } from "../session/stops.ts";
 import type {
   CallAnswer,
@@ -25,7 +26,7 @@ import type {
   Rooms,
 } from "./call.ts";
 import { NO_TOOL, outcomeOf, refusalOf, rounded } from "./records.ts";
-import { DECIDE, PATH, rateLimited } from "./steps.ts";
+import { DECIDE, PATH } from "./steps.ts";
 import type { Step } from "./steps.ts";
 
 export interface GateOptions extends Rooms {
@@ -56,24 +57,38 @@ export class Gate {
     const session = sessionOf(credential);
     const living = await alive.enter({ credential, session });
     if (!living.ok) return no(living.refusal);
+    const stopped = living.value ?? this.requestLimit({ credential, session });
     const surface = narrow(policy().surface(credential.principal.roles, agent), narrowing);
     return ok(
       Object.freeze({
         credential,
         session,
         surface,
-        stopped: living.value ?? this.requestLimit(session.user),
+        stopped,
         who_ms: clock.monotonic() - started_ms,
       }),
     );
   }
 
-  private requestLimit(user: string): Refusal | undefined {
-    const { limiter, clock, config } = this.rooms;
-    const key = `r|${user}`;
-    const rate = config.limits.requests_per_user;
-    const taken = limiter.take([{ key, scope: "user", rate }], clock.monotonic());
-    return taken.taken ? undefined : rateLimited(taken);
+  private requestLimit(going: Going): Refusal | undefined {
+    const refused = this.rooms.limits.request(going);
+    if (refused !== undefined) this.crossed(going, refused);
+    return refused;
+  }
+
+  /** Somebody met a limit of ours: counted, and on record once in a while. */
+  private crossed({ credential, session }: Going, refused: Refusal): void {
+    const { metrics, limits, ledger, log } = this.rooms;
+    const { limit = refused.code, scope = "session" } = refused.details ?? {};
+    metrics.limited.add({ limit: String(limit) });
+    if (!limits.isNews(String(limit), session.id)) return;
+    const { issuer, subject, tenant = null } = credential.principal;
+    const who = { tenant, issuer, subject, session: session.id };
+    const { retry_after_ms = 0 } = refused;
+    const detail = { ...who, limit: String(limit), scope: String(scope), retry_after_ms };
+    ledger.event("limit", detail).catch((err: unknown) => {
+      log.error({ err }, "that a limit was reached could not be recorded");
+    });
   }
 
   /** Records a session when it first shows itself, with the client that it says it is. */
@@ -119,20 +134,22 @@ export class Gate {
     const rest = { traceparent: undefined, idempotency_key: undefined, signal };
     const call = this.begin(entry, { tool: NO_TOOL, args: {}, ...rest });
     call.watch.leave();
-    await this.record(call, { attempts: [], steps: {} }, refused);
+    await this.record(call, { attempts: [], steps: {}, bytes: 0 }, refused);
     call.span.end(errorTable[refused.code].outcome, refused.code);
   }
 
   /** One call, from its first step to its recorded end. Never throws. */
   async call(entry: Entry, request: CallRequest): Promise<CallAnswer> {
     const call = this.begin(entry, request);
-    const progress: Progress = { attempts: [], steps: {} };
+    const progress: Progress = { attempts: [], steps: {}, bytes: 0 };
     let refused: Refusal | undefined;
     let at: Step | undefined;
     try {
       for (at of PATH) {
         refused = await this.step(at, call, progress);
-        if (refused !== undefined) break;
+        if (refused === undefined) continue;
+        if (at.name === "limits") this.crossed(call.entry, refused);
+        break;
       }
     } catch (error) {
       this.rooms.log.error({ err: error, call_id: call.call_id, step: at?.name }, "a step failed");
@@ -145,7 +162,7 @@ export class Gate {
   async dryRun(entry: Entry, request: CallRequest): Promise<DryRun> {
     const call = this.begin(entry, request);
     call.watch.leave();
-    const progress: Progress = { attempts: [], steps: {} };
+    const progress: Progress = { attempts: [], steps: {}, bytes: 0 };
     for (const step of DECIDE) {
       const refused = await this.step(step, call, progress);
       if (refused === undefined) continue;
@@ -218,7 +235,7 @@ export class Gate {
   ): Promise<CallAnswer> {
     call.watch.leave();
     const recorded = await this.record(call, progress, refused);
-    progress.leave?.();
+    progress.lease?.end(progress.bytes, refused?.code);
     const final = recorded ? refused : unrecorded(progress);
     this.observe(call, progress, final);
     if (final?.code === "unknown_tool") return { kind: "unknown_tool", tool: call.tool };
@@ -227,7 +244,8 @@ export class Gate {
     }
     if (progress.door === undefined || progress.result === undefined) throw new Error("no result");
     const { tool } = progress.door;
-    return { kind: "result", call_id: call.call_id, tool, result: progress.result };
+    const { result, text } = progress;
+    return { kind: "result", call_id: call.call_id, tool, result, text };
   }
 
   private async record(

@@ -122,6 +122,7 @@ function endOf(
     duration_ms: rounded(rooms.clock.monotonic() - call.started_ms),
     steps: { who: rounded(call.entry.who_ms), ...progress.steps },
     downstream: downstreamOf(rooms, progress),
+    ...(progress.intended === true ? { bytes: progress.bytes } : {}),
     result:
       result === undefined || tool === undefined
         ? null

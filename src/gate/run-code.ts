@@ -66,6 +66,7 @@ function send(
       response_bytes_max: tool.response_bytes_max,
       effect_if_sent: safe ? "none" : "unknown",
       signals: safe ? [signal, call.watch.signal] : [call.watch.signal],
+      moved: (bytes) => (progress.bytes += bytes),
     },
     (attempt) => {
       at ??= progress.attempts.length;

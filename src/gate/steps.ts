@@ -87,33 +87,24 @@ function approval(_rooms: Rooms, _call: CallContext, progress: Progress): No {
   return refusal("confirmation_required", { reason });
 }
 
-function limits(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): No {
-  const { user, id } = entry.session;
-  const { calls_per_user, calls_per_session, calls_per_user_and_tool } = rooms.config.limits;
-  const taken = rooms.limiter.take(
-    [
-      { key: `u|${user}`, scope: "user", rate: calls_per_user },
-      { key: `s|${id}`, scope: "session", rate: calls_per_session },
-      { key: `t|${user}|${tool}`, scope: "user and tool", rate: calls_per_user_and_tool },
-    ],
-    rooms.clock.monotonic(),
-  );
-  if (!taken.taken) return rateLimited(taken);
-  const leave = rooms.running.enter(user);
-  if (leave === undefined) {
-    const reason = "Too many calls run at once.";
-    return refusal("capacity", { reason, retry_after_ms: 250 });
-  }
-  progress.leave = leave;
+function limits(rooms: Rooms, { entry, args, parent }: CallContext, progress: Progress): No {
+  const { tool } = found(progress);
+  const tooLong = requestTooLong(rooms, progress);
+  if (tooLong !== undefined) return tooLong;
+  const taken = rooms.limits.take(entry, { tool, args, parent });
+  if (!taken.ok) return taken.refusal;
+  progress.lease = taken.value;
   return undefined;
 }
 
-export function rateLimited(taken: { scope: string; retry_after_ms: number }): Refusal {
-  const { scope, retry_after_ms } = taken;
-  return refusal("rate_limited", {
-    reason: `The limit per ${scope} is reached.`,
-    retry_after_ms,
-    details: { scope },
+function requestTooLong({ config }: Rooms, { request }: Progress): No {
+  const bytes = Buffer.byteLength(request?.body ?? "");
+  const max = config.limits.request_bytes_max;
+  if (bytes <= max) return undefined;
+  const reason = `The request to the API would have ${bytes} bytes, and ${max} are allowed.`;
+  return refusal("invalid_arguments", {
+    reason,
+    details: { limit: "request_bytes_max", bytes, max },
   });
 }
 
@@ -197,6 +188,7 @@ async function dispatch(
       // A write that was sent runs to its deadline: hanging up does not unsend it. Losing access
       // ends even that: what has not been sent yet must not be.
       signals: tool.effects.readOnly ? [call.signal, call.watch.signal] : [call.watch.signal],
+      moved: (bytes) => (progress.bytes += bytes),
     },
     (attempt) => {
       progress.attempts[0] = attempt;
@@ -213,9 +205,11 @@ async function dispatch(
   return undefined;
 }
 
+/** Models' tokenizers differ; of JSON none takes much fewer. */
+const BYTES_PER_TOKEN = 3;
 const MADE = "The change itself was made: do not repeat it.";
 
-function contract(_rooms: Rooms, _call: CallContext, progress: Progress): No {
+function contract(rooms: Rooms, call: CallContext, progress: Progress): No {
   const { tool } = found(progress);
   const { value, drift } = project(tool.output, progress.answer?.body);
   if (drift.length > 0 && tool.kind !== "declarative") return wrongShape(progress, drift);
@@ -228,7 +222,23 @@ function contract(_rooms: Rooms, _call: CallContext, progress: Progress): No {
     return refusal("contract_drift", { effect, details, ...(reason === "" ? {} : { reason }) });
   }
   progress.result = value;
-  return undefined;
+  // What goes into code and not to the model is bounded there.
+  return call.parent === undefined ? resultTooLong(rooms, progress, value) : undefined;
+}
+
+function resultTooLong({ config }: Rooms, progress: Progress, value: object): No {
+  const { tool } = found(progress);
+  progress.text = JSON.stringify(value);
+  const tokens = Math.ceil(Buffer.byteLength(progress.text) / BYTES_PER_TOKEN);
+  const max = config.limits.result_tokens_max;
+  if (tokens <= max) return undefined;
+  const effect: Effect = tool.effects.readOnly ? "none" : "done";
+  const said = `It has about ${tokens} tokens, and ${max} are allowed.`;
+  return refusal("result_too_large", {
+    effect,
+    reason: effect === "done" ? `${said} ${MADE}` : said,
+    details: { limit: "result_tokens_max", tokens, max },
+  });
 }
 
 // Revocation is looked at once more: whoever lost access meanwhile gets no answer.

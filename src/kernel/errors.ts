@@ -166,6 +166,14 @@ export const errorTable = Object.freeze({
     "rate_limited",
     "Too many calls. Wait for retry_after_ms, then try again.",
   ),
+  loop_detected: row(
+    "result",
+    "never",
+    "agent",
+    NONE,
+    "rate_limited",
+    "This repeats itself, so it was not run again. Do something else, or ask the user.",
+  ),
   // 7 intent
   audit_unavailable: row(
     "result",
@@ -316,6 +324,14 @@ export const errorTable = Object.freeze({
     RAN,
     "drift",
     "The API's answer does not have the agreed shape. The answer is withheld.",
+  ),
+  result_too_large: row(
+    "result",
+    "never",
+    "agent",
+    RAN,
+    "tool_error",
+    "The answer is larger than a model may be given, so it is withheld. Ask for less at a time.",
   ),
   // 11 outcome
   outcome_unrecorded: row(

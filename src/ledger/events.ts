@@ -26,6 +26,16 @@ export interface LedgerEvents {
   /** A question or an order on the local socket, reading the log among them. */
   operator: Operator & Details;
 
+  /** The wall clock was set, by so much: the times of records before and after do not compare. */
+  clock: { readonly by_ms: number };
+  /** Somebody reached a limit; told again a minute later at the earliest. */
+  limit: Person & {
+    readonly session: string;
+    readonly limit: string;
+    readonly scope: string;
+    readonly retry_after_ms: number;
+  };
+
   // People.
   /** A session showed itself for the first time. */
   session: Person & Details;

@@ -51,6 +51,8 @@ export interface CallEnd {
   /** Milliseconds spent in each step of the gate. */
   readonly steps: Readonly<Record<string, number>>;
   readonly downstream: readonly DownstreamRequest[];
+  /** To and from the API; absent where a crash cut the call off, and nobody counted. */
+  readonly bytes?: number;
   readonly result: Readonly<Record<string, unknown>> | null;
 }
 
@@ -140,6 +142,7 @@ export function joined(
     policy: call.policy,
     tool_hash: call.tool_hash,
     liveness: call.liveness,
+    ...(end.bytes === undefined ? {} : { bytes: end.bytes }),
     ...(call.kind === "refusal" && call.count > 1 ? { count: call.count } : {}),
   };
 }

@@ -34,8 +34,8 @@ export function expiredSegments(
   return segments.length === 0 ? undefined : { dropped_to, segments };
 }
 
-// Each line begins with its head, and `time` is in it.
-function firstTimeIn(path: string): number {
+/** When a segment's first record was written. Each line begins with its head, `time` is in it. */
+export function firstTimeIn(path: string): number {
   const bytes = Buffer.alloc(HEAD_BYTES);
   const fd = openSync(path, "r");
   try {

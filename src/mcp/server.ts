@@ -116,7 +116,7 @@ function toResult(answer: CallAnswer): CallToolResult {
   switch (answer.kind) {
     case "result":
       return {
-        content: [{ type: "text", text: JSON.stringify(answer.result) }],
+        content: [{ type: "text", text: answer.text ?? JSON.stringify(answer.result) }],
         structuredContent: answer.result,
         _meta: { "doorless/call_id": answer.call_id },
       };

@@ -33,6 +33,8 @@ interface Dispatch {
   readonly effect_if_sent: Effect;
   /** Any of them ends it. */
   readonly signals: readonly AbortSignal[];
+  /** Hears of bytes as they go out or come in. */
+  readonly moved: (bytes: number) => void;
 }
 
 export interface BrokerAnswer {
@@ -117,7 +119,8 @@ async function exchange(
       request_id,
     });
   note();
-  const { timeout_ms, signals, response_bytes_max: bytes_max } = dispatch;
+  const { timeout_ms, signals, moved, response_bytes_max: bytes_max } = dispatch;
+  const bounds = { timeout_ms, bytes_max, signals, moved };
   const asked = {
     origin,
     path: request.path,
@@ -126,7 +129,8 @@ async function exchange(
     body: request.body ?? null,
   };
   try {
-    const answer = await dial(agent, asked, { timeout_ms, bytes_max, signals }, (headers, status) =>
+    moved(Buffer.byteLength(request.body ?? ""));
+    const answer = await dial(agent, asked, bounds, (headers, status) =>
       note(status, requestIdOf(headers, dispatch)),
     );
     if (holdsToken(answer, dispatch.token)) return no(refusal("credential_exposed", { effect }));

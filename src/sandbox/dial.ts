@@ -18,6 +18,8 @@ export interface Bounds {
   readonly bytes_max: number;
   /** Any of them ends it. */
   readonly signals: readonly AbortSignal[];
+  /** Hears of the body's bytes as they come. */
+  readonly moved?: (bytes: number) => void;
 }
 
 /** We ended it: the deadline passed, whoever asked hung up or lost access, or the body went on. */
@@ -99,6 +101,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     this.size += chunk.length;
+    this.bounds.moved?.(chunk.length);
     if (this.size > this.bounds.bytes_max) this.cut("too_large");
     else this.chunks.push(chunk);
   }

@@ -109,6 +109,10 @@ export class Metrics {
     "doorless_requests_refused_total",
     "Requests refused before the gate knew who asked, by error code",
   );
+  readonly limited = new Counter(
+    "doorless_limited_total",
+    "Requests and calls over a limit of ours",
+  );
   private readonly gauges: Gauge[] = [];
 
   gauge(name: string, help: string, read: () => number): void {
@@ -121,6 +125,7 @@ export class Metrics {
       this.call_seconds,
       this.step_seconds,
       this.requests_refused,
+      this.limited,
       ...this.gauges,
     ];
     return `${all.flatMap((metric) => [...metric.lines()]).join("\n")}\n`;

@@ -4,7 +4,7 @@ import type { Entry } from "../gate/call.ts";
 import { challenge } from "../identity/metadata.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import { Running } from "../limits/limiter.ts";
+import { Running } from "../limits/running.ts";
 import { BoundedLog } from "../telemetry/bounded-log.ts";
 import { bearerOf, parseBody, readBody } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";

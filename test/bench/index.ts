@@ -10,6 +10,7 @@ import type { Child } from "../setup/child.ts";
 import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
 import { benchLedger } from "./ledger.ts";
+import { benchLimits } from "./limits.ts";
 import { benchRevocation } from "./revocation.ts";
 import { measureCode } from "./code.ts";
 import { textReport } from "./report.ts";
@@ -60,6 +61,10 @@ const { values: given, positionals } = parseArgs({
 });
 if (positionals[0] === "revocation") {
   await benchRevocation(given);
+  process.exit();
+}
+if (positionals[0] === "limits") {
+  benchLimits(given);
   process.exit();
 }
 if (positionals[0] === "ledger") {

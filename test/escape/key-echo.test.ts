@@ -37,6 +37,7 @@ verifies(
             timeout_ms: 5000,
             response_bytes_max: 4096,
             effect_if_sent: "none",
+            moved: () => undefined,
             signals: [],
           },
           () => undefined,

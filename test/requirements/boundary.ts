@@ -144,6 +144,26 @@ export const limits = {
     source: "DESIGN 5 Limits",
     behavior: "never more than the rate in any window, all buckets or none, retry_after_ms exact",
   },
+  "limits.kept": {
+    source: "I6 build 5",
+    behavior: "restarts, new sessions, parallel calls and clocks that are set gain nothing",
+  },
+  "limits.bounded": {
+    source: "I6 build 5",
+    behavior: "the limits' memory is bounded; a full table refuses rather than forgets",
+  },
+  "limits.budget": {
+    source: "I6 build 5",
+    behavior: "calls, bytes and cost units have a budget per day, rebuilt from the ledger",
+  },
+  "limits.repeats": {
+    source: "I6 build 5",
+    behavior: "the same call, two in turn, or the same error over and over is refused, and named",
+  },
+  "limits.resources": {
+    source: "I6 build 6",
+    behavior: "a call's time, bytes, requests and result are bounded; over a bound is an error",
+  },
 } satisfies Record<string, Requirement>;
 
 export const ledger = {

@@ -7,6 +7,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/load.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { startCore } from "../../src/main.ts";
+import type { Core } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { CONNECTORS, toolFiles } from "./boundary-tools.ts";
 import { openApi } from "./hostile-peer.ts";
@@ -28,6 +29,8 @@ export interface Boundary {
   logged(): string;
   /** Lets time pass for whatever measures it with the core's monotonic clock. */
   pass(ms: number): void;
+  /** Stops the core in order, and starts it anew on the same files. */
+  restart(): Promise<void>;
   /** What the core called fatal. */
   readonly fatal: unknown[];
   close(): Promise<void>;
@@ -84,13 +87,15 @@ async function startBetween(
   const fatal: unknown[] = [];
   let ahead_ms = 0;
   const monotonic = (): number => systemClock.monotonic() + ahead_ms;
-  const core = await startCore({
-    config: options.bend?.(config) ?? config,
-    clock: { ...systemClock, monotonic },
-    log: createLogger("debug", { write: (line: string) => void lines.push(line) }),
-    allow_demo: false,
-    onFatal: (error) => void fatal.push(error),
-  });
+  const start = (): Promise<Core> =>
+    startCore({
+      config: options.bend?.(config) ?? config,
+      clock: { ...systemClock, monotonic },
+      log: createLogger("debug", { write: (line: string) => void lines.push(line) }),
+      allow_demo: false,
+      onFatal: (error) => void fatal.push(error),
+    });
+  let core = await start();
   const claims = (agent: string, changes: Claims = {}): Claims => ({
     ...honestClaims(provider.issuer, `${url}/mcp/${agent}`),
     ...changes,
@@ -105,6 +110,10 @@ async function startBetween(
     ledger: () => linesIn(join(folder, "data", "ledger")),
     logged: () => lines.join(""),
     fatal,
+    async restart() {
+      await core.stop();
+      core = await start();
+    },
     pass: (ms) => {
       ahead_ms += ms;
     },
@@ -216,6 +225,8 @@ function configFile(url: string, port: number, issuer: string, api: string): Cla
       calls_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
       calls_per_session: { calls: 100_000, per_s: 60, burst: 10_000 },
       calls_per_user_and_tool: { calls: 100_000, per_s: 60, burst: 10_000 },
+      destructive_calls_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
+      loops: { same_calls_max: 1_000_000, same_errors_max: 1_000_000 },
     },
     delegation: { reuse_ms_max: 0 },
   };

@@ -55,6 +55,12 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
       calls_per_user: FREE,
       calls_per_session: FREE,
       calls_per_user_and_tool: FREE,
+      calls_per_tenant: FREE,
+      calls_per_tool: FREE,
+      calls_per_client: FREE,
+      destructive_calls_per_user: FREE,
+      budget_per_user: { calls: 1_000_000_000, bytes: 2 ** 50, cost: 1_000_000_000 },
+      loops: { same_calls_max: 1_000_000, same_errors_max: 1_000_000 },
     },
     delegation: { reuse_ms_max: options.reuse_ms_max ?? 2000 },
     ledger:

@@ -50,6 +50,17 @@ verifies("limits.loop", "initialize and ping take from the user's requests as we
   }
   expect(statuses.slice(0, 50)).not.toContain(429);
   expect(statuses.at(-1)).toBe(429);
+  const told = await post(url, headers, JSON.stringify(rpc("server/discover")));
+  // One a minute comes back.
+  expect(Number(told.headers.get("retry-after"))).toBeGreaterThan(50);
+  const { error } = told.message as { error: { details: unknown } };
+  expect(error.details).toEqual({ limit: "requests_per_user", scope: "user", remaining: 0 });
+  // What is no call has an event to show for it, what is a call its record.
+  const event = boundary.ledger().find((line) => line["event"] === "limit");
+  expect(event?.["detail"]).toMatchObject({ subject: "mallory", limit: "requests_per_user" });
+  for (const name of ["no_such_tool", "item_get"]) {
+    expect((await callTool(url, authorization, name, {})).error?.code).toBe("rate_limited");
+  }
 });
 
 verifies("bad-input.arguments", "arguments that are no object are invalid_arguments", async () => {

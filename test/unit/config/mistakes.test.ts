@@ -134,15 +134,27 @@ const SHAPES: readonly Mistake[] = [
     says: /a JSON pointer/,
   }),
   mistake(
-    "a burst beyond its rate",
+    "a burst that would take months to come back",
     ["limits"],
     {
-      calls_per_user: { calls: 1, per_s: 1, burst: 2 },
+      calls_per_user: { calls: 1, per_s: 86_400, burst: 32 },
     },
     {
       pointer: "/limits/calls_per_user/burst",
       line: '"burst"',
-      says: /must not exceed/,
+      says: /more than 31 days/,
+    },
+  ),
+  mistake(
+    "a rate that cannot be counted in whole numbers",
+    ["limits"],
+    {
+      calls_per_user: { calls: 10_007, per_s: 7, burst: 1 },
+    },
+    {
+      pointer: "/limits/calls_per_user/calls",
+      line: '"calls"',
+      says: /must be round/,
     },
   ),
   mistake(

@@ -98,8 +98,8 @@ describe("no shared credential", () => {
     expect(found.length).toBeGreaterThan(60);
     const suspicious = found.filter(([name]) => SUGGESTS.test(name)).map(([name]) => name);
     // How tokens of people are told apart; doorless's own proof at a provider, the provider's
-    // places, and how that proof is sent; two bounds; what an operator shows to read /metrics, and
-    // doorless to an anchor; and the name, not the value, of the header for a user's own key.
+    // places, and how that proof is sent; three bounds; what an operator shows to read /metrics,
+    // and doorless to an anchor; and the name, not the value, of the header for a user's own key.
     expect([...new Set(suspicious)].toSorted()).toEqual([
       "allow_private_addresses",
       "auth",
@@ -110,6 +110,7 @@ describe("no shared credential", () => {
       "header",
       "headers_timeout_ms",
       "metrics_token",
+      "result_tokens_max",
       "token_bytes_max",
       "token_endpoint",
       "token_lifetime_s_max",
