@@ -76,12 +76,42 @@ describe("checkpoints that are not in their place", () => {
         reason: "segment_missing",
       });
     }
+    // Neither one that only ends alike, nor one that is only as long.
+    const end = kept.toString("utf8").replace(/.{9}\n---\n$/, "AAAAAAAAA\n---\n");
+    for (const other of [Buffer.concat([kept, kept]), Buffer.from(end)]) {
+      writeFileSync(file, other);
+      expect(await ledger.checkpoint()).toBe(false);
+    }
     writeFileSync(file, kept);
     expect(await ledger.checkpoint()).toBe(true);
     await call(ledger, "b");
     await ledger.close();
     expect(verifyLedger(folder)).toMatchObject({ intact: true, problems: [] });
     expect(textOf(folder)).toContain('"audit_unavailable"');
+  });
+});
+
+describe("checkpoints that go while one is written", () => {
+  verifies("ledger.signed", "do not count, and stand there once when they are back", async () => {
+    let whileSynced = (): void => undefined;
+    const openNotes = async (folder: string): Promise<NoteFile> => {
+      const file = await openNoteFile(folder);
+      const sync = async (): Promise<void> => {
+        await file.sync();
+        whileSynced();
+      };
+      return { ...file, sync };
+    };
+    const { ledger, folder } = await opened(testFolder(), { openNotes });
+    const file = join(folder, "checkpoints");
+    await call(ledger, "a");
+    whileSynced = () => renameSync(file, `${file}.away`);
+    expect(await ledger.checkpoint()).toBe(false);
+    whileSynced = () => undefined;
+    renameSync(`${file}.away`, file);
+    expect(await ledger.checkpoint()).toBe(true);
+    await ledger.close();
+    expect(verifyLedger(folder)).toMatchObject({ intact: true, covered_to: 2, problems: [] });
   });
 });
 

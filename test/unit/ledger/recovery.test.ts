@@ -1,6 +1,6 @@
 // A start after a crash: what is cut, what is refused, and what happens to calls that were running.
 import { createHash } from "node:crypto";
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
 import { repairLedger } from "../../../src/ledger/repair.ts";
@@ -108,6 +108,46 @@ describe("a rewritten log is not signed again", () => {
     rewrite(folder);
     return { folder, checkpoints, first };
   }
+
+  verifies("ledger.signed", "when its checkpoints stand as they were", async () => {
+    const { folder } = await rewritten();
+    await expect(opened(folder)).rejects.toThrow(/4 records are not those .* signed for/);
+  });
+
+  verifies("ledger.signed", "when it is a copy that went on elsewhere, with the key", async () => {
+    const { ledger, folder } = await opened();
+    await call(ledger, "a");
+    await ledger.close();
+    const copy = `${testFolder()}/copy`;
+    for (const end of ["", "-keys"]) cpSync(folder + end, copy + end, { recursive: true });
+    for (const [place, ids] of [
+      [folder, "b"],
+      [copy, "cde"],
+    ] as const) {
+      const own = await opened(place);
+      for (const id of ids) await call(own.ledger, id);
+      await own.ledger.close();
+    }
+    rmSync(folder, { recursive: true });
+    cpSync(copy, folder, { recursive: true });
+    await expect(opened(folder)).rejects.toThrow(/are not those .* signed for/);
+  });
+
+  verifies("ledger.signed", "when what is remembered of it cannot be read", async () => {
+    const { folder } = await rewritten();
+    writeFileSync(`${folder}-keys/ledger-signed`, "4\n");
+    await expect(opened(folder)).rejects.toThrow(/does not say which checkpoint was signed last/);
+  });
+
+  verifies("ledger.signed", "nor one that was signed before that was remembered", async () => {
+    const { ledger, folder } = await opened();
+    await call(ledger, "a");
+    await ledger.close();
+    rmSync(`${folder}-keys/ledger-signed`);
+    await (await opened(folder)).ledger.close();
+    rmSync(inFolder(folder, "checkpoints"));
+    await expect(opened(folder)).rejects.toThrow(/a checkpoint at 2 was signed/);
+  });
 
   verifies("ledger.signed", "when its checkpoints were removed", async () => {
     const { folder, checkpoints } = await rewritten();
