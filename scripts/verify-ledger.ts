@@ -167,6 +167,13 @@ export function verifyFiles(folder: string, keys_file?: string, anchors: string[
   const text = keys_file ?? join(folder, "keys.pub");
   const checkpoints = join(folder, "checkpoints");
   const own = attempt("checkpoints", () => ownIn(checkpoints, existsSync(text), problems), []);
+  const [first] = own;
+  const name = join(folder, "log_id");
+  const named = (): void => {
+    const id = readFileSync(name, "utf8").replace(/\n$/, "");
+    if (first?.startsWith(`doorless/ledger/${id}\n`) !== true) throw new Error("is another log's");
+  };
+  if (first !== undefined && existsSync(name)) attempt("log_id", named, undefined);
   const kept = anchors.map((anchor) =>
     attempt("anchor", () => keptIn(readFileSync(anchor, "utf8")), []),
   );

@@ -18,7 +18,7 @@ import { forgetFormerKey, openSigningKey, publicKeysIn } from "./signing-key.ts"
 import { publishKeys, rotateSigningKey } from "./signing-key.ts";
 
 const EVERY_MS = 1000;
-const LOG_ID = "log_id";
+export const LOG_ID = "log_id";
 
 export interface CheckpointerOptions {
   readonly ledger_folder: string;

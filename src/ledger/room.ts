@@ -57,8 +57,10 @@ export interface RoomOptions {
 }
 
 const ASKED_EVERY_MS = 1000;
-const RESERVE = "reserve";
+export const RESERVE = "reserve";
 const CHUNK_BYTES = 1_048_576;
+const BLOCK_BYTES = 4096;
+const BLOCKS = [0xff, 0].map((byte) => Buffer.alloc(BLOCK_BYTES, byte));
 
 export class Room {
   private readonly options: RoomOptions;
@@ -137,6 +139,15 @@ export class Room {
       await handle.close();
     }
   }
+}
+
+/** Whether these are the bytes that `keep` writes, some of which a power loss may have taken. */
+export function isReserve(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    const block = bytes.subarray(at, at + BLOCK_BYTES);
+    if (!BLOCKS.some((one) => one.subarray(0, block.length).equals(block))) return false;
+  }
+  return true;
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { anchoredNotesIn } from "./anchor.ts";
 import { CHECKPOINTS, framedNotesIn } from "./checkpoint-log.ts";
-import { parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { originOf, parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { LOG_ID } from "./checkpointer.ts";
 import type { VerifiedCheckpoint } from "./checkpoint.ts";
 import type { MerkleTree } from "./merkle.ts";
 import type { VerifierKey } from "./note.ts";
@@ -78,11 +79,34 @@ export class CheckpointVerifier {
 
   /** After the last leaf. */
   judge(): CheckpointVerdict {
+    this.judgeName();
     const { keys, source } = this.keys();
     const trust = new Trust(keys);
     const covered_to = this.judgeOwn(trust);
     const anchored_to = this.judgeAnchored(trust, covered_to);
+    this.judgeKeysBeside();
     return { covered_to, anchored_to, keys: source };
+  }
+
+  // Of whom the log says that it is; a copy may lack it.
+  private judgeName(): void {
+    const file = join(this.folder, LOG_ID);
+    const [first] = this.own;
+    const id = existsSync(file) ? this.textOf(file)?.replace(/\n$/, "") : undefined;
+    if (id === undefined || first === undefined) return;
+    const origin = first.note.split("\n", 1)[0];
+    if (origin !== originOf(id)) this.say({ file, line: 1 }, `the checkpoints are of ${origin}`);
+  }
+
+  // They only ever grow, so the older of two copies is how the newer begins.
+  private judgeKeysBeside(): void {
+    const { public_keys } = this.evidence;
+    const file = join(this.folder, KEYS_BESIDE);
+    if (public_keys === undefined || !existsSync(file) || !existsSync(public_keys)) return;
+    const [beside, given] = [this.textOf(file), this.textOf(public_keys)];
+    if (beside === undefined || given === undefined) return;
+    if (beside.startsWith(given) || given.startsWith(beside)) return;
+    this.say({ file, line: 0 }, "holds other keys than those that were given");
   }
 
   private judgeAnchored(trust: Trust, covered_to: number): number {

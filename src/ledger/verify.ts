@@ -1,6 +1,7 @@
 // `audit verify`: is a copy of the log whole? Offline; reads nothing but the files.
-import { statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isReserve, RESERVE } from "./room.ts";
 import { segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
 import { readTombstone, saysOf, TOMBSTONE } from "./tombstone.ts";
@@ -45,6 +46,10 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
   let records = 0;
   let chained_to = 0;
   let chained = true;
+  const reserve = join(folder, RESERVE);
+  if (existsSync(reserve) && attempt(reserve, () => isReserve(readFileSync(reserve))) === false) {
+    report({ file: reserve, line: 0, message: "holds something, and should mean nothing" });
+  }
   const paths = attempt(folder, () => segmentsOf(folder, stone)) ?? [];
   let said_at = stone === undefined ? 0 : Number.POSITIVE_INFINITY;
   const tail = walk(

@@ -1,6 +1,6 @@
 // A disk that has no room, cannot be written, or loses the log's file: what is refused, what is
 // kept, and that it goes on when the cause is gone.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -186,6 +186,8 @@ describe("a disk that fills", () => {
       const { ledger, folder, fatal } = await opened(testFolder(), { openNotes });
       await call(ledger, "before");
       await ledger.checkpoint();
+      const public_keys = join(testFolder(), "first.pub");
+      cpSync(join(folder, "keys.pub"), public_keys);
       await ledger.rotateKey();
       full = true;
       await ledger.checkpoint();
@@ -195,8 +197,33 @@ describe("a disk that fills", () => {
       await ledger.checkpoint();
       expect(fatal).toEqual([]);
       await ledger.close();
-      expect(verifyLedger(folder)).toMatchObject({ intact: true, covered_to: 5 });
+      // Whoever knows the first key alone is led to the second.
+      const whole = { intact: true, covered_to: 5, problems: [] };
+      expect(verifyLedger(folder, { public_keys })).toMatchObject(whole);
     },
+  );
+
+  verifies(
+    "ledger.signed",
+    "and holds the keys keeps no checkpoint from being signed",
+    async () => {
+      const disk = mountDisk(1);
+      onTestFinished(() => disk.remove());
+      const open = await opened(testFolder(), { keys_folder: join(disk.path, "keys") });
+      const { ledger, folder, fatal } = open;
+      const filler = disk.fill();
+      await call(ledger, "a");
+      expect(await ledger.checkpoint()).toBe(true);
+      rmSync(filler);
+      await call(ledger, "b");
+      expect(await ledger.checkpoint()).toBe(true);
+      expect(fatal).toEqual([]);
+      await ledger.close();
+      rmSync(join(folder, "checkpoints"));
+      const again = opened(folder, { keys_folder: join(disk.path, "keys") });
+      await expect(again).rejects.toThrow(/a checkpoint at 4 was signed/);
+    },
+    { skip: noSmallDisk },
   );
 
   verifies(

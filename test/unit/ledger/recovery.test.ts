@@ -187,6 +187,18 @@ describe("a rewritten log is not signed again", () => {
     expect(verifyLedger(folder)).toMatchObject({ intact: true });
   });
 
+  verifies("ledger.repair", "also where no more than the checkpoints is gone", async () => {
+    const { ledger, folder } = await opened();
+    await call(ledger, "a");
+    await ledger.close();
+    rmSync(inFolder(folder, "checkpoints"));
+    const { kept_to, problems } = repairLedger(folder, `${folder}-keys`, `${testFolder()}/found`);
+    expect(kept_to).toBe(2);
+    expect(problems.map(({ message }) => message)).toEqual([
+      "the checkpoint at 2 that was signed is gone",
+    ]);
+  });
+
   verifies("ledger.kill", "yet one that was never signed starts", async () => {
     const { ledger, folder } = await opened();
     await call(ledger, "a");

@@ -80,11 +80,15 @@ describe("both verifiers", () => {
     );
   });
 
-  test("find 2,000 random bit flips of segments and checkpoints, every one", () => {
+  test("find 2,000 random bit flips in the files of a log, every one", () => {
     const random = seeded(20_260_314);
     const below = (limit: number): number => Math.floor(random() * limit);
     const files = writeLedger({ records: 12, cuts: [7], checkpoints: [6, 12], padding: 16 });
-    const targets = [...segmentFiles(files.ledger), join(files.ledger, "checkpoints")];
+    writeFileSync(join(files.ledger, "log_id"), `${LOG_ID}\n`);
+    const targets = [
+      ...segmentFiles(files.ledger),
+      ...["checkpoints", "log_id"].map((name) => join(files.ledger, name)),
+    ];
     const whole = targets.map((file) => readFileSync(file));
     for (let flip = 0; flip < 2000; flip++) {
       const target = below(targets.length);
@@ -98,6 +102,24 @@ describe("both verifiers", () => {
     }
     expect(bothVerify(files).intact).toBe(true);
   }, 120_000);
+});
+
+test("a bit that flips in the keys beside a log, or in what is kept free for it, shows", () => {
+  const files = writeLedger(SHAPE);
+  const reserve = join(files.ledger, "reserve");
+  writeFileSync(reserve, Buffer.concat([Buffer.alloc(8192, 0xff), Buffer.alloc(5000)]));
+  const evidence = { public_keys: files.public_keys };
+  expect(verifyLedger(files.ledger, evidence).problems).toEqual([]);
+  for (const file of [reserve, join(files.ledger, "keys.pub")]) {
+    const whole = readFileSync(file);
+    for (let bit = 0; bit < whole.length * 8; bit += 83) {
+      const changed = Buffer.from(whole);
+      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit % 8));
+      writeFileSync(file, changed);
+      expect(verifyLedger(files.ledger, evidence).intact, `bit ${bit} of ${file}`).toBe(false);
+    }
+    writeFileSync(file, whole);
+  }
 });
 
 type Change = (lines: string[]) => string[];
