@@ -1,4 +1,5 @@
 // `audit export`: the records as JSON lines, or as CSV that no spreadsheet executes.
+import type { AuditRecord } from "../ledger/record.ts";
 import { FILTER_HELP, FILTER_OPTIONS, filterOf, query } from "./audit.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, print, printJson } from "./output.ts";
@@ -24,6 +25,7 @@ const COLUMNS = [
   "error_code",
   "duration_ms",
   "trace_id",
+  "count",
 ] as const;
 
 export const auditExport: Verb = {
@@ -45,13 +47,19 @@ export const auditExport: Verb = {
       const page = await query(place, "audit export", filter);
       for (const record of page.records) {
         if (format === "jsonl") printJson(record);
-        else print(COLUMNS.map((column) => csvCell(record[column])).join(","));
+        else print(csvRow(record));
       }
       if (page.cursor === undefined || given.text("limit") !== undefined) return EXIT.ok;
       filter = { ...filter, cursor: page.cursor };
     }
   },
 };
+
+// Each row says how many calls it stands for: a sum over them is right then.
+function csvRow(record: AuditRecord): string {
+  const counted = { count: 1, ...record };
+  return COLUMNS.map((column) => csvCell(counted[column])).join(",");
+}
 
 /**
  * One cell, quoted (RFC 4180 section 2). Text that a spreadsheet would take for a formula gets an
@@ -60,6 +68,7 @@ export const auditExport: Verb = {
 export function csvCell(value: unknown): string {
   if (value === null || value === undefined) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const inert = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  // Full-width signs too: some spreadsheets take them for the others.
+  const inert = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
   return `"${inert.replaceAll('"', '""')}"`;
 }

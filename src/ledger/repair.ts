@@ -1,15 +1,15 @@
 // `audit repair --accept-loss`: a damaged log goes on from its last good record. What was there is
 // kept beside it as evidence, and the loss itself is the next record.
 import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { CHECKPOINTS, framedNote, framedNotesIn } from "./checkpoint-log.ts";
 import { lastSigned } from "./last-signed.ts";
 import type { VerifierKey } from "./note.ts";
-import { segmentsOf, walk } from "./segments.ts";
+import { LedgerDamaged, segmentName, segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
 import { publicKeysIn } from "./signing-key.ts";
-import { readTombstone, treeAfter } from "./tombstone.ts";
+import { readTombstone, TOMBSTONE, treeAfter } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
 
 export interface Repaired {
@@ -28,16 +28,18 @@ export interface Repaired {
 export function repairLedger(folder: string, keys_folder: string, evidence: string): Repaired {
   cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
   const problems: ChainProblem[] = [];
-  const stone = readTombstone(folder);
+  const stone = stoneIn(folder, problems);
+  const breaks: ChainProblem[] = [];
   walk(
     segmentsOf(folder),
     () => undefined,
-    (problem) => problems.push(problem),
+    (problem) => breaks.push(problem),
     undefined,
     stone,
   );
-  const [first] = problems;
+  const [first] = breaks;
   if (first !== undefined) cutBefore(folder, first);
+  problems.push(...breaks);
   const roots = new Map<number, Buffer>();
   const signed = lastSigned(keys_folder);
   const sizes = new Set(notesIn(folder).map((note) => parseCheckpoint(note).size));
@@ -64,6 +66,24 @@ export function repairLedger(folder: string, keys_folder: string, evidence: stri
   }
   const gone = stone && { dropped_to: stone.dropped_to, hash: stone.hash };
   return { kept_to: tail.seq, dropped_checkpoints, stone: gone, evidence, problems };
+}
+
+// One that cannot be read stands for nothing, where the log has its beginning.
+function stoneIn(folder: string, problems: ChainProblem[]): Tombstone | undefined {
+  const file = join(folder, TOMBSTONE);
+  const [first = segmentName(1)] = segmentsOf(folder, 0).map((path) => basename(path));
+  let stone: Tombstone | undefined;
+  try {
+    stone = readTombstone(folder);
+  } catch (error) {
+    if (first === segmentName(1)) {
+      rmSync(file, { recursive: true });
+      problems.push({ file, line: 0, message: "is no tombstone; it stood for nothing" });
+    }
+  }
+  if (stone !== undefined || first === segmentName(1)) return stone;
+  const begins = `the log begins with ${first}, and ${file} does not say what was before`;
+  throw new LedgerDamaged(`${begins}: restore it from a copy, or take the segments away, too`);
 }
 
 function cutBefore(folder: string, { file, line }: ChainProblem): void {

@@ -45,8 +45,10 @@ export function firstSeqOf(path: string): number {
 }
 
 /** Oldest first; without those that a tombstone stands for, should a crash have left any. */
-export function segmentsOf(folder: string, stone = readTombstone(folder)): string[] {
-  const dropped_to = stone?.dropped_to ?? 0;
+export function segmentsOf(
+  folder: string,
+  dropped_to = readTombstone(folder)?.dropped_to ?? 0,
+): string[] {
   return segmentsIn(folder).filter((path) => firstSeqOf(path) > dropped_to);
 }
 

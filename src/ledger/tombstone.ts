@@ -26,16 +26,19 @@ export function readTombstone(folder: string): Tombstone | undefined {
   const found = parsed(file);
   const { v, dropped_to, hash, nodes } = found;
   const isOne = v === 1 && Number.isSafeInteger(dropped_to) && Array.isArray(nodes);
-  if (!isOne || !/^[\da-f]{64}$/.test(hash ?? "")) throw new Error(`${file} is no tombstone`);
+  if (!isOne || !/^[\da-f]{64}$/.test(hash ?? "")) throw new Error(noStone(file));
   treeAfter(found as Tombstone);
   return found as Tombstone;
 }
+
+const noStone = (file: string): string =>
+  `${file} is no tombstone: restore it from a copy of the log, which does not start without it`;
 
 function parsed(file: string): Partial<Tombstone> {
   try {
     return Object(JSON.parse(readFileSync(file, "utf8"))) as Partial<Tombstone>;
   } catch (cause) {
-    throw new Error(`${file} is no tombstone`, { cause });
+    throw new Error(noStone(file), { cause });
   }
 }
 

@@ -30,7 +30,7 @@ export interface Verification extends CheckpointVerdict {
 export function verifyLedger(folder: string, evidence: Evidence = {}): Verification {
   if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
   const problems: ChainProblem[] = [];
-  const report = (problem: ChainProblem): void => void problems.push(problem);
+  const report = collectedIn(problems);
   const attempt = <T>(file: string, work: () => T): T | undefined => {
     try {
       return work();
@@ -50,7 +50,7 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
   if (existsSync(reserve) && attempt(reserve, () => isReserve(readFileSync(reserve))) === false) {
     report({ file: reserve, line: 0, message: "holds something, and should mean nothing" });
   }
-  const paths = attempt(folder, () => segmentsOf(folder, stone)) ?? [];
+  const paths = attempt(folder, () => segmentsOf(folder, stone?.dropped_to ?? 0)) ?? [];
   let said_at = stone === undefined ? 0 : Number.POSITIVE_INFINITY;
   const tail = walk(
     paths,
@@ -85,4 +85,23 @@ export function verifyLedger(folder: string, evidence: Evidence = {}): Verificat
   const intact = problems.length === 0;
   const dropped_to = stone?.dropped_to ?? 0;
   return { intact, records, dropped_to, ...verdict, chained_to, head: tail.hash, problems };
+}
+
+// A change at the beginning breaks every checkpoint after it: of problems that differ in numbers
+// alone, the first is told, and how many came after it.
+function collectedIn(problems: ChainProblem[]): (problem: ChainProblem) => void {
+  const told = new Map<string, { at: number; first: string; more: number }>();
+  return (problem) => {
+    const { file, message } = problem;
+    const kind = `${file} ${message.replaceAll(/\d+/g, "N")}`;
+    const same = told.get(kind);
+    if (same === undefined) {
+      told.set(kind, { at: problems.length, first: message, more: 0 });
+      problems.push(problem);
+      return;
+    }
+    same.more++;
+    const first = problems[same.at] ?? problem;
+    problems[same.at] = { ...first, message: `${same.first} (and ${same.more} more like it)` };
+  };
 }

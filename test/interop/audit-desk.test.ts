@@ -202,6 +202,9 @@ verifies(
 verifies("ledger.export", "a cell that a spreadsheet would execute is inert", () => {
   expect(csvCell("=HYPERLINK(1)")).toBe(`"'=HYPERLINK(1)"`);
   expect(csvCell("+1")).toBe(`"'+1"`);
+  for (const sign of ["-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]) {
+    expect(csvCell(`${sign}SUM(A1)`)).toBe(`"'${sign}SUM(A1)"`);
+  }
   expect(csvCell('a "b"')).toBe('"a ""b"""');
   expect(csvCell(null)).toBe("");
   expect(csvCell({ a: 1 })).toBe('"{""a"":1}"');
@@ -213,6 +216,8 @@ verifies("ledger.export", "an export has every record once, in both formats", as
   const records = jsonl.stdout.trim().split("\n");
   expect(records).toHaveLength(3);
   expect(JSON.parse(records.at(-1) ?? "")).toMatchObject({ call_id, subject: "mia" });
-  expect(csv.stdout.trim().split("\n")).toHaveLength(4);
+  const rows = csv.stdout.trim().split("\n");
+  expect(rows).toHaveLength(4);
+  expect([rows[0]?.endsWith(",count"), rows[1]?.endsWith(',"1"')]).toEqual([true, true]);
   expect((await doorless("audit", "export", "--data", house.data)).code).toBe(2);
 });

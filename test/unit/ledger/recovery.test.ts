@@ -187,6 +187,20 @@ describe("a rewritten log is not signed again", () => {
     expect(verifyLedger(folder)).toMatchObject({ intact: true });
   });
 
+  verifies("ledger.repair", "also where a tombstone that is none stands for nothing", async () => {
+    const { ledger, folder } = await opened();
+    await call(ledger, "a");
+    await ledger.close();
+    writeFileSync(inFolder(folder, "tombstone.json"), "{");
+    expect(verifyLedger(folder)).toMatchObject({ intact: false, records: 2, covered_to: 2 });
+    await expect(opened(folder)).rejects.toThrow(/is no tombstone: restore it/);
+    const repaired = repairLedger(folder, `${folder}-keys`, `${testFolder()}/found`);
+    expect(repaired).toMatchObject({ kept_to: 2, dropped_checkpoints: 0 });
+    expect(repaired.problems).toHaveLength(1);
+    await (await opened(folder)).ledger.close();
+    expect(verifyLedger(folder).intact).toBe(true);
+  });
+
   verifies("ledger.repair", "also where no more than the checkpoints is gone", async () => {
     const { ledger, folder } = await opened();
     await call(ledger, "a");

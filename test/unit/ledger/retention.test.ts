@@ -9,6 +9,7 @@ import { openNoteFile } from "../../../src/ledger/checkpoint-log.ts";
 import type { NoteFile } from "../../../src/ledger/checkpoint-log.ts";
 import { LedgerUnavailable } from "../../../src/ledger/room.ts";
 import type { Sink } from "../../../src/ledger/sink.ts";
+import { repairLedger } from "../../../src/ledger/repair.ts";
 import { tombstoneAt } from "../../../src/ledger/retention.ts";
 import { LedgerDamaged, segmentName } from "../../../src/ledger/segments.ts";
 import { segmentsIn, segmentsOf } from "../../../src/ledger/segments.ts";
@@ -250,6 +251,26 @@ describe("what was taken away is not what was dropped:", () => {
   verifies("ledger.retention", "a tombstone that was removed", () => {
     rmSync(`${folder}/tombstone.json`);
     bothFind();
+  });
+
+  verifies("ledger.repair", "without its tombstone nothing of it is thrown away", () => {
+    const before = segmentsIn(folder).map((path) => readFileSync(path));
+    const repair = () => repairLedger(folder, `${folder}-keys`, join(testFolder(), "found"));
+    writeFileSync(join(folder, TOMBSTONE), "{");
+    expect(repair).toThrow(/begins with 0.* does not say what was before: restore it/);
+    rmSync(join(folder, TOMBSTONE));
+    expect(repair).toThrow(LedgerDamaged);
+    expect(segmentsIn(folder).map((path) => readFileSync(path))).toEqual(before);
+  });
+
+  verifies("ledger.chain", "a change that breaks everything after it is told once", () => {
+    const [path = ""] = segmentsOf(folder);
+    const text = readFileSync(path, "utf8");
+    const at = text.indexOf('"subject":"ada"');
+    writeFileSync(path, `${text.slice(0, at)}"subject":"bob"${text.slice(at + 15)}`);
+    const { problems } = verifyLedger(folder);
+    expect(problems.length).toBeLessThan(6);
+    expect(problems.map(({ message }) => message).join("; ")).toMatch(/and \d+ more like it/);
   });
 
   verifies("ledger.retention", "one more segment", () => {
