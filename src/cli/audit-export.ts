@@ -2,7 +2,7 @@
 import type { AuditRecord } from "../ledger/record.ts";
 import { FILTER_HELP, FILTER_OPTIONS, filterOf, query } from "./audit.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
-import { EXIT, print, printJson } from "./output.ts";
+import { EXIT, note, print, printJson } from "./output.ts";
 import { usageError, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
@@ -43,13 +43,18 @@ export const auditExport: Verb = {
     const place = placeOf(given);
     let filter = filterOf(auditExport, given, PAGE);
     if (format === "csv") print(COLUMNS.join(","));
+    let complete_to = Number.POSITIVE_INFINITY;
     for (;;) {
       const page = await query(place, "audit export", filter);
       for (const record of page.records) {
         if (format === "jsonl") printJson(record);
         else print(csvRow(record));
       }
-      if (page.cursor === undefined || given.text("limit") !== undefined) return EXIT.ok;
+      complete_to = Math.min(complete_to, page.complete_to);
+      if (page.cursor === undefined || given.text("limit") !== undefined) {
+        note(`complete to record ${complete_to} of the log`);
+        return EXIT.ok;
+      }
       filter = { ...filter, cursor: page.cursor };
     }
   },

@@ -23,6 +23,7 @@ export const auditQuery: Verb = {
     if (given.flag("json")) for (const record of page.records) printJson(record);
     else if (page.records.length > 0) printRecords(page.records);
     if (page.records.length === 0) note("no records");
+    note(`complete to record ${page.complete_to} of the log`);
     if (page.cursor !== undefined) note(`more: --cursor ${page.cursor}`);
     return EXIT.ok;
   },

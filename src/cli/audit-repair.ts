@@ -2,15 +2,15 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../kernel/clock.ts";
-import { ledgerIndexFile, openLedger } from "../ledger/ledger.ts";
-import { noDigests, plainNames } from "../ledger/query.ts";
+import { ledgerIndexFile } from "../ledger/ledger.ts";
 import { repairLedger } from "../ledger/repair.ts";
 import type { Repaired } from "../ledger/repair.ts";
 import { openFolders } from "../store/folders.ts";
+import type { Folders } from "../store/folders.ts";
 import { lockFolder } from "../store/lock.ts";
-import { createLogger } from "../telemetry/log.ts";
-import { CORE_HELP, CORE_OPTIONS, osUser, placeOf } from "./core.ts";
+import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, Stop } from "./output.ts";
+import { byOperator, openStopped } from "./stopped-ledger.ts";
 import { usageError, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
@@ -59,32 +59,12 @@ async function repair(data: string): Promise<Repaired> {
   }
 }
 
-async function recordLoss(
-  folders: ReturnType<typeof openFolders>,
-  repaired: Repaired,
-): Promise<void> {
-  const { ledger } = await openLedger({
-    folder: folders.ledger,
-    keys_folder: folders.keys,
-    anchors: [],
-    log: createLogger("silent"),
-    namesOf: plainNames,
-    digestOf: noDigests,
-    index_file: ":memory:",
-    clock: systemClock,
-    segment_bytes_max: 67_108_864,
-    disk_free_bytes_min: 0,
-    reserve_bytes: 0,
-    sinks: [],
-    cursors_folder: folders.data,
-    isHeld: () => false,
-    accept_loss: true,
-    onFatal: (error) => note(`the log cannot be written: ${String(error)}`),
-  });
+async function recordLoss(folders: Folders, repaired: Repaired): Promise<void> {
+  const ledger = await openStopped(folders, { accept_loss: true });
   const { kept_to, dropped_checkpoints, stone, evidence, problems } = repaired;
-  const detail = { verb: "audit repair", os_user: osUser(), verified_by_issuer: false } as const;
   const found = problems.slice(0, 10).map(({ message }) => message);
-  await ledger.event("repaired", { ...detail, kept_to, dropped_checkpoints, evidence, found });
+  const detail = { kept_to, dropped_checkpoints, evidence, found };
+  await ledger.event("repaired", { ...byOperator("audit repair"), ...detail });
   if (stone !== undefined) {
     await ledger.event("retention", { ...stone, segments: [] });
   }

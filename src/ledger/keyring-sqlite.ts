@@ -64,7 +64,8 @@ export function openSqliteKeyring(
     return new SqliteKeyring(db, master, clock, entries_max);
   } catch (error) {
     db.close();
-    throw error;
+    if (error instanceof KeyringDamaged) throw error;
+    throw new KeyringDamaged(`${file} cannot be read: put it back from a copy`, { cause: error });
   }
 }
 

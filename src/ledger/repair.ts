@@ -75,7 +75,7 @@ function stoneIn(folder: string, problems: ChainProblem[]): Tombstone | undefine
   let stone: Tombstone | undefined;
   try {
     stone = readTombstone(folder);
-  } catch (error) {
+  } catch {
     if (first === segmentName(1)) {
       rmSync(file, { recursive: true });
       problems.push({ file, line: 0, message: "is no tombstone; it stood for nothing" });

@@ -1,6 +1,7 @@
 // The key that signs checkpoints: kept outside the ledger's folder, so that a copy of the log does
 // not carry it; made at first use; changed without breaking what was signed before.
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -55,6 +56,12 @@ export function openSigningKey(folder: string, log_id: string): SigningKeys {
     promote(files);
   }
   return readKeys(files, log_id);
+}
+
+/** Whether there was a key that is gone: a start refuses then. */
+export function isKeyLost(folder: string): boolean {
+  const { current, next, published } = filesIn(folder);
+  return existsSync(published) && !existsSync(current) && !existsSync(next);
 }
 
 /**
@@ -121,8 +128,17 @@ function readKeys(files: Files, log_id: string): SigningKeys {
 }
 
 function readKey(file: string, log_id: string): SigningKey {
-  const private_key = createPrivateKey(readFileSync(file));
+  const private_key = keyIn(file);
   return { private_key, verifier: verifierKeyOf(originOf(log_id), createPublicKey(private_key)) };
+}
+
+function keyIn(file: string): KeyObject {
+  try {
+    return createPrivateKey(readFileSync(file));
+  } catch (cause) {
+    const mend = "put it back, or take it away and make a new key with `keys rotate`";
+    throw new SigningKeyLost(`${file} holds no key: ${mend}`, { cause });
+  }
 }
 
 function makeKey(file: string): void {

@@ -158,7 +158,7 @@ verifies("ledger.erase", "after an erasure no file holds the name or the text", 
 
 verifies(
   ["ledger.signed", "ledger.repair"],
-  "what is cut or changed is found, stops the start, and goes on only with the loss on record",
+  "what is cut, changed or lost is found, and goes on only with the loss on record",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "doorless-repair-"));
     const data = join(folder, "data");
@@ -192,6 +192,15 @@ verifies(
       expect(kept_to).toBeLessThan(lines.length);
       expect(readFileSync(join(String(evidence), segment), "utf8")).toContain('"stage":"lost"');
       expect(readFileSync(file, "utf8")).toContain('"event":"repaired"');
+      expect((await doorless("audit", "verify", join(data, "ledger"))).code).toBe(0);
+
+      // Without the key that signs nobody could start one, and so ask it for another.
+      rmSync(join(data, "keys", "ledger-signing.pem"));
+      const rotated = await doorless("keys", "rotate", "--data", data, "--json");
+      expect(rotated.code).toBe(0);
+      const { verifier } = JSON.parse(rotated.stdout) as { verifier: string };
+      expect(readFileSync(keys, "utf8")).toContain(verifier);
+      expect(readFileSync(file, "utf8")).toContain('"event":"key_rotated"');
       expect((await doorless("audit", "verify", join(data, "ledger"))).code).toBe(0);
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -25,6 +25,13 @@ function wrappedOf(data: string, key_id: string): Uint8Array {
   return row?.["wrapped"] as Uint8Array;
 }
 
+test("a file that is no keyring is named", () => {
+  const { data, keyring } = openRing();
+  keyring.close();
+  writeFileSync(join(data, "subjects.sqlite"), "no database ".repeat(99));
+  expect(() => openRing(data)).toThrow(/subjects\.sqlite cannot be read: put it back/);
+});
+
 describe("a key", () => {
   test("is one person's alone, and the same at every look", () => {
     const { keyring } = openRing();

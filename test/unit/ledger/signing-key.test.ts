@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { signCheckpoint, verifyCheckpoint } from "../../../src/ledger/checkpoint.ts";
 import { NoteInvalid } from "../../../src/ledger/note.ts";
-import { forgetFormerKey, openSigningKey } from "../../../src/ledger/signing-key.ts";
+import { forgetFormerKey, isKeyLost, openSigningKey } from "../../../src/ledger/signing-key.ts";
 import { parseVerifierKeys, publishKeys } from "../../../src/ledger/signing-key.ts";
 import { rotateSigningKey, SigningKeyLost } from "../../../src/ledger/signing-key.ts";
 import { testFolder } from "../../setup/minimal.ts";
@@ -33,6 +33,17 @@ describe("the signing key", () => {
     rmSync(join(folder, "ledger-signing.pem"));
     expect(() => openSigningKey(folder, "7")).toThrow(SigningKeyLost);
     expect(existsSync(join(folder, "ledger-signing.pem"))).toBe(false);
+  });
+
+  test("that is no key any more is named, and replaced only once it is taken away", () => {
+    const folder = testFolder();
+    openSigningKey(folder, "7");
+    writeFileSync(join(folder, "ledger-signing.pem"), "no key");
+    expect(() => openSigningKey(folder, "7")).toThrow(/ledger-signing\.pem holds no key: put it/);
+    expect(isKeyLost(folder)).toBe(false);
+    rmSync(join(folder, "ledger-signing.pem"));
+    expect(isKeyLost(folder)).toBe(true);
+    expect(isKeyLost(testFolder())).toBe(false);
   });
 
   test("belongs to one log", () => {
