@@ -6,7 +6,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
 import { askedOf, OPERATOR } from "../ledger/query.ts";
 import type { Identity } from "../ledger/query.ts";
-import { revealRecord } from "../ledger/reveal.ts";
+import { revealRecord, revealToolLog } from "../ledger/reveal.ts";
 import type { House } from "./house.ts";
 import { BadQuestion } from "./people.ts";
 
@@ -101,7 +101,10 @@ export function createAuditDesk({ house, ledger, sealer, keyring }: AuditDeskOpt
       const { call_id, reason: why, os_user } = schemas.reveal.parse(body);
       await note(ledger, "audit show --reveal", os_user, { call_id, reason: why });
       const [record] = (await ledger.query({ call_id, limit: 1 }, OPERATOR)).records;
-      return { record: record === undefined ? null : revealRecord(record, sealer) };
+      if (record === undefined) return { record: null };
+      const lines = revealToolLog(await ledger.toolLog(call_id), sealer);
+      const said = lines.length === 0 ? {} : { tool_log: lines };
+      return { record: { ...revealRecord(record, sealer), ...said } };
     },
     async "/audit/hash"(body: unknown) {
       const { tenant, value, os_user } = schemas.hash.parse(body);

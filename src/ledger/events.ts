@@ -53,7 +53,7 @@ export interface LedgerEvents {
   connect_refused: Person & { readonly connector: string; readonly what: string };
 
   // Tools.
-  tool_log: { readonly call_id: string; readonly tool: string; readonly lines: unknown };
+  tool_log: { readonly call_id: string; readonly tool: string; readonly lines: readonly unknown[] };
 
   // The log itself.
   /** Somebody who is no operator read it: his own records, or his tenant's. */

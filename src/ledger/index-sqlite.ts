@@ -10,7 +10,7 @@ import type { Line } from "./record.ts";
 import { AmbiguousUser, LINK_EVENT } from "./query.ts";
 import type { AuditFilter, Identity, Reader } from "./query.ts";
 
-const SCHEMA_VERSION = 4;
+const SCHEMA_VERSION = 5;
 // A face is a person as the log knew him then: in a tenant, under a name. `''` is no name.
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS state (last INTEGER NOT NULL, log_id TEXT NOT NULL);
@@ -27,9 +27,14 @@ const SCHEMA = `
     at INTEGER NOT NULL, size INTEGER NOT NULL, end_seq INTEGER, end_at INTEGER, end_size INTEGER
   );
   CREATE TABLE IF NOT EXISTS links (id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS tool_logs (
+    call_id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (call_id, seq)
+  ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS faces_of ON faces (person);
   CREATE INDEX IF NOT EXISTS orphans ON calls (call_id) WHERE end_seq IS NULL;
 `;
+const TABLES = ["calls", "faces", "people", "links", "tool_logs"] as const;
 const FACES_REMEMBERED_MAX = 10_000;
 
 /** One call found: where its lines stand. */
@@ -93,17 +98,14 @@ function open(path: string, log_id: string): SqliteIndex {
     db.exec("PRAGMA secure_delete=ON; PRAGMA cache_size=-32768");
     const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
     if (version !== SCHEMA_VERSION) {
-      for (const table of ["calls", "faces", "people", "links", "state"]) {
-        db.exec(`DROP TABLE IF EXISTS ${table}`);
-      }
+      for (const table of [...TABLES, "state"]) db.exec(`DROP TABLE IF EXISTS ${table}`);
       db.exec(`PRAGMA user_version=${SCHEMA_VERSION}`);
     }
     db.exec(SCHEMA);
     db.exec(createIndexes());
     const state = db.prepare("SELECT log_id FROM state").get();
     if (state?.["log_id"] !== log_id) {
-      db.exec("DELETE FROM calls; DELETE FROM faces; DELETE FROM people; DELETE FROM links");
-      db.exec("DELETE FROM state");
+      for (const table of [...TABLES, "state"]) db.exec(`DELETE FROM ${table}`);
       db.prepare("INSERT INTO state (last, log_id) VALUES (0, ?)").run(log_id);
     }
     return new SqliteIndex(db);
@@ -119,6 +121,7 @@ export class SqliteIndex {
   private readonly end: StatementSync;
   private readonly remember: StatementSync;
   private readonly link: StatementSync;
+  private readonly log: StatementSync;
   private readonly faces = new Bounded<Face>(FACES_REMEMBERED_MAX);
   last: number;
 
@@ -131,6 +134,7 @@ export class SqliteIndex {
       WHERE call_id = ? AND end_seq IS NULL`);
     this.link = db.prepare(`INSERT INTO links (id, version) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET version = max(version, excluded.version)`);
+    this.log = db.prepare("INSERT OR REPLACE INTO tool_logs VALUES (?, ?, ?, ?)");
     this.remember = db.prepare("UPDATE state SET last = ?");
     this.last = Number(db.prepare("SELECT last FROM state").get()?.["last"]);
   }
@@ -172,6 +176,7 @@ export class SqliteIndex {
         return;
       case "event":
         if (line.event === LINK_EVENT) this.putLink(line.detail);
+        if (line.event === "tool_log") this.log.run(line.detail.call_id, line.seq, at, size);
     }
   }
 
@@ -248,6 +253,12 @@ export class SqliteIndex {
     return { hits, ...(last === undefined ? {} : { cursor: cursorOf(last) }) };
   }
 
+  /** Where that stands which tools said in a call. */
+  toolLogs(call_id: string): readonly Pick<Hit, "seq" | "at" | "size">[] {
+    const found = this.db.prepare("SELECT seq, at, size FROM tool_logs WHERE call_id = ?");
+    return found.all(call_id) as unknown as Hit[];
+  }
+
   /** The name of a face; nothing where none is known. */
   nameOf(face: number): string | undefined {
     const row = this.db.prepare("SELECT name FROM faces WHERE id = ?").get(face);
@@ -320,6 +331,7 @@ export class SqliteIndex {
 
   drop(seq: number): void {
     this.db.prepare("DELETE FROM calls WHERE seq <= ?").run(seq);
+    this.db.prepare("DELETE FROM tool_logs WHERE seq <= ?").run(seq);
     this.db.prepare("UPDATE state SET last = max(last, ?)").run(seq);
     this.last = Math.max(this.last, seq);
   }
@@ -330,8 +342,8 @@ export class SqliteIndex {
   }
 
   clear(): void {
-    this.db.exec("BEGIN; DELETE FROM calls; DELETE FROM faces; DELETE FROM people");
-    this.db.exec("DELETE FROM links; UPDATE state SET last = 0; COMMIT");
+    const emptied = TABLES.map((table) => `DELETE FROM ${table};`).join(" ");
+    this.db.exec(`BEGIN; ${emptied} UPDATE state SET last = 0; COMMIT`);
     this.faces.clear();
     this.last = 0;
   }

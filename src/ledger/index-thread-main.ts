@@ -36,6 +36,8 @@ function answerTo(ask: Ask): Promise<unknown> {
       return index.query(ask.given.filter, ask.given.reader);
     case "identities":
       return index.identities(ask.given);
+    case "toolLog":
+      return index.toolLog(ask.given);
     case "tenants":
       return index.tenants();
     case "forget":

@@ -15,6 +15,7 @@ export type ThreadData = Pick<LogIndexOptions, "folder" | "index_file" | "log_id
 interface Questions {
   query: { given: { filter: AuditFilter; reader: Reader }; answer: AuditPage };
   identities: { given: string; answer: readonly Identity[] };
+  toolLog: { given: string; answer: readonly unknown[] };
   tenants: { given: undefined; answer: readonly (string | null)[] };
   forget: { given: Identity; answer: void };
   linkVersion: { given: string; answer: number };
@@ -101,6 +102,10 @@ class IndexThread implements LedgerIndex {
 
   identities(user: string): Promise<readonly Identity[]> {
     return this.ask("identities", user);
+  }
+
+  toolLog(call_id: string): Promise<readonly unknown[]> {
+    return this.ask("toolLog", call_id);
   }
 
   tenants(): Promise<readonly (string | null)[]> {

@@ -311,6 +311,11 @@ export class Ledger {
     return this.checkpointer.signNow();
   }
 
+  /** What tools said in a call, sealed. */
+  toolLog(call_id: string): Promise<readonly unknown[]> {
+    return this.index.toolLog(call_id);
+  }
+
   /** Whom a name means. Rejects with `AmbiguousUser`. */
   identities(user: string): Promise<readonly Identity[]> {
     return this.index.identities(user);

@@ -70,6 +70,17 @@ export class LogIndex implements LedgerIndex {
     });
   }
 
+  toolLog(call_id: string): Promise<readonly unknown[]> {
+    return this.inTurn(async () => {
+      await this.catchUp();
+      return this.index.toolLogs(call_id).flatMap(({ seq, at, size }) => {
+        const line = this.lineAt(seq, at, size);
+        if (line.kind !== "event" || line.event !== "tool_log") throw misplaced(seq);
+        return line.detail.lines;
+      });
+    });
+  }
+
   tenants(): Promise<readonly (string | null)[]> {
     return this.inTurn(async () => {
       await this.catchUp();

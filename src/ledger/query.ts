@@ -83,6 +83,8 @@ export interface LedgerIndex {
   query(filter: AuditFilter, reader: Reader): Promise<AuditPage>;
   /** Whom a name means, once per tenant; empty where nobody. Rejects with `AmbiguousUser`. */
   identities(user: string): Promise<readonly Identity[]>;
+  /** What tools said in a call, sealed as it was written. */
+  toolLog(call_id: string): Promise<readonly unknown[]>;
   /** Every tenant of which it holds calls; null for people of none. */
   tenants(): Promise<readonly (string | null)[]>;
   /** Takes a person's readable name out of the index. */

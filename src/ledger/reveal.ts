@@ -26,6 +26,14 @@ export function revealRecord<R extends object>(
   return revealed as Revealed<R>;
 }
 
+/** What tools said in a call, as its `tool_log` events hold it; a line that was erased says so. */
+export function revealToolLog(
+  lines: readonly unknown[],
+  sealer: Pick<Sealer, "reveal">,
+): readonly unknown[] {
+  return lines.map((line, i) => opened(line, `/detail/lines/${i}`, sealer));
+}
+
 function opened(value: unknown, path: string, sealer: Pick<Sealer, "reveal">): unknown {
   if (value === null || typeof value !== "object") return value;
   if (isSealed(value)) {

@@ -302,6 +302,23 @@ for (const [place, open] of Object.entries(PLACES)) {
       expect(third.cursor).toBeUndefined();
     });
 
+    test("what a tool said in a call is found, until it is dropped", async () => {
+      const said = (call_id: string, line: string): object => ({
+        kind: "event",
+        event: "tool_log",
+        detail: { call_id, tool: "item_put", lines: [line] },
+      });
+      const records = [intent("a"), said("a", "one"), intent("b"), said("b", "two")];
+      const own = await openOn(logOf(records.map((record, i) => [record, i])), 4);
+      onTestFinished(() => own.close());
+      expect(await own.toolLog("b")).toEqual(["two"]);
+      expect(await own.toolLog("c")).toEqual([]);
+      await own.rebuild();
+      expect(await own.toolLog("a")).toEqual(["one"]);
+      await own.drop(2);
+      expect(await own.toolLog("a")).toEqual([]);
+    });
+
     test("names are asked for once each, and can be forgotten", async () => {
       const asked: unknown[] = [];
       const namesOf: NamesOf = (users) => {

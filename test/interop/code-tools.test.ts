@@ -1,5 +1,6 @@
 // A code tool through the whole path: as the user, through the broker, and on record.
 import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
+import { askLocal } from "../../src/console/local.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { toolText } from "../setup/code.ts";
@@ -133,6 +134,12 @@ describe("a code tool", () => {
       expect(log).toMatchObject({ detail: { call_id: called.call_id, tool: "two_requests" } });
       const all = JSON.stringify(boundary.ledger()) + boundary.logged() + called.text;
       expect(all).not.toContain("what-the-log-says");
+      // An auditor with a reason reads it beside the rest of the call.
+      const asked = { os_user: "a test", call_id: called.call_id, reason: "a test" };
+      const { record } = (await askLocal(boundary.data, "core", "/audit/reveal", asked)) as {
+        record: { tool_log: unknown };
+      };
+      expect(JSON.stringify(record.tool_log)).toContain("what-the-log-says");
     },
   );
 
