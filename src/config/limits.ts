@@ -71,6 +71,19 @@ export const httpLimitsSchema = z
     transport_sessions_max: count(1024, 65_536).describe("MCP sessions of the 2025 eras, in all"),
     transport_sessions_per_user_max: count(16, 1024),
     transport_session_idle_s: count(1800, 86_400),
+    strangers_per_address: rate(1200, 60, 600).describe(
+      "Requests that nobody vouches for, per network address (of IPv6, its /64)",
+    ),
+    client_address: z
+      .strictObject({
+        header: z
+          .string()
+          .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "the name of a header")
+          .default("X-Forwarded-For"),
+        proxies: count(1, 8).describe("How many of yours add to it, each at its end"),
+      })
+      .optional()
+      .describe("Behind a proxy: where it says who asks. Without it, whoever is connected"),
     headers_timeout_ms: count(10_000, 60_000),
     request_timeout_ms: count(30_000, 120_000).describe("Time to receive one whole request"),
   })

@@ -10,17 +10,20 @@ import { bearerOf, parseBody, readBody } from "./guards.ts";
 import { narrowingOf } from "./narrowing.ts";
 import { refuse, refuseParse, respond } from "./respond.ts";
 import type { WebOptions } from "./options.ts";
+import type { Strangers } from "./strangers.ts";
 
 export class McpFront {
   private readonly options: WebOptions;
-  private readonly strangers: BoundedLog;
+  private readonly notLetIn: BoundedLog;
+  private readonly strangers: Strangers;
   /** One user's open requests and streams must leave connections for the others. */
   private readonly requests: Running;
   private readonly streams: Running;
 
-  constructor(options: WebOptions) {
+  constructor(options: WebOptions, strangers: Strangers) {
     this.options = options;
-    this.strangers = new BoundedLog(options.log, options.clock, "not let in");
+    this.strangers = strangers;
+    this.notLetIn = new BoundedLog(options.log, options.clock, "not let in");
     const { connections_max, requests_per_user_max, streams_per_user_max } = options.config.http;
     this.requests = new Running(connections_max, requests_per_user_max);
     this.streams = new Running(connections_max, streams_per_user_max);
@@ -29,12 +32,19 @@ export class McpFront {
   async answer(req: IncomingMessage, res: ServerResponse, agent: string): Promise<void> {
     const { config, gate, mcp } = this.options;
     const token = bearerOf(req);
+    const over = this.strangers.over(req, token);
+    if (over !== undefined) return this.refused(res, over, 429);
     if (token === undefined) {
+      this.strangers.count(req);
       res.setHeader("www-authenticate", challenge(config, agent));
       return this.refused(res, refusal("invalid_token", { reason: "No bearer token was sent." }));
     }
     const entered = await gate.enter(token, agent, narrowingOf(req.headers));
-    if (!entered.ok) return this.notEntered(res, agent, entered.refusal);
+    if (!entered.ok) {
+      if (entered.refusal.code === "invalid_token") this.strangers.count(req, token);
+      return this.notEntered(res, agent, entered.refusal);
+    }
+    this.strangers.letIn(entered.value.credential.token_digest);
     const body = await this.bodyOf(req, res, entered.value);
     if (body === undefined || !this.admits(req, res, entered.value, body.value)) return;
     // The path begins with one slash (server.ts), so that it cannot name another origin.
@@ -80,7 +90,7 @@ export class McpFront {
 
   private notEntered(res: ServerResponse, agent: string, why: Refusal): void {
     const { config } = this.options;
-    this.strangers.note({ agent, error_code: why.code, cause: why.cause ?? why.reason });
+    this.notLetIn.note({ agent, error_code: why.code, cause: why.cause ?? why.reason });
     if (why.code === "invalid_token") {
       res.setHeader("www-authenticate", challenge(config, agent, why.reason ?? ""));
     }

@@ -12,6 +12,7 @@ import type { WebOptions } from "./options.ts";
 import { createPages } from "./pages.ts";
 import { takeForm } from "./form.ts";
 import { refuse, respond, sendJson } from "./respond.ts";
+import { Strangers } from "./strangers.ts";
 
 const HEADER_BYTES_MAX = 98_304;
 const PEOPLES_PATH = /^\/(?:connect|sign-in)\//;
@@ -34,12 +35,14 @@ class HttpFront implements Web {
   private readonly sockets = new Set<Socket>();
   private readonly pages: ReturnType<typeof createPages>;
   private readonly mcp: McpFront;
+  private readonly strangers: Strangers;
   private readonly events: EventsFront;
   private guards: Guards | undefined;
 
   constructor(options: WebOptions) {
     this.options = options;
-    this.mcp = new McpFront(options);
+    this.strangers = new Strangers(options.config, options.clock);
+    this.mcp = new McpFront(options, this.strangers);
     this.events = new EventsFront(options);
     this.pages = createPages(options.config, options.metrics, options.ready);
     const { headers_timeout_ms, request_timeout_ms, connections_max } = options.config.http;
@@ -110,6 +113,9 @@ class HttpFront implements Web {
 
   /** The pages of people have cookies and forms; nothing else here has. */
   private async answerPerson(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    // Each visit counts: a page keeps something for a browser that nobody knows yet.
+    const over = this.strangers.count(req);
+    if (over !== undefined) return this.refused(res, over, 429);
     const request = await takeForm(req, this.options.config);
     if (!request.ok) return this.refused(res, request.refusal);
     return respond(await this.options.connect(request.value), res);
@@ -123,9 +129,9 @@ class HttpFront implements Web {
     return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);
   }
 
-  private refused(res: ServerResponse, why: Refusal): void {
+  private refused(res: ServerResponse, why: Refusal, status?: number): void {
     this.options.metrics.requests_refused.add({ code: why.code });
-    refuse(res, why);
+    refuse(res, why, status);
   }
 }
 

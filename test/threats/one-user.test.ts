@@ -11,7 +11,12 @@ let boundary: Boundary;
 beforeAll(async () => {
   boundary = await openBoundary({
     file: {
-      http: { connections_max: 40, streams_per_user_max: STREAMS_MAX, requests_per_user_max: 16 },
+      http: {
+        connections_max: 40,
+        streams_per_user_max: STREAMS_MAX,
+        requests_per_user_max: 16,
+        strangers_per_address: { calls: 60, per_s: 3600, burst: 8 },
+      },
       limits: { requests_per_user: { calls: 60, per_s: 3600, burst: 60 } },
     },
   });
@@ -90,4 +95,33 @@ verifies("errors.shape", "an API's rate limit says when to come back", async () 
     retry: "after",
     retry_after_ms: 7000,
   });
+});
+
+verifies("limits.strangers", "bad tokens are 401 and then 429; who is known goes on", async () => {
+  const url = `${boundary.url}/mcp/desk`;
+  const known = `Bearer ${await boundary.token("desk", { sub: "trudy" })}`;
+  const fresh = `Bearer ${await boundary.token("desk", { sub: "victor" })}`;
+  const list = (authorization?: string) => {
+    const headers = { ...mcpHeaders("tools/list"), ...(authorization ? { authorization } : {}) };
+    return post(url, headers, JSON.stringify(rpc("tools/list")));
+  };
+  expect((await list(known)).status).toBe(200);
+  const statuses: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    statuses.push((await list(i % 2 === 0 ? undefined : `Bearer forged-${i}`)).status);
+  }
+  // The test before has used one.
+  expect(statuses).toEqual([...Array<number>(7).fill(401), 429, 429, 429]);
+  const refused = await list(fresh);
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(50);
+  expect(refused.message?.["error"]).toMatchObject({
+    code: "rate_limited",
+    details: { limit: "strangers_per_address", scope: "address", remaining: 0 },
+  });
+  // A minute later one more is looked at, and it proves who asks.
+  boundary.pass(60_000);
+  expect((await list(known)).status).toBe(200);
+  expect((await list(fresh)).status).toBe(200);
+  expect((await fetch(`${boundary.url}/healthz`)).status).toBe(200);
 });
