@@ -3,6 +3,7 @@
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
 import { connected, samePerson } from "./prove-connections.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
+import { repeats, runaway } from "./prove-limits.ts";
 import { must } from "./prove-stage.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
@@ -210,21 +211,6 @@ async function failsClosed(stage: Stage): Promise<string> {
   return "API down: downstream_unavailable; provider down: identity_unavailable; no stale answer";
 }
 
-async function loops(stage: Stage): Promise<string> {
-  const token = await stage.token("dana", "support");
-  const calls = await Promise.all(
-    Array.from({ length: 150 }, () => stage.call("support", token, "tickets_search", {})),
-  );
-  const stopped = calls.filter(
-    (c) => c.error_code === "rate_limited" || c.error_code === "capacity",
-  );
-  must(stopped.length > 0, "150 calls at once all ran");
-  const zoe = await stage.token("zoe", "support");
-  const other = await stage.call("support", zoe, "tickets_search", {});
-  must(other.error_code === undefined, `Zoe was starved: ${other.text}`);
-  return `${stopped.length} of 150 calls at once refused with a time to wait; Zoe's call ran`;
-}
-
 async function locked(stage: Stage): Promise<string> {
   const token = await stage.token("mia", "sales");
   const call = (): Promise<Answer> => stage.call("sales", token, "crm_get_deal", { id: 42 });
@@ -312,5 +298,6 @@ export const CHECKS: readonly Check[] = [
   check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
-  check("limits.loop", "a runaway loop hits a wall and starves nobody else", loops),
+  check("limits.loop", "a runaway loop hits a wall and starves nobody else", runaway),
+  check("limits.repeats", "who repeats himself is stopped, and told what repeated", repeats),
 ];

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect } from "vitest";
+import { httpLimitsSchema, limitsSchema } from "../../src/config/limits.ts";
+import type { Rate } from "../../src/config/limits.ts";
 import { errorTable } from "../../src/kernel/errors.ts";
 import { generatedDocs } from "../../scripts/gen-docs.ts";
 import { verifies } from "../verifies.ts";
@@ -24,3 +26,35 @@ verifies("config.schema", "docs/mcp.config.schema.json is what the schema genera
   const path = "docs/mcp.config.schema.json";
   expect(readFileSync(resolve(ROOT, path), "utf8")).toBe(generated(path));
 });
+
+verifies(
+  "limits.documented",
+  "docs/limits.md lists each limit with the value that it has unset",
+  () => {
+    const page = readFileSync(resolve(ROOT, "docs/limits.md"), "utf8");
+    const rows = new Map(
+      [...page.matchAll(/^\| `(\w+)` \| .* \| (.*) \|$/gm)].map(([, name, unset]) => [name, unset]),
+    );
+    const { exclusive_idle_s: _, ...limits } = limitsSchema.parse({});
+    const all = Object.keys(limitsSchema.shape).filter((name) => name !== "exclusive_idle_s");
+    expect([...rows.keys()].toSorted()).toEqual(all.toSorted());
+    for (const name of all) {
+      const value = (limits as Record<string, unknown>)[name];
+      expect(rows.get(name), name).toBe(name === "costs" ? "1" : saidOf(value));
+    }
+    const { strangers_per_address } = httpLimitsSchema.parse({});
+    expect(page).toContain(`\`strangers_per_address\`, ${saidOf(strangers_per_address)}:`);
+  },
+);
+
+function saidOf(value: unknown): string {
+  if (value === undefined) return "as much as the user's";
+  if (typeof value !== "object" || value === null) return String(value);
+  if ("burst" in value) {
+    const { calls, per_s, burst } = value as Rate;
+    return `${calls} per ${per_s} s, burst ${burst}`;
+  }
+  return Object.entries(value)
+    .map(([name, one]) => `${name} ${String(one)}`)
+    .join(", ");
+}

@@ -148,6 +148,10 @@ export const limits = {
     source: "I6 build 5",
     behavior: "restarts, new sessions, parallel calls and clocks that are set gain nothing",
   },
+  "limits.documented": {
+    source: "I6 build 5",
+    behavior: "each limit has a value without configuration, and docs/limits.md says which",
+  },
   "limits.strangers": {
     source: "I6 build 5",
     behavior: "before anybody is known a small limit per network address holds, behind a proxy too",
