@@ -1,5 +1,6 @@
 // The MCP endpoint's HTTP: who asks, before what is asked is read; then on to mcp/.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Entry } from "../gate/call.ts";
 import { challenge } from "../identity/metadata.ts";
 import { refusal } from "../kernel/errors.ts";
@@ -11,6 +12,12 @@ import { narrowingOf } from "./narrowing.ts";
 import { refuse, refuseParse, respond } from "./respond.ts";
 import type { WebOptions } from "./options.ts";
 import type { Strangers } from "./strangers.ts";
+
+/**
+ * Whoever is over his limits and asks on is answered, but not at once: his next request comes the
+ * later, and the others' calls are served meanwhile.
+ */
+const REFUSED_AFTER_MS = 200;
 
 export class McpFront {
   private readonly options: WebOptions;
@@ -46,7 +53,7 @@ export class McpFront {
     }
     this.strangers.letIn(entered.value.credential.token_digest);
     const body = await this.bodyOf(req, res, entered.value);
-    if (body === undefined || !this.admits(req, res, entered.value, body.value)) return;
+    if (body === undefined || !(await this.admits(req, res, entered.value, body.value))) return;
     // The path begins with one slash (server.ts), so that it cannot name another origin.
     const url = config.public_url + (req.url ?? "/");
     const method = req.method ?? "GET";
@@ -57,7 +64,12 @@ export class McpFront {
   }
 
   /** Whether this user may have one more request open; what is not a tool's is limited here. */
-  private admits(req: IncomingMessage, res: ServerResponse, entry: Entry, body: unknown): boolean {
+  private async admits(
+    req: IncomingMessage,
+    res: ServerResponse,
+    entry: Entry,
+    body: unknown,
+  ): Promise<boolean> {
     const { user } = entry.session;
     const opensStream = isStream(req, body);
     const places = opensStream ? [this.requests, this.streams] : [this.requests];
@@ -66,12 +78,14 @@ export class McpFront {
     if (left.includes(undefined)) {
       // What it did get it has no use for, and others may have.
       leave();
+      await pause(REFUSED_AFTER_MS);
       this.refused(res, refusal("capacity", { retry_after_ms: 1000 }), 503);
       return false;
     }
     res.once("close", leave);
     // The gate answers tools' own requests with a result; the rest has no other way to hear of it.
     const { stopped } = entry;
+    if (stopped?.code === "rate_limited") await pause(REFUSED_AFTER_MS);
     if (stopped === undefined || isTools(body) || req.method === "DELETE") return true;
     if (stopped.code === "rate_limited") {
       this.refused(res, stopped, 429);

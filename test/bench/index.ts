@@ -64,7 +64,7 @@ if (positionals[0] === "revocation") {
   process.exit();
 }
 if (positionals[0] === "limits") {
-  benchLimits(given);
+  await benchLimits(given);
   process.exit();
 }
 if (positionals[0] === "ledger") {

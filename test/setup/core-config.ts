@@ -13,6 +13,19 @@ export const MAIL_CLIENT = { client_id: "doorless-at-mail", client_secret: "anot
 /** A rate that no test reaches. */
 const FREE = { calls: 1_000_000, per_s: 1, burst: 1_000_000 };
 
+const UNREACHED = {
+  requests_per_user: FREE,
+  calls_per_user: FREE,
+  calls_per_session: FREE,
+  calls_per_user_and_tool: FREE,
+  calls_per_tenant: FREE,
+  calls_per_tool: FREE,
+  calls_per_client: FREE,
+  destructive_calls_per_user: FREE,
+  budget_per_user: { calls: 1_000_000_000, bytes: 2 ** 50, cost: 1_000_000_000 },
+  loops: { same_calls_max: 1_000_000, same_errors_max: 1_000_000 },
+};
+
 export interface CoreConfigOptions {
   /** The core's data folder; the file is written beside what it keeps there. */
   readonly data: string;
@@ -25,6 +38,8 @@ export interface CoreConfigOptions {
   readonly demo?: boolean;
   readonly reuse_ms_max?: number;
   readonly segment_bytes_max?: number;
+  /** Instead of limits that nobody reaches. */
+  readonly limits?: Json;
   /** Without it no code runs, and no probe at each start. */
   readonly isolation?: Json;
 }
@@ -50,18 +65,7 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
     issuers: { demo: { ...issuer, client } },
     connectors: connectorsAt(config["connectors"] as Record<string, Json>, options),
     isolation: options.isolation ?? {},
-    limits: {
-      requests_per_user: FREE,
-      calls_per_user: FREE,
-      calls_per_session: FREE,
-      calls_per_user_and_tool: FREE,
-      calls_per_tenant: FREE,
-      calls_per_tool: FREE,
-      calls_per_client: FREE,
-      destructive_calls_per_user: FREE,
-      budget_per_user: { calls: 1_000_000_000, bytes: 2 ** 50, cost: 1_000_000_000 },
-      loops: { same_calls_max: 1_000_000, same_errors_max: 1_000_000 },
-    },
+    limits: options.limits ?? UNREACHED,
     delegation: { reuse_ms_max: options.reuse_ms_max ?? 2000 },
     ledger:
       options.segment_bytes_max === undefined
