@@ -72,8 +72,8 @@ function textReport(costs: readonly Cost[], fairness: Fairness): string {
     ...markdown(head, rows),
     "",
     `A quiet user's median call: ${quiet}, ratio ${ratio.toFixed(2)}, ${failed} failed.`,
-    `The flood: ${FLOOD_CONNECTIONS} connections, ${flood_per_s.toFixed(0)} requests per s, of which`,
-    `${flood_ran} ran in all.`,
+    `The flood: ${FLOOD_CONNECTIONS} connections, ${flood_per_s.toFixed(0)} requests per s;`,
+    `${flood_ran} of them ran.`,
   ].join("\n");
 }
 

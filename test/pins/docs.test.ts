@@ -37,7 +37,7 @@ verifies(
     );
     const { exclusive_idle_s: _, ...limits } = limitsSchema.parse({});
     const all = Object.keys(limitsSchema.shape).filter((name) => name !== "exclusive_idle_s");
-    expect([...rows.keys()].toSorted()).toEqual(all.toSorted());
+    expect(new Set(rows.keys())).toEqual(new Set(all));
     for (const name of all) {
       const value = (limits as Record<string, unknown>)[name];
       expect(rows.get(name), name).toBe(name === "costs" ? "1" : saidOf(value));
@@ -49,7 +49,7 @@ verifies(
 
 function saidOf(value: unknown): string {
   if (value === undefined) return "as much as the user's";
-  if (typeof value !== "object" || value === null) return String(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if ("burst" in value) {
     const { calls, per_s, burst } = value as Rate;
     return `${calls} per ${per_s} s, burst ${burst}`;
