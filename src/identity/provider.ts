@@ -20,13 +20,16 @@ class ProviderUnavailable extends Error {
   override readonly name = "ProviderUnavailable";
 }
 
+/** Finds the key of a JWT; `coolingDown` where the keys were fetched too lately to ask again. */
+type Keys = JWTVerifyGetKey & { readonly coolingDown: boolean };
+
 export interface Provider {
   readonly name: string;
   readonly config: IssuerConfig;
   readonly insecure: boolean;
   /** RFC 8414 metadata, its issuer verified. Throws `ProviderUnavailable`. */
   metadata(): Promise<ServerMetadata>;
-  keys(): Promise<JWTVerifyGetKey>;
+  keys(): Promise<Keys>;
   fetch(url: string, init?: object): Promise<Response>;
   close(): Promise<void>;
 }
@@ -48,7 +51,7 @@ export function createProvider(
   let known: Promise<ServerMetadata> | undefined;
   let known_since_ms = 0;
   let failed_at_ms = Number.NEGATIVE_INFINITY;
-  let keys: { uri: string; get: JWTVerifyGetKey } | undefined;
+  let keys: { uri: string; get: Keys } | undefined;
 
   const discover = async (): Promise<ServerMetadata> => {
     const found = await discovery(new URL(config.issuer), "doorless", undefined, undefined, {

@@ -147,8 +147,11 @@ export class Pushed {
   ): Promise<{ claims: JWTPayload } | Heard> {
     const { config } = provider;
     const now_s = Math.floor(this.clock.now() / 1000);
+    let keys_are_recent = false;
     try {
-      const { payload } = await jwtVerify(token, await provider.keys(), {
+      const keys = await provider.keys();
+      keys_are_recent = keys.coolingDown;
+      const { payload } = await jwtVerify(token, keys, {
         issuer: config.issuer,
         audience,
         algorithms: [...config.algorithms],
@@ -164,6 +167,10 @@ export class Pushed {
       return { claims: payload };
     } catch (error) {
       if (isProviderFault(error)) return { kind: "unavailable", cause: describe(error) };
+      // Its key may be one that was published since: refused, the event would not come again.
+      if (error instanceof errors.JWKSNoMatchingKey && keys_are_recent) {
+        return { kind: "unavailable", cause: "its key is not among those fetched a moment ago" };
+      }
       return refuse(errOf(error), "it does not verify");
     }
   }

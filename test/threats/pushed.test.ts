@@ -225,10 +225,6 @@ describe("a security event", () => {
       "invalid_key",
       async (sub) => securityEvent(eventOf(sub), {}, await newKey("key-1")),
     ],
-    "with an unknown key": [
-      "invalid_key",
-      async (sub) => securityEvent(eventOf(sub), {}, await newKey("key-9")),
-    ],
     "of another type": ["invalid_request", (sub) => securityEvent(eventOf(sub), { typ: "at+jwt" })],
     "of the future": ["invalid_request", (sub) => event(sub, { iat: nowS() + 3600 })],
     "without iat": ["invalid_request", (sub) => event(sub, { iat: undefined })],
