@@ -3,6 +3,7 @@
 // refreshes at a time, and what it got is on the disk before anybody uses it.
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { unwatchFile, watchFile } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,12 +11,14 @@ import { decrypt, encrypt } from "../delegation/aead.ts";
 import { openNativeClient, SignInEnded } from "../identity/native.ts";
 import { Secret } from "../kernel/secret.ts";
 import { openKey } from "../store/folders.ts";
+import type { SignedIn } from "../mcp/side.ts";
 import { FolderInUse, lockFolder } from "../store/lock.ts";
 import { findKeychain } from "./keychain.ts";
 import { EXIT, Stop } from "./output.ts";
 
 const MARGIN_MS = 30_000;
 const LOCK_WAIT_MS_MAX = 20_000;
+const WATCH_MS = 500;
 const CONTEXT = Buffer.from("doorless-sign-ins-v1");
 
 /** One person's sign-in at one provider, for agents of one doorless. */
@@ -75,11 +78,40 @@ export class SignIns {
     await this.alone(async () => this.write(to(this.read())));
   }
 
+  /** Whether somebody is signed in, and not for this agent's URL. */
+  isForOthers(resource: string): boolean {
+    const all = this.read();
+    return all.length > 0 && signInFor(all, resource) === undefined;
+  }
+
+  /** Hears when another sign-in, or none, is there for the agent. Answers with how to stop. */
+  onChange(resource: string, tell: () => void): () => void {
+    let before = this.whoFor(resource);
+    const look = (): void => {
+      const now = this.whoFor(resource);
+      if (now === before) return;
+      before = now;
+      tell();
+    };
+    watchFile(this.file, { interval: WATCH_MS, persistent: false }, look);
+    return () => unwatchFile(this.file, look);
+  }
+
+  private whoFor(resource: string): string | undefined {
+    try {
+      const found = signInFor(this.read(), resource);
+      return found && nameOf(found);
+    } catch {
+      // It cannot be opened: who asks for a token hears why.
+      return undefined;
+    }
+  }
+
   /** An access token for an agent's URL, refreshed where need be; `undefined` where signed out. */
-  async tokenFor(resource: string): Promise<Secret | undefined> {
+  async tokenFor(resource: string): Promise<SignedIn | undefined> {
     const kept = freshIn(this.read(), resource);
     if (kept !== undefined) return kept;
-    if (this.read().every((one) => one.resources[resource] === undefined)) return undefined;
+    if (signInFor(this.read(), resource) === undefined) return undefined;
     return this.alone(() => this.refresh(resource));
   }
 
@@ -94,11 +126,11 @@ export class SignIns {
     );
   }
 
-  private async refresh(resource: string): Promise<Secret | undefined> {
+  private async refresh(resource: string): Promise<SignedIn | undefined> {
     const before = this.read();
     const kept = freshIn(before, resource);
     if (kept !== undefined) return kept;
-    const mine = before.find((one) => one.resources[resource] !== undefined);
+    const mine = signInFor(before, resource);
     const about = mine?.resources[resource];
     if (mine === undefined || about === undefined) return undefined;
     const others = before.filter((one) => one !== mine);
@@ -115,7 +147,7 @@ export class SignIns {
       };
       // On the disk before it is used: the old refresh token may be dead from here on.
       this.write([...others, next]);
-      return got.access_token;
+      return { token: got.access_token, who: nameOf(mine) };
     } catch (error) {
       if (!(error instanceof SignInEnded)) throw error;
       this.write(others);
@@ -200,10 +232,21 @@ export class SignIns {
   }
 }
 
-function freshIn(all: readonly StoredSignIn[], resource: string): Secret | undefined {
-  const { token, expires_ms = 0 } =
-    all.find((one) => one.resources[resource] !== undefined)?.resources[resource] ?? {};
-  return token !== undefined && Date.now() < expires_ms - MARGIN_MS ? new Secret(token) : undefined;
+function signInFor(all: readonly StoredSignIn[], resource: string): StoredSignIn | undefined {
+  return all.find((one) => one.resources[resource] !== undefined);
+}
+
+/** Names one sign-in: whoever signs in anew is another. */
+function nameOf({ issuer, subject, since_ms }: StoredSignIn): string {
+  return `${issuer}#${subject ?? "?"}#${since_ms}`;
+}
+
+function freshIn(all: readonly StoredSignIn[], resource: string): SignedIn | undefined {
+  const mine = signInFor(all, resource);
+  const { token, expires_ms = 0 } = mine?.resources[resource] ?? {};
+  if (mine === undefined || token === undefined) return undefined;
+  if (Date.now() >= expires_ms - MARGIN_MS) return undefined;
+  return { token: new Secret(token), who: nameOf(mine) };
 }
 
 function placesOf(environment: NodeJS.ProcessEnv): { state: string; config: string } {

@@ -6,8 +6,8 @@ import { readLocal } from "../console/local.ts";
 import { SignInFailed } from "../identity/native.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { Secret } from "../kernel/secret.ts";
-import { runBridge, serveSignedOut } from "../mcp/bridge.ts";
-import type { TokenSource } from "../mcp/bridge.ts";
+import { runBridge } from "../mcp/bridge.ts";
+import type { TokenSource } from "../mcp/side.ts";
 import { attachTo } from "./background.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, Stop } from "./output.ts";
@@ -28,17 +28,18 @@ export const stdio: Verb = {
   async run(given) {
     const [agent = ""] = wordsOf(stdio, given, "AGENT");
     const tokens = tokensFor(stdio, given, agent);
-    if ((await tokens.current().catch(unreachable)) === undefined) {
-      note(`nobody is signed in: run \`${tokens.command}\`, then restart this server`);
-      await serveSignedOut(tokens.command, note);
-      return EXIT.ok;
-    }
-    const attached =
-      given.text("remote") === undefined ? await attachTo(placeOf(given)) : undefined;
+    let detach: (() => void) | undefined;
+    const connect = async (): Promise<URL> => {
+      if (given.text("remote") === undefined) detach ??= await attachTo(placeOf(given));
+      return mcpUrl(stdio, given, agent);
+    };
+    // Whoever is signed in hears at once where there is no doorless.
+    if ((await tokens.current().catch(unreachable)) === undefined) note(tokens.nobody());
+    else await connect();
     try {
-      await runBridge({ url: mcpUrl(stdio, given, agent), tokens, onNote: note });
+      await runBridge({ connect, tokens, onNote: note });
     } finally {
-      attached?.();
+      detach?.();
     }
     return EXIT.ok;
   },
@@ -81,25 +82,44 @@ function remoteUrl(verb: Verb, given: Given, agent: string): URL | undefined {
   return url.pathname === "/" ? new URL(`/mcp/${agent}`, url) : url;
 }
 
+interface Tokens extends TokenSource {
+  /** Why there is no token, and what to run. */
+  nobody(): string;
+}
+
 /** DOORLESS_TOKEN, where it is set; else the stored sign-in. */
-function tokensFor(verb: Verb, given: Given, agent: string): TokenSource {
+function tokensFor(verb: Verb, given: Given, agent: string): Tokens {
   const remote = remoteUrl(verb, given, agent);
   const given_token = process.env["DOORLESS_TOKEN"]?.trim();
-  const command = loginCommand(given);
   if (given_token !== undefined && given_token !== "") {
-    const token = new Secret(given_token);
-    return { command, current: () => Promise.resolve(token), refused: () => Promise.resolve() };
+    const fixed = { token: new Secret(given_token), who: "DOORLESS_TOKEN" };
+    return {
+      command: loginCommand(given),
+      nobody: () => "",
+      current: () => Promise.resolve(fixed),
+      refused: () => Promise.resolve(),
+      onChange: () => () => undefined,
+    };
   }
   const resource = remote?.href ?? localResource(given, agent);
   const signIns = new SignIns();
+  // Whether there is such an agent, the person's sign-in does not say.
+  const isForOthers = resource !== undefined && signIns.isForOthers(resource);
+  const command = loginCommand(given, ...(isForOthers && remote === undefined ? [agent] : []));
   return {
     command,
+    nobody: () =>
+      isForOthers
+        ? `you are signed in, but not for an agent ${agent}; if there is one, run \`${command}\``
+        : `nobody is signed in: run \`${command}\``,
     async current() {
       return resource === undefined ? undefined : signIns.tokenFor(resource);
     },
     async refused() {
       if (resource !== undefined) await signIns.forgetToken(resource);
     },
+    onChange: (tell) =>
+      resource === undefined ? () => undefined : signIns.onChange(resource, tell),
   };
 }
 
@@ -112,21 +132,19 @@ function localResource(given: Given, agent: string): string | undefined {
   return `${loadConfig(file, process.env, { secrets: false }).public_url}/mcp/${agent}`;
 }
 
-function loginCommand(given: Given): string {
+function loginCommand(given: Given, ...agents: readonly string[]): string {
   const options = ["remote", "data", "config"].flatMap((name) => {
     const value = given.text(name);
     return value === undefined ? [] : [`--${name} ${value}`];
   });
-  return ["doorless login", ...options].join(" ");
+  return ["doorless login", ...agents, ...options].join(" ");
 }
 
 /** A token for one call, or exit code 3: sign-in needed. */
 export async function tokenFor(verb: Verb, given: Given, agent: string): Promise<Secret> {
   const tokens = tokensFor(verb, given, agent);
-  const token = await tokens.current().catch(unreachable);
-  if (token !== undefined) return token;
-  throw new Stop(
-    EXIT.sign_in,
-    `sign-in needed: run \`${tokens.command}\`, or set DOORLESS_TOKEN to an access token`,
-  );
+  const now = await tokens.current().catch(unreachable);
+  if (now !== undefined) return now.token;
+  const why = `sign-in needed: ${tokens.nobody()}`;
+  throw new Stop(EXIT.sign_in, `${why}, or set DOORLESS_TOKEN to an access token`);
 }

@@ -94,7 +94,7 @@ export const errorTable = Object.freeze({
     "user",
     NONE,
     "auth_failed",
-    "Nobody is signed in on this machine.",
+    "Nobody is signed in on this machine for this agent.",
   ),
   // 2 alive
   session_not_found: row(

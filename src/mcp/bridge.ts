@@ -1,200 +1,292 @@
 // The stdio bridge: one client's messages to a doorless over HTTP, and back. No policy, no vault,
 // no ledger is in here; whoever replaces it gains nothing (DESIGN section 5).
-import { once } from "node:events";
-import { SdkHttpError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { UnauthorizedError } from "@modelcontextprotocol/client";
+import { randomUUID } from "node:crypto";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SdkHttpError, UnauthorizedError } from "@modelcontextprotocol/client";
 import type { JSONRPCMessage } from "@modelcontextprotocol/client";
-import { McpServer } from "@modelcontextprotocol/server";
-import type { CallToolResult } from "@modelcontextprotocol/server";
-import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
+import { SignInFailed } from "../identity/native.ts";
 import { refusal, refusalToError } from "../kernel/errors.ts";
-import type { ErrorCode, ToolError } from "../kernel/errors.ts";
-import type { Secret } from "../kernel/secret.ts";
+import type { ErrorCode } from "../kernel/errors.ts";
+import { openLines } from "./lines.ts";
+import { openSignedOut, openUpstream } from "./side.ts";
+import type { Side, TokenSource } from "./side.ts";
 
 const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
+const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
 const REFUSED = 1001;
-
-/** Where the bridge has its tokens from: one that was given, or the stored sign-in. */
-export interface TokenSource {
-  /** The token to send now; `undefined` where nobody is signed in, or no longer. */
-  current(): Promise<Secret | undefined>;
-  /** The server did not take it. */
-  refused(): Promise<void>;
-  /** What the person runs to sign in. */
-  readonly command: string;
-}
+/** What runs when the client closes its end has this long to be answered. */
+const DRAIN_MS = 10_000;
 
 export interface BridgeOptions {
-  readonly url: URL;
+  /** Finds the doorless to talk to; asked when somebody is signed in. */
+  readonly connect: () => Promise<URL>;
   readonly tokens: TokenSource;
   readonly onNote: (text: string) => void;
+  readonly stdin?: Readable;
+  readonly stdout?: Writable;
+  readonly drain_ms?: number;
 }
 
-/** Runs until the client closes its end. */
+/** Runs until the client closes its end, and what it asked is answered. */
 export async function runBridge(options: BridgeOptions): Promise<void> {
-  const { url, tokens } = options;
-  const stdio = new StdioServerTransport();
-  const http = new StreamableHTTPClientTransport(url, {
-    authProvider: {
-      token: async () => (await tokens.current())?.reveal(),
-      onUnauthorized: () => tokens.refused(),
-    },
-  });
-  const bridge = new Bridge(stdio, http, options);
-  const closed = new Promise<void>((resolve) => {
-    stdio.onclose = resolve;
-  });
-  await http.start();
-  await stdio.start();
-  await closed;
+  const { stdin = process.stdin, stdout = process.stdout, onNote, tokens } = options;
+  const bridge = new Bridge((message) => lines.write(message), options);
+  const lines = openLines(stdin, stdout, (message) => bridge.take(message), onNote);
+  const forget = tokens.onChange(() => bridge.look());
+  await Promise.race([lines.ended, lines.gone]);
+  forget();
+  // Whoever does not read any more is not waited for.
+  const patience = new AbortController();
+  const { signal } = patience;
+  const late = sleep(options.drain_ms ?? DRAIN_MS, undefined, { signal }).catch(() => undefined);
+  await Promise.race([bridge.drained(), lines.gone, late]);
+  patience.abort();
   await bridge.end();
+  lines.close();
 }
 
 type Id = string | number;
+type Request = Extract<JSONRPCMessage, { method: string; id: Id }>;
+
+/** A request that has no answer yet. */
+interface Running {
+  readonly request: Request;
+  /** The bridge's own: its client did not ask, and gets no answer. */
+  readonly is_ours: boolean;
+  readonly controller: AbortController;
+  readonly done: PromiseWithResolvers<void>;
+  /** Where it went; nowhere while it waits for its turn. */
+  side: Side | undefined;
+}
 
 class Bridge {
-  private readonly stdio: StdioServerTransport;
-  private readonly http: StreamableHTTPClientTransport;
-  private readonly tokens: TokenSource;
-  private readonly onNote: (text: string) => void;
-  /** Requests of 2026-07-28 under way: there, cancelling is closing the request. */
-  private readonly running = new Map<Id, AbortController>();
-  private initialize_id: Id | undefined;
+  private readonly write: (message: JSONRPCMessage) => void;
+  private readonly options: BridgeOptions;
+  private readonly running = new Map<Id, Running>();
+  private side: Side | undefined;
+  /** Sides that are left, and answer what they were asked. */
+  private readonly left = new Set<Side>();
+  /** The 2025 handshake: each new side gets it, too. */
+  private hello: Request | undefined;
+  private greeted = false;
+  /** Subscriptions that were taken to another side: its client knows that they stand. */
+  private readonly carried = new Set<Id>();
+  /** One message after the other, each after whatever has to come before it. */
+  private turn: Promise<void> = Promise.resolve();
 
-  constructor(
-    stdio: StdioServerTransport,
-    http: StreamableHTTPClientTransport,
-    { tokens, onNote }: BridgeOptions,
-  ) {
-    this.stdio = stdio;
-    this.http = http;
-    this.tokens = tokens;
-    this.onNote = onNote;
-    stdio.onmessage = (message) => void this.up(message);
-    stdio.onerror = (error) => onNote(`not understood: ${error.message}`);
-    http.onmessage = (message) => this.down(message);
+  constructor(write: (message: JSONRPCMessage) => void, options: BridgeOptions) {
+    this.write = write;
+    this.options = options;
   }
 
-  async end(): Promise<void> {
-    for (const controller of this.running.values()) controller.abort();
-    await this.http.terminateSession().catch(() => undefined);
-    await this.http.close();
-  }
-
-  private async up(message: JSONRPCMessage): Promise<void> {
+  /** One message of the client's. */
+  take(message: JSONRPCMessage): void {
     if (this.cancels(message)) return;
-    const id = "method" in message && "id" in message ? message.id : undefined;
-    if (id !== undefined && "method" in message && message.method === "initialize") {
-      this.initialize_id = id;
+    if (isRequest(message)) this.run(message);
+    this.inTurn(() => this.pass(message));
+  }
+
+  /** Somebody signed in or out: the client's tools are others now. */
+  look(): void {
+    this.inTurn(async () => void (await this.sideNow()));
+  }
+
+  /** When everything is answered that will be. */
+  async drained(): Promise<void> {
+    await this.turn;
+    const answered = [...this.running.values()].filter(({ request }) => !isListen(request));
+    await Promise.all(answered.map(({ done }) => done.promise));
+  }
+
+  /** Cancels what still runs, and lets go of both sides. */
+  async end(): Promise<void> {
+    for (const [id, { request, side, controller }] of this.running) {
+      // In the 2025 eras a connection that is lost cancels nothing.
+      if (side !== undefined && !isModern(request)) {
+        const params = { requestId: id, reason: "the client closed its end" };
+        const method = "notifications/cancelled";
+        await side.send({ jsonrpc: "2.0", method, params }).catch(() => undefined);
+      }
+      controller.abort();
     }
+    this.running.clear();
+    const sides = [...this.left, ...(this.side === undefined ? [] : [this.side])];
+    await Promise.all(sides.map((side) => side.close()));
+  }
+
+  private inTurn(work: () => Promise<void>): void {
+    this.turn = this.turn.then(work).catch((error: unknown) => {
+      this.options.onNote(error instanceof Error ? error.message : "unknown error");
+    });
+  }
+
+  private run(request: Request, is_ours = false): Running {
     const controller = new AbortController();
-    if (id !== undefined && isModern(message)) this.running.set(id, controller);
+    const done = Promise.withResolvers<void>();
+    const running: Running = { request, is_ours, controller, done, side: undefined };
+    this.running.set(request.id, running);
+    return running;
+  }
+
+  private async pass(message: JSONRPCMessage): Promise<void> {
+    const mine = isRequest(message) ? this.running.get(message.id) : undefined;
+    // It was cancelled before its turn came.
+    if (isRequest(message) && mine === undefined) return;
+    let side: Side;
     try {
-      if ((await this.tokens.current()) === undefined) return this.answerSignedOut(message);
-      await this.http.send(message, { requestSignal: controller.signal });
+      side = await this.sideNow();
     } catch (error) {
-      if (id !== undefined && !controller.signal.aborted) this.answerFailure(id, error);
+      if (mine === undefined) throw error;
+      return this.answerFailure(mine, error);
     }
+    if (mine === undefined) {
+      if ("method" in message && message.method === "notifications/initialized")
+        this.greeted = true;
+      return side.send(message);
+    }
+    this.ask(side, mine);
+    if (mine.request.method !== "initialize" || isModern(message)) return undefined;
+    this.hello = mine.request;
+    return mine.done.promise;
+  }
+
+  private ask(side: Side, running: Running): void {
+    const { request, controller } = running;
+    running.side = side;
+    const { signal } = controller;
+    const isStill = (): boolean => running.side === side && !signal.aborted;
+    const onEnd = (): void => {
+      if (isStill()) this.answerFailure(running, new Error("the connection broke off"));
+    };
+    side.send(request, { signal, onEnd }).catch((error: unknown) => {
+      if (isStill()) this.answerFailure(running, error);
+    });
+  }
+
+  private async sideNow(): Promise<Side> {
+    const now = await this.options.tokens.current();
+    if (this.side !== undefined && this.side.who === now?.who) return this.side;
+    const before = this.side;
+    const side = await this.open(now?.who);
+    this.side = side;
+    if (this.hello !== undefined) await this.greet(side, this.hello);
+    if (before === undefined) return side;
+    this.left.add(before);
+    const listening = [...this.running.values()].filter(({ request }) => isListen(request));
+    for (const one of listening) this.carry(one, side);
+    this.closeIfDone(before);
+    this.tellChanged(listening);
+    return side;
+  }
+
+  private async open(who: string | undefined): Promise<Side> {
+    const { tokens, connect, onNote } = this.options;
+    const hear = (message: JSONRPCMessage, side: Side): void => this.down(message, side);
+    if (who === undefined) return openSignedOut(tokens.command, hear, onNote);
+    return openUpstream(await connect(), who, tokens, hear);
+  }
+
+  // The client has had its handshake; this one's answer is for us.
+  private async greet(side: Side, hello: Request): Promise<void> {
+    const mine = this.run({ ...hello, id: randomUUID() }, true);
+    this.ask(side, mine);
+    await mine.done.promise;
+    if (!this.greeted) return;
+    await side.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+  }
+
+  private carry({ request, controller }: Running, side: Side): void {
+    const next = this.run(request);
+    this.carried.add(request.id);
+    this.ask(side, next);
+    controller.abort();
+  }
+
+  private tellChanged(listening: readonly Running[]): void {
+    const method = "notifications/tools/list_changed";
+    if (this.greeted) this.write({ jsonrpc: "2.0", method });
+    for (const { request } of listening) {
+      const wanted = (request.params as { notifications?: { toolsListChanged?: unknown } })
+        .notifications;
+      if (wanted?.toolsListChanged !== true) continue;
+      this.write({ jsonrpc: "2.0", method, params: { _meta: { [SUBSCRIPTION]: request.id } } });
+    }
+  }
+
+  private closeIfDone(side: Side): void {
+    if (!this.left.has(side)) return;
+    for (const running of this.running.values()) if (running.side === side) return;
+    this.left.delete(side);
+    void side.close();
   }
 
   private cancels(message: JSONRPCMessage): boolean {
     if (!("method" in message) || message.method !== "notifications/cancelled") return false;
     const id = (message.params as { requestId?: Id } | undefined)?.requestId;
-    const controller = id === undefined ? undefined : this.running.get(id);
-    if (id === undefined || controller === undefined) return false;
-    this.running.delete(id);
-    controller.abort();
-    return true;
+    const mine = id === undefined ? undefined : this.running.get(id);
+    if (mine === undefined) return false;
+    this.settle(mine);
+    mine.controller.abort();
+    // In 2026-07-28, cancelling is closing the request; what was not sent yet, nobody must hear of.
+    return mine.side === undefined || isModern(mine.request);
   }
 
-  private down(message: JSONRPCMessage): void {
-    if (!("method" in message) && message.id !== undefined) {
-      this.running.delete(message.id);
-      if (message.id === this.initialize_id && "result" in message) {
+  private down(message: JSONRPCMessage, side: Side): void {
+    if (!("method" in message)) {
+      const mine = message.id === undefined ? undefined : this.running.get(message.id);
+      if (mine === undefined || mine.side !== side) return;
+      if (mine.request.method === "initialize" && "result" in message) {
         const version = message.result["protocolVersion"];
-        if (typeof version === "string") this.http.setProtocolVersion(version);
+        if (typeof version === "string") side.setProtocolVersion(version);
       }
+      this.settle(mine);
+      if (!mine.is_ours) this.write(message);
+      return;
     }
-    this.write(message);
+    if (side === this.side && !this.isKnownAlready(message)) this.write(message);
   }
 
-  private write(message: JSONRPCMessage): void {
-    this.stdio.send(message).catch(() => void this.stdio.close());
+  private isKnownAlready(message: JSONRPCMessage): boolean {
+    if (!("method" in message)) return false;
+    if (message.method !== "notifications/subscriptions/acknowledged") return false;
+    const meta = (message.params as { _meta?: Record<string, Id> } | undefined)?._meta;
+    return meta?.[SUBSCRIPTION] !== undefined && this.carried.delete(meta[SUBSCRIPTION]);
   }
 
-  // Signed out meanwhile: the tools are gone, and a call says how to get them back.
-  private answerSignedOut(message: JSONRPCMessage): void {
-    if (!("method" in message) || !("id" in message)) return;
-    const { id, method } = message;
-    this.running.delete(id);
-    const complete = isModern(message) ? { resultType: "complete" } : {};
-    const answer = (result: Record<string, unknown>): void =>
-      this.write({ jsonrpc: "2.0", id, result: { ...complete, ...result } });
-    const error = signedOutError(this.tokens.command);
-    switch (method) {
-      case "tools/list":
-        return answer(NO_TOOLS);
-      case "tools/call":
-        return answer({ ...signedOutResult(this.tokens.command) });
-      default:
-        this.write({
-          jsonrpc: "2.0",
-          id,
-          error: { code: REFUSED, message: error.message, data: { error } },
-        });
-    }
+  private settle(running: Running): void {
+    const { request, side, done } = running;
+    if (this.running.get(request.id) === running) this.running.delete(request.id);
+    done.resolve();
+    if (side !== undefined) this.closeIfDone(side);
   }
 
   // What HTTP says with a status, stdio says with an error: the client hears of every request.
-  private answerFailure(id: Id, error: unknown): void {
-    this.running.delete(id);
+  private answerFailure(running: Running, error: unknown): void {
+    const { request, is_ours } = running;
+    this.settle(running);
+    if (is_ours) return this.options.onNote("the handshake could not be repeated");
     const said = jsonRpcIn(error);
-    if (said !== undefined) return this.write({ ...said, id });
+    if (said !== undefined) return this.write({ ...said, id: request.id });
     const code = codeOf(error);
-    this.onNote(`${code}: ${error instanceof Error ? error.message : "unknown"}`);
-    const inside = refusalToError(refusal(code));
+    this.options.onNote(`${code}: ${error instanceof Error ? error.message : "unknown"}`);
+    // What was on its way to a doorless that is gone, nobody knows.
+    const isLost = code === "internal" && request.method === "tools/call";
+    const inside = refusalToError(refusal(code, isLost ? { effect: "unknown" } : {}));
     this.write({
       jsonrpc: "2.0",
-      id,
+      id: request.id,
       error: { code: REFUSED, message: inside.message, data: { error: inside } },
     });
   }
 }
 
-const NO_TOOLS = { tools: [], ttlMs: 0, cacheScope: "private" as const };
-
-function signedOutError(command: string): ToolError {
-  const reason = `Run \`${command}\` in a terminal, then restart this server in your client.`;
-  return refusalToError(refusal("login_required", { reason }));
+function isRequest(message: JSONRPCMessage): message is Request {
+  return "method" in message && "id" in message;
 }
 
-function signedOutResult(command: string): CallToolResult {
-  const error = signedOutError(command);
-  return {
-    isError: true,
-    content: [{ type: "text", text: `${error.code}: ${error.message}` }],
-    structuredContent: { error },
-  };
-}
-
-/** Serves nobody, in every era: no tools, and how to sign in. Runs until the client closes. */
-export async function serveSignedOut(command: string, onNote: (text: string) => void) {
-  const transport = new StdioServerTransport();
-  const handle = serveStdio(
-    () => {
-      const info = { name: "doorless", title: "doorless (nobody is signed in)", version: "0" };
-      const mcp = new McpServer(info, {
-        capabilities: { tools: { listChanged: true } },
-        instructions: signedOutError(command).message,
-      });
-      mcp.server.setRequestHandler("tools/list", () => NO_TOOLS);
-      mcp.server.setRequestHandler("tools/call", () => signedOutResult(command));
-      return mcp;
-    },
-    { transport, onerror: (error) => onNote(`not understood: ${error.message}`) },
-  );
-  await once(process.stdin, "close");
-  await handle.close();
+function isListen(request: Request): boolean {
+  return request.method === "subscriptions/listen";
 }
 
 function isModern(message: JSONRPCMessage): boolean {
@@ -219,7 +311,9 @@ function jsonRpcIn(error: unknown): JsonRpcError | undefined {
 
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof UnauthorizedError) return "invalid_token";
+  if (error instanceof SignInFailed) return "identity_unavailable";
   if (!(error instanceof SdkHttpError)) return "internal";
-  if (error.data.status === 401) return "invalid_token";
+  // No such agent, or one that this token is not for: over HTTP both are no door.
+  if (error.data.status === 401 || error.data.status === 404) return "invalid_token";
   return error.data.status === 503 ? "identity_unavailable" : "internal";
 }

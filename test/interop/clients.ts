@@ -47,6 +47,8 @@ export interface McpClient {
   readonly list: () => Promise<Json[]>;
   readonly names: () => Promise<string[]>;
   readonly call: (name: string, args?: Json, options?: CallOptions) => Promise<ToolResult>;
+  /** Resolves when the server says that the tools are others, since the last time. */
+  readonly changed: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -84,14 +86,33 @@ export function bridgeTo(agent: string, data: string, token?: string): StdioComm
   };
 }
 
-export function connectStdio(kind: ClientKind, command: StdioCommand): Promise<McpClient> {
+/** `hears`: it wants to know when its tools change. */
+export function connectStdio(
+  kind: ClientKind,
+  command: StdioCommand,
+  hears = false,
+): Promise<McpClient> {
   const server = { ...command, stderr: "ignore" as const };
-  if (kind === "v1") return older(new OlderStdio(server));
-  return modern(kind, new ModernStdio(server));
+  if (kind === "v1") return older(new OlderStdio(server), hears);
+  return modern(kind, new ModernStdio(server), hears);
 }
 
-async function older(transport: OlderTransport): Promise<McpClient> {
-  const client = new OlderClient(IDENTITY);
+/** What a client is constructed with to hear of changes, and how a test waits for one. */
+function changes(hears: boolean) {
+  let next = Promise.withResolvers<void>();
+  const tools = { autoRefresh: false, debounceMs: 0, onChanged: () => next.resolve() };
+  return {
+    options: hears ? { listChanged: { tools } } : {},
+    changed: async (): Promise<void> => {
+      await next.promise;
+      next = Promise.withResolvers<void>();
+    },
+  };
+}
+
+async function older(transport: OlderTransport, hears = false): Promise<McpClient> {
+  const { options: told, changed } = changes(hears);
+  const client = new OlderClient(IDENTITY, told);
   let version: string | undefined;
   const tell = transport.setProtocolVersion?.bind(transport);
   transport.setProtocolVersion = (agreed) => {
@@ -107,6 +128,7 @@ async function older(transport: OlderTransport): Promise<McpClient> {
       const params = { name, arguments: args, ...(meta ? { _meta: meta } : {}) };
       return resultOf(await client.callTool(params, undefined, signal ? { signal } : {}));
     },
+    changed,
     close: () => client.close(),
   };
 }
@@ -115,9 +137,11 @@ async function older(transport: OlderTransport): Promise<McpClient> {
 export async function modern(
   kind: Exclude<ClientKind, "v1">,
   transport: ModernTransport,
+  hears = false,
 ): Promise<McpClient> {
   const mode = kind === "v2 pinned" ? { pin: MODERN } : "auto";
-  const client = new ModernClient(IDENTITY, { versionNegotiation: { mode } });
+  const { options: told, changed } = changes(hears);
+  const client = new ModernClient(IDENTITY, { versionNegotiation: { mode }, ...told });
   await client.connect(transport);
   return {
     version: client.getNegotiatedProtocolVersion(),
@@ -128,6 +152,7 @@ export async function modern(
       const options: RequestOptions = signal ? { signal } : {};
       return resultOf(await client.callTool(params, options));
     },
+    changed,
     close: () => client.close(),
   };
 }

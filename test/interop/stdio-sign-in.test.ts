@@ -100,30 +100,68 @@ verifies(
 
 verifies(
   "sign-in.login",
-  "a new user signs in, restarts the client and has her tools; signing out takes them away",
+  "a new user signs in and restarts the client, or hears of it in one that runs; so at the end",
   async () => {
-    for (const kind of KINDS) expect(await toolsOf(kind)).toEqual([]);
+    const open = await Promise.all(KINDS.map((kind) => connectStdio(kind, ide(), true)));
+    for (const client of open) expect(await client.names()).toEqual([]);
     await signedIn();
-    for (const kind of KINDS) expect(await toolsOf(kind)).toEqual(SALES);
-    const open = await Promise.all(KINDS.map((kind) => connectStdio(kind, ide())));
-    const deal = await open[0]?.call("crm_get_deal", { id: 42 });
-    expect(deal?.value).toMatchObject({ owner: "mia" });
+    for (const client of open) {
+      await client.changed();
+      expect(await client.names()).toEqual(SALES);
+      const deal = await client.call("crm_get_deal", { id: 42 });
+      expect(deal.value).toMatchObject({ owner: "mia" });
+    }
+    expect(await toolsOf("v1")).toEqual(SALES);
     const [who] = jsonLines<Record<string, unknown>>(await run("whoami", "--json"));
     expect(who).toMatchObject({
       subject: "mia",
       name: "Mia Lindqvist",
       issuer: house.ready.issuer,
     });
-    expect((await run("logout")).stdout).toBe("signed out (1)\n");
-    // Clients that are running lose them, too; the next start has none.
+    // Another person at the same machine: the same clients are hers now.
+    await signedIn("omar");
     for (const client of open) {
+      await client.changed();
+      expect(await client.call("crm_search_deals", {})).toMatchObject({ isError: false });
+      const seen = (await (await fetch(`${house.ready.api}/audit`)).json()) as unknown[];
+      expect(seen.at(-1)).toMatchObject({ subject: "omar" });
+    }
+    expect((await run("logout")).stdout).toBe("signed out (1)\n");
+    for (const client of open) {
+      await client.changed();
       expect(await client.names()).toEqual([]);
-      expect((await client.call("crm_get_deal", { id: 42 })).error?.["code"]).toBe(
-        "login_required",
-      );
+      const refused = await client.call("crm_get_deal", { id: 42 });
+      expect(refused.error?.["code"]).toBe("login_required");
       await client.close();
     }
-    for (const kind of KINDS) expect(await toolsOf(kind)).toEqual([]);
+    expect(await toolsOf("v2 pinned")).toEqual([]);
+  },
+  { timeout_ms: 120_000 },
+);
+
+verifies(
+  "sign-in.nobody",
+  "who is signed in for other agents is told so, whether there is such an agent or not",
+  async () => {
+    const { code } = await login(["support", ...at, "--no-browser"], async (said) => {
+      await new Visitor().signIn(/http\S+/.exec(said)?.[0] ?? "", "mia");
+    });
+    expect(code).toBe(0);
+    const said = async (agent: string): Promise<string> => {
+      const { stderr } = await run("stdio", agent, ...at);
+      return stderr.replaceAll(agent, "AGENT");
+    };
+    expect(await said("nosuch")).toMatch(/^you are signed in, but not for an agent AGENT; if /);
+    expect(await said("nosuch")).toBe(await said("sales"));
+    const call = await run("call", "crm_get_deal", "{}", "--agent", "nosuch", ...at);
+    expect(call).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/not for an agent nosuch/),
+    });
+    // She may sign in for it, and it has no door for her: an empty list, and nothing said.
+    const client = await connectStdio("v1", ide("support"));
+    expect(await client.names()).toEqual([]);
+    await client.close();
   },
   { timeout_ms: 120_000 },
 );

@@ -154,16 +154,38 @@ verifies(
       pipe.say(opening);
       expect(await pipe.next()).toMatchObject({ jsonrpc: "2.0", id: 1, result: {} });
       pipe.say("this is not JSON");
+      expect(await pipe.next()).toMatchObject({ id: null, error: { code: -32_700 } });
       pipe.say('{"nor":"is this MCP"}');
+      expect(await pipe.next()).toMatchObject({ id: null, error: { code: -32_600 } });
       pipe.say(modernList(2));
       expect(await pipe.next()).toMatchObject({ jsonrpc: "2.0", id: 2 });
       expect(await pipe.end()).toEqual({ code: 0, rest: [] });
-      expect(pipe.stderr).toContain("not understood");
+      // One line each, and nothing of a library's.
+      expect(pipe.stderr).toMatch(/^(?:a line was not understood: it is no[^\n]*\n){2}$/);
     }
   },
 );
 
-verifies("mcp.stdio-bridge", "the end of stdin ends it during a call too", async () => {
+verifies(
+  "mcp.stdio-bridge",
+  "a whole conversation that is piped in at once is answered, then it ends",
+  async () => {
+    const pipe = new Pipe(await house.token("mia", "sales"));
+    const call = { name: "crm_get_deal", arguments: { id: 42 } };
+    pipe.say(initialize(1));
+    pipe.say('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    pipe.say('{"jsonrpc":"2.0","id":2,"method":"tools/list"}');
+    pipe.say(JSON.stringify({ jsonrpc: "2.0", id: 3, method: "tools/call", params: call }));
+    const { code, rest } = await pipe.end();
+    expect({ code, stderr: pipe.stderr }).toEqual({ code: 0, stderr: "" });
+    const answers = new Map(rest.map((line) => JSON.parse(line) as Json).map((a) => [a["id"], a]));
+    expect(new Set(answers.keys())).toEqual(new Set([1, 2, 3]));
+    expect(answers.get(2)).toMatchObject({ result: { tools: expect.any(Array) } });
+    expect(answers.get(3)).toMatchObject({ result: { structuredContent: { id: 42 } } });
+  },
+);
+
+verifies("mcp.stdio-bridge", "a call that runs when stdin ends is answered first", async () => {
   const pipe = new Pipe(await house.token("mia", "sales"));
   const held = house.recorder.hold("/crm/deals/42");
   const call = JSON.parse(modernList(1)) as { params: Json };
@@ -171,9 +193,13 @@ verifies("mcp.stdio-bridge", "the end of stdin ends it during a call too", async
   Object.assign(call.params, { name: "crm_get_deal", arguments: { id: 42 } });
   pipe.say(JSON.stringify(call));
   await held.arrived;
-  expect((await pipe.end()).code).toBe(0);
-  await held.hungUp;
+  const ended = pipe.end();
   held.release();
+  const { code, rest } = await ended;
+  expect(code).toBe(0);
+  expect(rest.map((line) => JSON.parse(line) as Json)).toMatchObject([
+    { id: 1, result: { structuredContent: { id: 42 } } },
+  ]);
 });
 
 verifies(

@@ -52,7 +52,7 @@ function post(path: string, type: string, body: string, to = boundary): Promise<
   return fetch(`${to.url}/events/${path}`, init);
 }
 
-const common = (aud: string): Claims => {
+const aboutNow = (aud: string): Claims => {
   return { iss: boundary.provider.issuer, aud, iat: nowS(), jti: randomUUID() };
 };
 
@@ -60,7 +60,7 @@ const CHANNELS: Readonly<Record<string, Channel>> = {
   "back-channel logout": {
     taken: 200,
     message: (sub, changes = {}, key = boundary.provider.key) => {
-      const claims = { ...common("doorless"), exp: nowS() + 120, sub, events: { [LOGOUT]: {} } };
+      const claims = { ...aboutNow("doorless"), exp: nowS() + 120, sub, events: { [LOGOUT]: {} } };
       return boundary.provider.sign({ ...claims, ...changes }, { typ: "logout+jwt" }, key);
     },
     send: (message, type = FORM, to = boundary) => {
@@ -72,7 +72,7 @@ const CHANNELS: Readonly<Record<string, Channel>> = {
     taken: 202,
     message: (sub, changes = {}, key = boundary.provider.key) => {
       const sub_id = { format: "iss_sub", iss: boundary.provider.issuer, sub };
-      const claims = { ...common(AUDIENCE), sub_id, events: { [REVOKED]: {} } };
+      const claims = { ...aboutNow(AUDIENCE), sub_id, events: { [REVOKED]: {} } };
       return boundary.provider.sign({ ...claims, ...changes }, { typ: "secevent+jwt" }, key);
     },
     send: (message, type = SET, to = boundary) => post("ssf", type, message, to),

@@ -1,0 +1,303 @@
+// The bridge between a client that says anything and a doorless that does anything: in one process,
+// so that each moment is the test's to choose.
+import { PassThrough } from "node:stream";
+import { createInterface } from "node:readline";
+import { json as bodyOf } from "node:stream/consumers";
+import type { ServerResponse } from "node:http";
+import { afterEach, beforeEach, expect } from "vitest";
+import { Secret } from "../../src/kernel/secret.ts";
+import { runBridge } from "../../src/mcp/bridge.ts";
+import type { SignedIn } from "../../src/mcp/side.ts";
+import { openPeer } from "../setup/hostile-peer.ts";
+import type { Peer } from "../setup/hostile-peer.ts";
+import { json } from "../setup/hostile-provider.ts";
+import { verifies } from "../verifies.ts";
+import { MODERN } from "./clients.ts";
+import type { Json } from "./clients.ts";
+
+let peer: Peer;
+/** What came to the doorless, in order. */
+let came: Json[];
+let heard: ((message: Json) => void)[];
+/** What it does with a request; without, `{}` for each. */
+let answer: (message: Json, res: ServerResponse) => unknown;
+
+beforeEach(async () => {
+  came = [];
+  heard = [];
+  answer = ({ id }, res) => json(res, 200, { jsonrpc: "2.0", id, result: {} });
+  peer = await openPeer();
+  peer.serve(async (req, res) => {
+    if (req.method !== "POST") return res.writeHead(405).end();
+    const message = (await bodyOf(req)) as Json;
+    came.push({ ...message, as: req.headers.authorization });
+    for (const one of heard.splice(0)) one(message);
+    if (message["id"] === undefined) return res.writeHead(202).end();
+    return answer(message, res);
+  });
+});
+
+afterEach(() => peer.close());
+
+const nextThere = (): Promise<Json> => new Promise((resolve) => void heard.push(resolve));
+
+function bridge(who: SignedIn | undefined, drain_ms = 10_000) {
+  const stdin = new PassThrough();
+  const stdout = new PassThrough();
+  const notes: string[] = [];
+  let now = who;
+  let tell = (): void => undefined;
+  const done = runBridge({
+    stdin,
+    stdout,
+    drain_ms,
+    connect: async () => new URL(`${peer.origin}/mcp/desk`),
+    onNote: (text) => void notes.push(text),
+    tokens: {
+      command: "doorless login",
+      current: async () => now,
+      refused: async () => undefined,
+      onChange: (listener) => {
+        tell = listener;
+        return () => undefined;
+      },
+    },
+  });
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+  return {
+    stdin,
+    stdout,
+    notes,
+    done,
+    say: (message: object) =>
+      void stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`),
+    next: async () => JSON.parse(((await lines.next()) as { value: string }).value) as Json,
+    become: (next: SignedIn | undefined): void => {
+      now = next;
+      tell();
+    },
+  };
+}
+
+const ada = { token: new Secret("adas"), who: "ada" };
+const bob = { token: new Secret("bobs"), who: "bob" };
+const hello = {
+  method: "initialize",
+  params: {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "x", version: "1" },
+  },
+};
+const _meta = {
+  "io.modelcontextprotocol/protocolVersion": MODERN,
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+const methods = () => came.map(({ method }) => method);
+
+verifies(
+  "mcp.stdio-bridge",
+  "nothing overtakes the handshake, or what came before it",
+  async () => {
+    const held = Promise.withResolvers<void>();
+    answer = async ({ id, method }, res) => {
+      if (method === "initialize") await held.promise;
+      json(res, 200, { jsonrpc: "2.0", id, result: { protocolVersion: "2025-11-25" } });
+    };
+    const { say, next, stdin, done } = bridge(ada);
+    const first = nextThere();
+    say({ id: 1, ...hello });
+    say({ method: "notifications/initialized" });
+    say({ id: 2, method: "tools/list" });
+    expect(await first).toMatchObject({ method: "initialize" });
+    expect(methods()).toEqual(["initialize"]);
+    held.resolve();
+    expect(await next()).toMatchObject({ id: 1 });
+    expect(await next()).toMatchObject({ id: 2 });
+    expect(methods()).toEqual(["initialize", "notifications/initialized", "tools/list"]);
+    stdin.end();
+    await done;
+  },
+);
+
+verifies(
+  "mcp.stdio-bridge",
+  "what still runs when patience ends is cancelled, by its era",
+  async () => {
+    for (const isModern of [false, true]) {
+      const hungUp = Promise.withResolvers<void>();
+      answer = (_message, res) => void res.once("close", () => hungUp.resolve());
+      const { say, stdin, done } = bridge(ada, 20);
+      const arrived = nextThere();
+      say({ id: 7, method: "tools/call", params: { name: "x", ...(isModern ? { _meta } : {}) } });
+      await arrived;
+      stdin.end();
+      await done;
+      await hungUp.promise;
+      const cancelled = came.find(({ method }) => method === "notifications/cancelled");
+      expect(cancelled?.["params"]).toEqual(
+        isModern ? undefined : { requestId: 7, reason: "the client closed its end" },
+      );
+      came.length = 0;
+    }
+  },
+);
+
+verifies("mcp.stdio-bridge", "a request that waits its turn can be cancelled unsent", async () => {
+  const held = Promise.withResolvers<void>();
+  answer = async ({ id }, res) => {
+    await held.promise;
+    json(res, 200, { jsonrpc: "2.0", id, result: {} });
+  };
+  const { say, next, stdin, done } = bridge(ada);
+  say({ id: 1, ...hello });
+  say({ id: 2, method: "tools/list" });
+  say({ method: "notifications/cancelled", params: { requestId: 2 } });
+  say({ id: 3, method: "ping" });
+  held.resolve();
+  expect([await next(), await next()]).toMatchObject([{ id: 1 }, { id: 3 }]);
+  expect(methods()).toEqual(["initialize", "ping"]);
+  stdin.end();
+  await done;
+});
+
+verifies("mcp.stdio-bridge", "an answer that breaks off is an error, and no silence", async () => {
+  answer = (_message, res) => {
+    res.writeHead(200, { "content-type": "text/event-stream" });
+    res.write(": so far\n\n");
+    res.destroy();
+  };
+  const { say, next, stdin, done } = bridge(ada);
+  say({ id: 1, method: "tools/call", params: { name: "x", arguments: {}, _meta } });
+  expect(await next()).toMatchObject({
+    id: 1,
+    error: { data: { error: { code: "internal", effect: "unknown" } } },
+  });
+  stdin.end();
+  await done;
+});
+
+verifies(
+  ["mcp.stdio-bridge", "sign-in.shared"],
+  "who signs in, or another, is greeted anew as herself, and the client told",
+  async () => {
+    answer = ({ id }, res) =>
+      json(res, 200, { jsonrpc: "2.0", id, result: { protocolVersion: "2025-11-25" } });
+    const { say, next, stdin, done, become } = bridge(undefined);
+    say({ id: 1, ...hello });
+    expect(await next()).toMatchObject({ id: 1, result: { serverInfo: { name: "doorless" } } });
+    say({ method: "notifications/initialized" });
+    say({ id: 2, method: "tools/list" });
+    expect(await next()).toMatchObject({ id: 2, result: { tools: [] } });
+    expect(came).toEqual([]);
+    for (const who of [ada, bob]) {
+      become(who);
+      expect(await next()).toMatchObject({ method: "notifications/tools/list_changed" });
+      const as = `Bearer ${who.token.reveal()}`;
+      expect(came).toMatchObject([
+        { ...hello, as },
+        { method: "notifications/initialized", as },
+      ]);
+      came.length = 0;
+    }
+    become(undefined);
+    expect(await next()).toMatchObject({ method: "notifications/tools/list_changed" });
+    say({ id: 3, method: "tools/call", params: { name: "x", arguments: {} } });
+    expect(await next()).toMatchObject({
+      id: 3,
+      result: { structuredContent: { error: { code: "login_required" } } },
+    });
+    expect(came).toEqual([]);
+    stdin.end();
+    await done;
+  },
+);
+
+verifies(
+  ["mcp.stdio-bridge", "sign-in.shared"],
+  "a subscription goes along, and its client is told on it, once",
+  async () => {
+    const streams: ServerResponse[] = [];
+    const subscription = { "io.modelcontextprotocol/subscriptionId": 5 };
+    answer = (_message, res) => {
+      streams.push(res);
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      const ack = {
+        method: "notifications/subscriptions/acknowledged",
+        params: { _meta: subscription },
+      };
+      res.write(`data: ${JSON.stringify({ jsonrpc: "2.0", ...ack })}\n\n`);
+    };
+    const { say, next, stdin, done, become } = bridge(undefined);
+    const notifications = { toolsListChanged: true };
+    say({ id: 5, method: "subscriptions/listen", params: { notifications, _meta } });
+    expect(await next()).toMatchObject({ method: "notifications/subscriptions/acknowledged" });
+    const changed = { method: "notifications/tools/list_changed", params: { _meta: subscription } };
+    const there = nextThere();
+    become(ada);
+    expect(await there).toMatchObject({ id: 5, method: "subscriptions/listen" });
+    expect(await next()).toMatchObject(changed);
+    // What the doorless says on it afterwards arrives; that it stands was said.
+    streams[0]?.write(`data: ${JSON.stringify({ jsonrpc: "2.0", ...changed })}\n\n`);
+    expect(await next()).toMatchObject(changed);
+    become(undefined);
+    expect(await next()).toMatchObject(changed);
+    stdin.end();
+    await done;
+  },
+);
+
+verifies(
+  "mcp.stdio-bridge",
+  "a call that runs is still answered after another signs in",
+  async () => {
+    const held = Promise.withResolvers<void>();
+    answer = async ({ id, method }, res) => {
+      if (method === "tools/call") await held.promise;
+      json(res, 200, { jsonrpc: "2.0", id, result: { of: method } });
+    };
+    const { say, next, stdin, done, become } = bridge(ada);
+    const arrived = nextThere();
+    say({ id: 1, method: "tools/call", params: { name: "x", arguments: {}, _meta } });
+    await arrived;
+    become(undefined);
+    say({ id: 2, method: "tools/list", params: { _meta } });
+    expect(await next()).toMatchObject({ id: 2, result: { tools: [] } });
+    held.resolve();
+    expect(await next()).toMatchObject({ id: 1, result: { of: "tools/call" } });
+    stdin.end();
+    await done;
+  },
+);
+
+verifies("mcp.stdio-bridge", "a client that reads no more is not waited for", async () => {
+  answer = () => undefined;
+  const { say, stdout, done } = bridge(ada);
+  const arrived = nextThere();
+  say({ id: 1, method: "tools/call", params: { name: "x", arguments: {}, _meta } });
+  await arrived;
+  stdout.destroy();
+  await done;
+});
+
+verifies("mcp.stdio-bridge", "lines that are no messages are answered, and read over", async () => {
+  const { stdin, next, notes, done, say } = bridge(ada);
+  const lines: readonly [string, number][] = [
+    ["not JSON", -32_700],
+    ['{"half":', -32_700],
+    ["7", -32_600],
+    ["[]", -32_600],
+    ['{"jsonrpc":"2.0","id":1,"method":7}', -32_600],
+  ];
+  for (const [line, code] of lines) {
+    stdin.write(`${line}\n`);
+    expect(await next()).toMatchObject({ jsonrpc: "2.0", id: null, error: { code } });
+  }
+  expect(notes).toHaveLength(lines.length);
+  for (const note of notes) expect(note).not.toMatch(/\n|zod|invalid_/i);
+  stdin.write("\n  \r\n");
+  say({ id: 2, method: "ping" });
+  expect(await next()).toMatchObject({ id: 2 });
+  stdin.end();
+  await done;
+});
