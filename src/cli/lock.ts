@@ -32,7 +32,11 @@ export const lockAdd: Verb = {
   name: "lock add",
   usage: `lock add ${WHAT} [--reason R]`,
   summary: "stop a user, session, tool, agent or everything, at once",
-  help: [WHAT_HELP, "--reason R      is recorded, and told to whoever is stopped", ...CORE_HELP],
+  help: [
+    WHAT_HELP,
+    "--reason R      is recorded, and shown by `lock ls`; whoever is stopped is not told",
+    ...CORE_HELP,
+  ],
   options: { ...CORE_OPTIONS, reason: { type: "string" } },
   async run(given) {
     const [what] = wordsOf(lockAdd, given, WHAT);

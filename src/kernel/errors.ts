@@ -361,6 +361,8 @@ export interface Refusal {
   readonly reason?: string;
   readonly effect?: Effect;
   readonly retry_after_ms?: number;
+  /** Where this one is not mended as its row says: a lock ended the call, and a person is no help. */
+  readonly mended?: { readonly retry: Retry; readonly who_can_fix: Fixer };
   /** Structured and safe to show: field paths, limits, a status code. */
   readonly details?: Readonly<Record<string, unknown>>;
   /** For the operator's log only. */
@@ -385,7 +387,8 @@ export interface ToolError {
 
 /** The one place where an inside reason becomes an outside error. */
 export function refusalToError(inside: Refusal, call_id?: string): ToolError {
-  const { retry, who_can_fix, message } = errorTable[inside.code];
+  const { message, ...row } = errorTable[inside.code];
+  const { retry, who_can_fix } = inside.mended ?? row;
   return Object.freeze({
     code: inside.code,
     message: inside.reason === undefined ? message : `${message} ${inside.reason}`,

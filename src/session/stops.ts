@@ -2,7 +2,7 @@
 // ended it; and what runs meanwhile hears of it. In memory for every request, and at once; durable
 // when the store has it, which a full disk may put off.
 import { digestOf } from "../kernel/ids.ts";
-import { refusal } from "../kernel/errors.ts";
+import { errorTable, refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { endingKey, keyOf } from "./reach.ts";
 import type { Ending, Going, Reach } from "./reach.ts";
@@ -143,6 +143,7 @@ export class Stops {
       this.lockOn(watch) ?? (watch.tool === undefined ? undefined : this.lockOnTool(watch.tool));
     if (lock === undefined) return undefined;
     return refusal("access_revoked", {
+      mended: errorTable.locked,
       ...(lock.reason === undefined ? {} : { reason: lock.reason }),
       ...(lock.details === undefined ? {} : { details: lock.details }),
     });
@@ -221,10 +222,12 @@ class Watching implements Watch {
   }
 }
 
-function lockedBy({ reach, reason }: Lock): Refusal {
+// The operator's reason stays in the ledger: whoever is stopped, or steers her agent, may be the
+// one whom it is about.
+function lockedBy({ reach }: Lock): Refusal {
   const what = reach.kind === "all" ? "Everything" : `This ${reach.kind}`;
   return refusal("locked", {
-    reason: `${what} is locked by the operator${reason === "" ? "." : `: ${reason}.`}`,
+    reason: `${what} is locked by the operator.`,
     details: { scope: reach.kind },
   });
 }

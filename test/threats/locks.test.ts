@@ -48,7 +48,7 @@ function hold(): { arrived: Promise<void>; release: () => void } {
 describe("a lock", () => {
   verifies(
     "revocation.lock",
-    "on a person stops her, with the reason, and nobody else",
+    "on a person stops her and nobody else; the reason is for operators",
     async () => {
       const [hers, others] = [await ada(), await grace()];
       expect((await call(hers)).error).toBeUndefined();
@@ -57,11 +57,13 @@ describe("a lock", () => {
       expect(refused.status).toBe(200);
       expect(refused.error).toMatchObject({
         code: "locked",
-        message: expect.stringContaining("ticket 4711"),
+        message: expect.stringMatching(/This user is locked by the operator\.$/),
         effect: "none",
         who_can_fix: "operator",
         details: { scope: "user" },
       });
+      expect(refused.text).not.toContain("4711");
+      expect((await desk.locks()).map(({ reason }) => reason)).toEqual(["ticket 4711"]);
       expect(await listed(boundary, "desk", hers)).toEqual({ status: 200, names: [] });
       // A new token of hers is no way round it, and neither is another agent.
       expect((await call(await boundary.token("desk", { sid: "new" }))).error?.code).toBe("locked");
@@ -228,8 +230,15 @@ describe("what runs when a lock comes", () => {
       // Nobody released the API: doorless itself broke off.
       const ended = await running;
       held.release();
-      expect(ended.error).toMatchObject({ code: "access_revoked", effect: "none" });
-      expect(ended.error?.message).toContain("enough");
+      // Signing in again would help her nothing: the operator lifts it.
+      expect(ended.error).toMatchObject({
+        code: "access_revoked",
+        effect: "none",
+        retry: "never",
+        who_can_fix: "operator",
+        details: { scope: "user" },
+      });
+      expect(ended.text).not.toContain("enough");
       const outcome = boundary.ledger().findLast(({ kind }) => kind === "outcome");
       expect(outcome).toMatchObject({ outcome: "revoked", error_code: "access_revoked" });
     },

@@ -299,6 +299,11 @@ verifies("revocation.running", "a running call hears of a pushed event at once",
   const running = callTool(`${boundary.url}/mcp/desk`, bearer, "item_get", { id: "7" });
   await arrived.promise;
   await logout(await logoutToken({ sub }));
-  expect((await running).error).toMatchObject({ code: "access_revoked", effect: "none" });
+  expect((await running).error).toMatchObject({
+    code: "access_revoked",
+    effect: "none",
+    retry: "after_user_action",
+    who_can_fix: "user",
+  });
   released.resolve();
 });
