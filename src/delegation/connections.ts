@@ -167,13 +167,15 @@ export class Connections {
     return row === undefined ? undefined : this.view(row);
   }
 
+  // Whose row it is, its columns say, and only its id and its seal prove.
   private async view(row: VaultRow): Promise<LinkView> {
     const { tenant, issuer, subject, connector, version, changed_ms, in_doubt } = row;
     const place = { tenant, issuer, subject, connector };
-    const opened = await this.open(place);
-    const content = opened.ok ? opened.value?.content : undefined;
+    const opened = row.id === idOf(place) ? await this.open(place) : undefined;
+    const content = opened?.ok === true ? opened.value?.content : undefined;
     const connected = in_doubt ? "in_doubt" : "connected";
-    const state = !opened.ok ? "damaged" : content === undefined ? "disconnected" : connected;
+    const state =
+      opened?.ok !== true ? "damaged" : content === undefined ? "disconnected" : connected;
     const oauth = content?.kind === "oauth" ? content : undefined;
     const account = oauth?.account_label ?? oauth?.account;
     return { ...place, version, changed_ms, state, account };

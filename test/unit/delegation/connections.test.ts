@@ -1,4 +1,6 @@
 // A link while its refresh is under way, cut off, answered with nonsense, or taken away.
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished } from "vitest";
 import type { Credential } from "../../../src/kernel/principal.ts";
 import { verifies } from "../../verifies.ts";
@@ -245,6 +247,20 @@ verifies(
     expect(await invitations.use(next)).toBeUndefined();
   },
 );
+
+verifies("vault.swapped-row", "a row whose owner was edited is listed as damaged", async () => {
+  const { connections, folder, store } = await expired();
+  expect((await connections.list()).map(({ state }) => state)).toEqual(["connected"]);
+  const db = new DatabaseSync(join(folder, "vault.sqlite"));
+  for (const column of ["subject", "tenant", "issuer", "connector"]) {
+    const before = (await store.list())[0]?.[column as "subject"] ?? null;
+    db.prepare(`UPDATE links SET ${column} = 'another'`).run();
+    expect(await connections.list()).toMatchObject([{ [column]: "another", state: "damaged" }]);
+    db.prepare(`UPDATE links SET ${column} = ?`).run(before);
+  }
+  expect((await connections.list()).map(({ state }) => state)).toEqual(["connected"]);
+  db.close();
+});
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
