@@ -126,7 +126,6 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const policy = (): Policy => house.policy;
     const going = openSessions(options, folders.data, rooms);
     undo.push(() => going.close());
-    endWorkers(going.stops, sandbox);
     const gate = new Gate({ ...options, ...rooms, ...going, policy, metrics, ledger, sealer });
     const mcp = createMcpEndpoint({ ...options, ...links, gate, version: VERSION });
     undo.push(() => mcp.close());
@@ -213,13 +212,6 @@ function emptied(folder: string): string {
   return folder;
 }
 
-// A worker of a session that may not go on holds what that session has seen.
-function endWorkers(stops: Stops, sandbox: Sandbox | undefined): void {
-  stops.onChange(({ reach, lifted }) => {
-    if (!lifted) sandbox?.endSessions((credential) => isReached(reach, credential));
-  });
-}
-
 function isolationOf(sandbox: Sandbox | undefined): Record<string, string> {
   if (sandbox === undefined) return { code_tools: "none", run_code: "none" };
   return {
@@ -239,11 +231,15 @@ function hashesOf(catalog: Catalog): Record<string, string> {
   return Object.fromEntries([...catalog.tools.values()].map((tool) => [tool.name, tool.hash]));
 }
 
+interface OfSandbox {
+  readonly sandbox: Sandbox | undefined;
+}
+
 /** Who may go on: locks, endings, and what each provider is asked. */
 function openSessions(
   { config, clock, log }: CoreOptions,
   data: string,
-  { providers, delegation }: ReturnType<typeof openRooms>,
+  { providers, delegation, sandbox }: ReturnType<typeof openRooms> & OfSandbox,
 ) {
   const now_s = Math.floor(clock.now() / 1000);
   const stops = new Stops(openSqliteStopStore(join(data, "stops.sqlite"), now_s));
@@ -260,13 +256,18 @@ function openSessions(
     config.limits.exclusive_idle_s * 1000,
     clock,
   );
-  stops.onChange(({ reach, lifted }) => {
-    if (lifted) return;
-    const isTheirs = (credential: Credential): boolean => isReached(reach, credential);
+  const drop = (isTheirs: (credential: Credential) => boolean): void => {
     delegation.drop(isTheirs).catch((error: unknown) => {
       log.warn({ err: error }, "a dropped token could not be revoked at its provider");
     });
+    // A worker of a session that may not go on holds what that session has seen.
+    sandbox?.endSessions(isTheirs);
+  };
+  stops.onChange(({ reach, lifted }) => {
+    if (!lifted) drop((credential) => isReached(reach, credential));
   });
+  // Others of her tokens may still be good, and are asked about themselves.
+  liveness.onEnded((out) => drop((one) => one.token_digest === out.token_digest));
   liveness.follow(stops);
   return {
     stops,

@@ -18,6 +18,13 @@ import type { DownstreamToken } from "./token.ts";
 
 const TOKENS_MAX = 10_000;
 
+/** An exchange under way. `dropped`: its user's access ended meanwhile. */
+interface Exchanging {
+  readonly credential: Credential;
+  readonly result: Promise<Result<DownstreamToken>>;
+  dropped: boolean;
+}
+
 export interface Delegation {
   /** This user's token for this connector with exactly these scopes. */
   token(
@@ -27,7 +34,7 @@ export interface Delegation {
   ): Promise<Result<DownstreamToken>>;
   /**
    * Their access has ended: forgets their tokens at once, then takes them back at the provider
-   * (RFC 7009). Resolves with how many were kept; rejects with the first that could not be revoked.
+   * (RFC 7009), also those that are only on their way. Resolves with how many were kept; rejects with the first that could not be revoked.
    */
   drop(isTheirs: IsTheirs): Promise<number>;
   /**
@@ -50,7 +57,7 @@ export function createDelegation(
   const exchangers = createExchangers(config, providers);
   const held = new HeldTokens(TOKENS_MAX, clock);
   // Concurrent calls of one session share one exchange.
-  const running = new Map<string, Promise<Result<DownstreamToken>>>();
+  const running = new Map<string, Exchanging>();
 
   return {
     async token(credential, connector, scopes) {
@@ -66,15 +73,15 @@ export function createDelegation(
       const kept = held.get(key);
       if (kept !== undefined) return { ok: true, value: kept };
       const already = running.get(key);
-      if (already !== undefined) return already;
-      const { epoch } = held;
-      const exchange = exchanger.exchange(credential, to, scopes, clock.now());
-      running.set(key, exchange);
+      if (already !== undefined) return already.result;
+      const result = exchanger.exchange(credential, to, scopes, clock.now());
+      const mine: Exchanging = { credential, result, dropped: false };
+      running.set(key, mine);
       try {
-        const result = await exchange;
+        const got = await result;
         const { reuse_ms_max } = config.delegation;
-        if (result.ok) held.set(key, result.value, credential, reuse_ms_max, epoch);
-        return result;
+        if (got.ok && !mine.dropped) held.set(key, got.value, credential, reuse_ms_max);
+        return got;
       } finally {
         running.delete(key);
       }
@@ -88,9 +95,17 @@ export function createDelegation(
     },
     async drop(isTheirs) {
       const dropped = held.drop(isTheirs);
-      const revoked = dropped.map(async ({ token, credential }) =>
-        exchangers.get(credential.issuer_name)?.revoke(token),
-      );
+      const revoke = (token: DownstreamToken, { issuer_name }: Credential) =>
+        exchangers.get(issuer_name)?.revoke(token);
+      const coming = [...running.values()].filter(({ credential }) => isTheirs(credential));
+      const revoked = [
+        ...dropped.map(({ token, credential }) => revoke(token, credential)),
+        ...coming.map(async (one) => {
+          one.dropped = true;
+          const got = await one.result;
+          if (got.ok) await revoke(got.value, one.credential);
+        }),
+      ];
       await Promise.all(revoked);
       return dropped.length;
     },

@@ -20,8 +20,6 @@ export class HeldTokens {
   private readonly held = new Map<string, Held>();
   private readonly clock: Clock;
   private readonly tokens_max: number;
-  /** Grows with every drop: what was asked for before is not kept after. */
-  private drops = 0;
 
   constructor(tokens_max: number, clock: Clock) {
     this.tokens_max = tokens_max;
@@ -39,14 +37,9 @@ export class HeldTokens {
     return undefined;
   }
 
-  /** What to say to `set` about when the token was asked for. */
-  get epoch(): number {
-    return this.drops;
-  }
-
-  /** Keeps a token for `ms`, unless somebody's tokens were dropped since `epoch`. */
-  set(key: string, token: DownstreamToken, of: Credential, ms: number, epoch: number): void {
-    if (ms <= 0 || epoch !== this.drops) return;
+  /** Keeps a token for `ms`. */
+  set(key: string, token: DownstreamToken, of: Credential, ms: number): void {
+    if (ms <= 0) return;
     this.held.delete(key);
     this.held.set(key, { token, credential: of, until_ms: this.clock.monotonic() + ms });
     const oldest = this.held.keys().next();
@@ -55,7 +48,6 @@ export class HeldTokens {
 
   /** Takes out what is theirs. */
   drop(isTheirs: IsTheirs): readonly Held[] {
-    this.drops++;
     const dropped: Held[] = [];
     for (const [key, held] of this.held) {
       if (!isTheirs(held.credential)) continue;

@@ -387,8 +387,8 @@ export interface ToolError {
 
 /** The one place where an inside reason becomes an outside error. */
 export function refusalToError(inside: Refusal, call_id?: string): ToolError {
-  const { message, ...row } = errorTable[inside.code];
-  const { retry, who_can_fix } = inside.mended ?? row;
+  const { message } = errorTable[inside.code];
+  const { retry, who_can_fix } = inside.mended ?? errorTable[inside.code];
   return Object.freeze({
     code: inside.code,
     message: inside.reason === undefined ? message : `${message} ${inside.reason}`,

@@ -28,7 +28,7 @@ export interface TokenSource {
 }
 
 /** What to do with one request, as long as it runs. */
-export interface Asking {
+interface Asking {
   readonly signal: AbortSignal;
   /** No more will come of it, whether it was answered or not. */
   readonly onEnd: () => void;

@@ -46,6 +46,7 @@ export class Liveness {
   private readonly answers = new Map<string, Answer>();
   private readonly asking = new Map<string, Promise<Answer>>();
   private timer: NodeJS.Timeout | undefined;
+  private tellEnded: (credential: Credential) => void = () => undefined;
 
   /** `issuers` by configured name. */
   constructor(issuers: ReadonlyMap<string, IssuerLiveness>, clock: Clock) {
@@ -57,6 +58,11 @@ export class Liveness {
       ]),
     );
     this.clock = clock;
+  }
+
+  /** Hears of each token that its provider no longer stands by, once. */
+  onEnded(listener: (credential: Credential) => void): void {
+    this.tellEnded = listener;
   }
 
   /** What is recorded with each call of this credential. */
@@ -99,7 +105,12 @@ export class Liveness {
     if (already !== undefined) return already;
     const asked_ms = this.clock.monotonic();
     const answer = withinBound(issuer, credential)
-      .then((refused) => this.remember(token_digest, asked_ms, refused))
+      .then((refused) => {
+        const before = this.answers.get(token_digest)?.refused?.code;
+        const answered = this.remember(token_digest, asked_ms, refused);
+        if (isOut(refused) && before !== refused?.code) this.tellEnded(credential);
+        return answered;
+      })
       .finally(() => this.asking.delete(token_digest));
     this.asking.set(token_digest, answer);
     return answer;
@@ -118,7 +129,7 @@ export class Liveness {
   // No answer leaves the last good one standing for what is left of its bound; "ended" does not.
   private goodSince(digest: string, asked_ms: number, refused: Refusal | undefined): number {
     if (refused === undefined) return asked_ms;
-    if (refused.code === "invalid_token") return Number.NEGATIVE_INFINITY;
+    if (isOut(refused)) return Number.NEGATIVE_INFINITY;
     return this.answers.get(digest)?.good_ms ?? Number.NEGATIVE_INFINITY;
   }
 
@@ -148,7 +159,7 @@ export class Liveness {
       } else if (this.age(known?.good_ms ?? Number.NEGATIVE_INFINITY) >= issuer.bound_ms / 2) {
         // Half the bound is left for the provider to answer in.
         void this.askNow(credential, issuer).then(({ refused }) => {
-          if (refused?.code === "invalid_token") stops.endWatches(digest, ended(refused));
+          if (isOut(refused)) stops.endWatches(digest, ended(refused));
         });
       }
     }
@@ -183,5 +194,9 @@ function late(): Refusal {
 
 // To what runs: gone, or no longer known to be there.
 function ended(refused: Refusal | undefined): Refusal {
-  return refused?.code === "invalid_token" ? refusal("access_revoked") : late();
+  return isOut(refused) ? refusal("access_revoked") : late();
+}
+
+function isOut(refused: Refusal | undefined): boolean {
+  return refused?.code === "invalid_token";
 }

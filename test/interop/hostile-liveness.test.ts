@@ -316,6 +316,30 @@ describe("revoking a dropped token upstream", () => {
     );
   }
 
+  verifies("revocation.tokens", "is tried for who is out by the provider's own word", async () => {
+    const { liveness, out } = SOURCES.introspection;
+    const boundary = await openBoundary({
+      issuer: { liveness },
+      file: { delegation: { reuse_ms_max: 5000 } },
+    });
+    const { provider, api } = boundary;
+    const tokens = [await boundary.token("desk"), await boundary.token("desk", { sub: "bob" })];
+    const call = (token = "") =>
+      callTool(`${boundary.url}/mcp/desk`, `Bearer ${token}`, "item_get", { id: "7" });
+    for (const token of tokens) await call(token);
+    provider.on.introspection = out;
+    const revoked = provider.next("revocation");
+    boundary.pass(BOUND_MS);
+    expect((await call(tokens[0])).status).toBe(401);
+    const form = await revoked;
+    expect(api.seen[0]?.headers["authorization"]).toBe(`Bearer ${form.get("token")}`);
+    // Asked again and again, he is out once; nobody has asked about the other.
+    boundary.pass(501);
+    expect((await call(tokens[0])).status).toBe(401);
+    expect(provider.hits.revocation).toBe(1);
+    await boundary.close();
+  });
+
   verifies("revocation.tokens", "is not tried where the provider has no endpoint", async () => {
     const boundary = await openBoundary({ file: { delegation: { reuse_ms_max: 5000 } } });
     boundary.provider.on.discovery = (_req, res) =>
