@@ -34,7 +34,8 @@ export interface Delegation {
   ): Promise<Result<DownstreamToken>>;
   /**
    * Their access has ended: forgets their tokens at once, then takes them back at the provider
-   * (RFC 7009), also those that are only on their way. Resolves with how many were kept; rejects with the first that could not be revoked.
+   * (RFC 7009), also those that are on their way. Resolves with how many were kept; rejects with
+   * the first that could not be revoked.
    */
   drop(isTheirs: IsTheirs): Promise<number>;
   /**
@@ -95,7 +96,7 @@ export function createDelegation(
     },
     async drop(isTheirs) {
       const dropped = held.drop(isTheirs);
-      const revoke = (token: DownstreamToken, { issuer_name }: Credential) =>
+      const revoke = async (token: DownstreamToken, { issuer_name }: Credential) =>
         exchangers.get(issuer_name)?.revoke(token);
       const coming = [...running.values()].filter(({ credential }) => isTheirs(credential));
       const revoked = [

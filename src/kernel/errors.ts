@@ -361,7 +361,7 @@ export interface Refusal {
   readonly reason?: string;
   readonly effect?: Effect;
   readonly retry_after_ms?: number;
-  /** Where this one is not mended as its row says: a lock ended the call, and a person is no help. */
+  /** Where this one is not mended as its row says: by a lock, say, which no user lifts. */
   readonly mended?: { readonly retry: Retry; readonly who_can_fix: Fixer };
   /** Structured and safe to show: field paths, limits, a status code. */
   readonly details?: Readonly<Record<string, unknown>>;

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect } from "vitest";
 import { askLocal } from "../../src/console/local.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
-import { json } from "../setup/hostile-provider.ts";
 import type { Claims } from "../setup/hostile-provider.ts";
 import { callTool, mcpHeaders, post, rpc } from "../setup/mcp-post.ts";
 import type { Called } from "../setup/mcp-post.ts";
@@ -331,50 +330,6 @@ describe("what runs when a lock comes", () => {
     },
   );
 });
-
-verifies(
-  "revocation.tokens",
-  "a token that is on its way when the lock comes is revoked",
-  async () => {
-    const [hers, others] = [await ada(), await grace()];
-    const { provider } = boundary;
-    const released = Promise.withResolvers<void>();
-    const issued = new Map<unknown, string>();
-    provider.on.token = async (_req, res, form) => {
-      await released.promise;
-      const [, payload = ""] = String(form?.get("subject_token")).split(".");
-      const { sub } = JSON.parse(Buffer.from(payload, "base64url").toString()) as { sub: string };
-      const claims = {
-        iss: provider.issuer,
-        sub,
-        aud: form?.get("resource"),
-        client_id: "doorless",
-      };
-      const times = { iat: nowPlus(0), exp: nowPlus(300), scope: form?.get("scope") };
-      const access_token = await provider.sign({ ...claims, ...times });
-      issued.set(sub, access_token);
-      const issued_token_type = "urn:ietf:params:oauth:token-type:access_token";
-      json(res, 200, { access_token, issued_token_type, token_type: "Bearer", expires_in: 300 });
-    };
-    const arrived = provider.next("token");
-    const running = call(hers);
-    await arrived;
-    const next = provider.next("token");
-    const undisturbed = call(others);
-    await next;
-    await desk.lock(userOf("ada"));
-    const revoked = provider.next("revocation");
-    released.resolve();
-    expect((await running).error?.code).toBe("access_revoked");
-    expect((await revoked).get("token")).toBe(issued.get("ada"));
-    expect((await undisturbed).error).toBeUndefined();
-    expect(provider.hits.revocation).toBe(1);
-    // Grace's came through the same moment, and is kept for her next call.
-    await call(others);
-    expect(provider.hits.token).toBe(2);
-    await desk.unlock(userOf("ada"));
-  },
-);
 
 describe("a session", () => {
   verifies("revocation.sessions", "is listed with whose it is, and killed for good", async () => {

@@ -139,8 +139,6 @@ const MESSAGES: Readonly<Record<string, (token: string) => [message: string, typ
 };
 
 for (const [name, { taken, message, send }] of Object.entries(CHANNELS)) {
-  const ids = ["revocation.pushed", "bad-input.provider"] as const;
-
   async function expectToComeAgain(sent: Promise<Response>): Promise<void> {
     const answer = await sent;
     expect(answer.status).toBe(503);
@@ -149,19 +147,23 @@ for (const [name, { taken, message, send }] of Object.entries(CHANNELS)) {
 
   describe(name, () => {
     for (const [what, behaviour] of Object.entries(KEYS)) {
-      verifies(ids, `whose sender's keys come ${what} is to be sent again`, async () => {
-        const one = await someone();
-        const token = await message(one.sub, {}, await rotated());
-        if (behaviour === "down") await boundary.provider.down();
-        else boundary.provider.on.jwks = behaviour;
-        await expectToComeAgain(send(token));
-        boundary.provider.on = {};
-        await boundary.provider.up();
-        // Nothing was believed meanwhile; sent again, it is verified, and holds.
-        expect(await one.isIn()).toBe(true);
-        expect((await send(token)).status).toBe(taken);
-        expect(await one.isIn()).toBe(false);
-      });
+      verifies(
+        ["revocation.pushed", "bad-input.provider"],
+        `whose sender's keys come ${what} is to be sent again`,
+        async () => {
+          const one = await someone();
+          const token = await message(one.sub, {}, await rotated());
+          if (behaviour === "down") await boundary.provider.down();
+          else boundary.provider.on.jwks = behaviour;
+          await expectToComeAgain(send(token));
+          boundary.provider.on = {};
+          await boundary.provider.up();
+          // Nothing was believed meanwhile; sent again, it is verified, and holds.
+          expect(await one.isIn()).toBe(true);
+          expect((await send(token)).status).toBe(taken);
+          expect(await one.isIn()).toBe(false);
+        },
+      );
     }
 
     for (const [what, spoil] of Object.entries(MESSAGES)) {
@@ -174,32 +176,40 @@ for (const [name, { taken, message, send }] of Object.entries(CHANNELS)) {
       });
     }
 
-    verifies(ids, "signed with a key of this very moment is to be sent again", async () => {
-      const one = await someone();
-      await rotated();
-      // The keys are fetched for this one, and it is not among them.
-      expect((await send(await message(one.sub, {}, await newKey("key-none")))).status).toBe(400);
-      const next = await newKey(`key-${randomUUID()}`);
-      boundary.provider.jwks = { keys: [boundary.provider.key.jwk, next.jwk] };
-      const token = await message(one.sub, {}, next);
-      await expectToComeAgain(send(token));
-      later(6);
-      expect((await send(token)).status).toBe(taken);
-      expect(await one.isIn()).toBe(false);
-    });
+    verifies(
+      ["revocation.pushed", "bad-input.provider"],
+      "signed with a key of this very moment is to be sent again",
+      async () => {
+        const one = await someone();
+        await rotated();
+        // The keys are fetched for this one, and it is not among them.
+        expect((await send(await message(one.sub, {}, await newKey("key-none")))).status).toBe(400);
+        const next = await newKey(`key-${randomUUID()}`);
+        boundary.provider.jwks = { keys: [boundary.provider.key.jwk, next.jwk] };
+        const token = await message(one.sub, {}, next);
+        await expectToComeAgain(send(token));
+        later(6);
+        expect((await send(token)).status).toBe(taken);
+        expect(await one.isIn()).toBe(false);
+      },
+    );
 
-    verifies(ids, "signed with a key that was withdrawn is refused", async () => {
-      const one = await someone();
-      const old = await rotated();
-      const token = await message(one.sub, {}, old);
-      boundary.provider.jwks = { keys: [boundary.provider.key.jwk] };
-      later(301);
-      const again = await someone();
-      later(6);
-      expect((await send(await message(again.sub, {}, old))).status).toBe(400);
-      expect((await send(token)).status).toBe(400);
-      expect(await again.isIn()).toBe(true);
-    });
+    verifies(
+      ["revocation.pushed", "bad-input.provider"],
+      "signed with a key that was withdrawn is refused",
+      async () => {
+        const one = await someone();
+        const old = await rotated();
+        const token = await message(one.sub, {}, old);
+        boundary.provider.jwks = { keys: [boundary.provider.key.jwk] };
+        later(301);
+        const again = await someone();
+        later(6);
+        expect((await send(await message(again.sub, {}, old))).status).toBe(400);
+        expect((await send(token)).status).toBe(400);
+        expect(await again.isIn()).toBe(true);
+      },
+    );
 
     verifies("revocation.pushed", "that is old ends nothing that began later", async () => {
       const one = await someone();
@@ -208,17 +218,21 @@ for (const [name, { taken, message, send }] of Object.entries(CHANNELS)) {
       expect(await one.isIn()).toBe(true);
     });
 
-    verifies(ids, "from a sender that flaps holds each time that it verifies", async () => {
-      for (let round = 0; round < 6; round++) {
-        const one = await someone();
-        const token = await message(one.sub, {}, await rotated());
-        const isUp = round % 2 === 1;
-        boundary.provider.on = isUp ? {} : { jwks: reply(502, "bad gateway", "text/plain") };
-        const { status } = await send(token);
-        boundary.provider.on = {};
-        expect([status, await one.isIn()]).toEqual(isUp ? [taken, false] : [503, true]);
-      }
-    });
+    verifies(
+      ["revocation.pushed", "bad-input.provider"],
+      "from a sender that flaps holds each time that it verifies",
+      async () => {
+        for (let round = 0; round < 6; round++) {
+          const one = await someone();
+          const token = await message(one.sub, {}, await rotated());
+          const isUp = round % 2 === 1;
+          boundary.provider.on = isUp ? {} : { jwks: reply(502, "bad gateway", "text/plain") };
+          const { status } = await send(token);
+          boundary.provider.on = {};
+          expect([status, await one.isIn()]).toEqual(isUp ? [taken, false] : [503, true]);
+        }
+      },
+    );
   });
 }
 
