@@ -242,7 +242,8 @@ function openSessions(
   { providers, delegation, sandbox }: ReturnType<typeof openRooms> & OfSandbox,
 ) {
   const now_s = Math.floor(clock.now() / 1000);
-  const stops = new Stops(openSqliteStopStore(join(data, "stops.sqlite"), now_s));
+  const store = openSqliteStopStore(join(data, "stops.sqlite"), now_s);
+  const stops = new Stops(store);
   const issuers = new Map<string, IssuerLiveness>();
   for (const [name, provider] of providers) {
     const { source } = livenessOf(provider.config);
@@ -255,6 +256,7 @@ function openSessions(
     new Set(agents.map(([name]) => name)),
     config.limits.exclusive_idle_s * 1000,
     clock,
+    store,
   );
   const drop = (isTheirs: (credential: Credential) => boolean): void => {
     delegation.drop(isTheirs).catch((error: unknown) => {

@@ -1,4 +1,5 @@
-// The port behind locks and endings: they outlive the process, or a restart would lift them.
+// The port behind locks, endings and the use of exclusive agents: they outlive the process, or a
+// restart would lift them.
 import type { Ending, Reach } from "./reach.ts";
 
 /** An operator's immediate stop. */
@@ -17,6 +18,13 @@ export interface KeptEnding {
   readonly until_s: number;
 }
 
+/** Which agent a person uses through a client; the two are a digest. */
+export interface KeptUse {
+  readonly key: string;
+  readonly agent: string;
+  readonly seen_ms: number;
+}
+
 /** Every write is durable when it returns, and throws where it is not. */
 export interface StopStore {
   locks(): readonly Lock[];
@@ -26,5 +34,8 @@ export interface StopStore {
   endings(): readonly KeptEnding[];
   /** Covers more than before, or as much: an ending never gets smaller. */
   end(ending: Ending, now_s: number): void;
+  uses(): readonly KeptUse[];
+  /** In place of what was used before under this key. */
+  use(use: KeptUse): void;
   close(): void;
 }
