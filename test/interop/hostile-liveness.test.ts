@@ -289,6 +289,8 @@ describe("revoking a dropped token upstream", () => {
     HTML: reply(200, "<html></html>", "text/html"),
     "that it cannot": reply(400, '{"error":"unsupported_token_type"}'),
     "half an answer": breaksOff,
+    "an empty body": reply(200, ""),
+    "a list": reply(200, "[]"),
     nothing: never,
   };
   for (const [what, behaviour] of Object.entries(FAILS)) {

@@ -5,7 +5,7 @@ import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { flood, FLOOD_TAKEN_MAX, flooded, openPeer } from "../setup/hostile-peer.ts";
 import type { Peer } from "../setup/hostile-peer.ts";
-import { discovery, json, newKey } from "../setup/hostile-provider.ts";
+import { discovery, json, newKey, nowS } from "../setup/hostile-provider.ts";
 import type { Behaviour, Claims } from "../setup/hostile-provider.ts";
 import { callTool } from "../setup/mcp-post.ts";
 import type { Called } from "../setup/mcp-post.ts";
@@ -87,6 +87,7 @@ const redirect = (where: () => string): Behaviour => {
 
 const DISCOVERY: Readonly<Record<string, Behaviour>> = {
   HTML: reply(200, "<html>Sign in</html>", "text/html"),
+  "an empty body": reply(200, ""),
   "half a document": reply(200, '{"issuer":"'),
   "a list": reply(200, "[]"),
   null: reply(200, "null"),
@@ -142,6 +143,7 @@ describe("discovery", () => {
 
 const JWKS: Readonly<Record<string, Behaviour>> = {
   HTML: reply(200, "<html></html>", "text/html"),
+  "an empty body": reply(200, ""),
   "half a document": reply(200, '{"keys":['),
   null: reply(200, "null"),
   "a list": reply(200, "[]"),
@@ -198,6 +200,24 @@ describe("the keys", () => {
     await expectRefused(boundary, "desk", await boundary.token("desk"));
   });
 });
+
+verifies(
+  "bad-input.provider",
+  "a provider that flaps lets people in when it answers, and nobody in between",
+  async () => {
+    const { provider } = boundary;
+    for (let round = 0; round < 6; round++) {
+      const isUp = round % 2 === 1;
+      const broken = reply(502, "bad gateway", "text/plain");
+      // What was kept is too old: both are asked for again.
+      boundary.pass(601_000);
+      later(301 * (round + 1));
+      provider.on = isUp ? {} : { [round % 4 === 0 ? "discovery" : "jwks"]: broken };
+      expect((await call({ iat: nowS(), exp: nowS() + 600 })).status).toBe(isUp ? 200 : 503);
+    }
+    expect(boundary.api.seen).toHaveLength(3);
+  },
+);
 
 /** The wall clock, some seconds ahead. */
 function later(seconds: number): void {

@@ -121,6 +121,7 @@ const WRONG_ANSWER: Readonly<Record<string, Case>> = {
   "500": reply(UNAVAILABLE, 500, "<h1>at /srv/idp/server.js:1:1</h1>"),
   "503": reply(UNAVAILABLE, 503, {}),
   "HTML with 200": reply(UNAVAILABLE, 200, "<html>", { "content-type": "text/html" }),
+  "an empty body": reply(UNAVAILABLE, 200, ""),
   "half an answer": reply(UNAVAILABLE, 200, '{"access_token":"'),
   "a list": reply(UNAVAILABLE, 200, []),
   "an empty object": reply(UNAVAILABLE, 200, {}),
@@ -207,6 +208,16 @@ describe("the provider answers", () => {
       },
     );
   }
+
+  verifies("identity.fails-without-user", "now and then: each call by itself", async () => {
+    for (let round = 0; round < 6; round++) {
+      const isUp = round % 2 === 1;
+      boundary.provider.on = isUp ? {} : { token: (_req, res) => json(res, 502, {}) };
+      const { error } = await call();
+      expect(error?.code).toBe(isUp ? undefined : UNAVAILABLE);
+    }
+    expect(boundary.api.seen).toHaveLength(3);
+  });
 
   verifies("identity.fails-without-user", "never: given up in bounded time", async () => {
     const began = performance.now();

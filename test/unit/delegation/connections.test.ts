@@ -203,17 +203,45 @@ verifies("connections.failures", "a server that is down, or whose metadata is wr
   expect(await codeOf()).toBe("delegation_unavailable");
 });
 
+/** RFC 7009 section 2.2: the status is the answer, and what stands beside it is ignored. */
+const REVOCATIONS: readonly (readonly [string, Behaviour, "yes" | "failed"])[] = [
+  ["500", text(500, "text/html", "oops"), "failed"],
+  ["400 without a word", text(400, "application/json", ""), "failed"],
+  ["a broken connection", (_q, s) => void s.destroy(), "failed"],
+  ["a redirect", (_q, s) => void s.writeHead(302, { location: "/x" }).end(), "failed"],
+  ["200 and nothing", text(200, "application/json", ""), "yes"],
+  ["200 in HTML", text(200, "text/html", "<h1>done</h1>"), "yes"],
+];
+
+for (const [what, behaviour, said] of REVOCATIONS) {
+  verifies(
+    ["connections.disconnect", "connections.failures"],
+    `a server that answers ${what} to a revocation: ${said}, and the link is gone`,
+    async () => {
+      const { connections, server, codeOf } = await expired();
+      server.on.revoke = behaviour;
+      const done = await connections.disconnect(place, "the test");
+      expect(done).toEqual({ was_connected: true, revoked_upstream: said });
+      expect(await codeOf()).toBe("connection_required");
+    },
+  );
+}
+
 verifies(
-  "connections.disconnect",
-  "a server that cannot be told is said, and the link is gone",
+  "connections.failures",
+  "a server that flaps loses no link, and reuses nothing",
   async () => {
-    const { connections, server, codeOf } = await expired();
-    server.on.revoke = text(500, "text/html", "oops");
-    expect(await connections.disconnect(place, "the test")).toEqual({
-      was_connected: true,
-      revoked_upstream: "failed",
+    const { codeOf, server, pass } = await expired();
+    for (let round = 0; round < 8; round++) {
+      const isUp = round % 2 === 1;
+      server.on = isUp ? {} : { token: text(502, "text/plain", "bad gateway") };
+      expect(await codeOf()).toBe(isUp ? "ok" : "delegation_unavailable");
+      if (isUp) pass(61_000);
+    }
+    expect({ refreshes: server.refreshes, reuses: server.reuses }).toEqual({
+      refreshes: 4,
+      reuses: 0,
     });
-    expect(await codeOf()).toBe("connection_required");
   },
 );
 
