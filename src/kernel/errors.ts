@@ -43,7 +43,6 @@ const SENT: readonly Effect[] = ["none", "unknown"];
 const RAN: readonly Effect[] = ["none", "done"];
 const ANY: readonly Effect[] = ["none", "unknown", "done"];
 
-// oxfmt-ignore: one row, one line or two; a table reads better than a tree.
 export const errorTable = Object.freeze({
   // before the gate
   parse_error: row(
@@ -361,8 +360,8 @@ export interface Refusal {
   readonly reason?: string;
   readonly effect?: Effect;
   readonly retry_after_ms?: number;
-  /** Where this one is not mended as its row says: by a lock, say, which no user lifts. */
-  readonly mended?: { readonly retry: Retry; readonly who_can_fix: Fixer };
+  /** Where its own row does not say how it is mended: a lock's, which no user lifts. */
+  readonly mended?: Pick<ErrorRow, "retry" | "who_can_fix">;
   /** Structured and safe to show: field paths, limits, a status code. */
   readonly details?: Readonly<Record<string, unknown>>;
   /** For the operator's log only. */
@@ -387,8 +386,7 @@ export interface ToolError {
 
 /** The one place where an inside reason becomes an outside error. */
 export function refusalToError(inside: Refusal, call_id?: string): ToolError {
-  const { message } = errorTable[inside.code];
-  const { retry, who_can_fix } = inside.mended ?? errorTable[inside.code];
+  const { retry, who_can_fix, message } = { ...errorTable[inside.code], ...inside.mended };
   return Object.freeze({
     code: inside.code,
     message: inside.reason === undefined ? message : `${message} ${inside.reason}`,

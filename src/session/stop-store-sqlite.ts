@@ -1,4 +1,4 @@
-// Locks, endings and uses on SQLite. Small tables, read whole at the start, written seldom and durably.
+// Locks, endings and uses on SQLite. Small, read whole at the start, written seldom and durably.
 import { chmodSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { endingKey, keyOf } from "./reach.ts";

@@ -143,7 +143,7 @@ export class Stops {
       this.lockOn(watch) ?? (watch.tool === undefined ? undefined : this.lockOnTool(watch.tool));
     if (lock === undefined) return undefined;
     return refusal("access_revoked", {
-      mended: errorTable.locked,
+      mended: { retry: errorTable.locked.retry, who_can_fix: errorTable.locked.who_can_fix },
       ...(lock.reason === undefined ? {} : { reason: lock.reason }),
       ...(lock.details === undefined ? {} : { details: lock.details }),
     });

@@ -213,8 +213,7 @@ describe("the provider answers", () => {
     for (let round = 0; round < 6; round++) {
       const isUp = round % 2 === 1;
       boundary.provider.on = isUp ? {} : { token: (_req, res) => json(res, 502, {}) };
-      const { error } = await call();
-      expect(error?.code).toBe(isUp ? undefined : UNAVAILABLE);
+      expect((await call()).error?.code).toBe(isUp ? undefined : UNAVAILABLE);
     }
     expect(boundary.api.seen).toHaveLength(3);
   });

@@ -23,7 +23,7 @@ function house() {
     },
     writes: () => writes,
     /** A new process: its monotonic clock begins anew. */
-    start(exclusive: readonly string[] = ["desk"]) {
+    start: (exclusive: readonly string[] = ["desk"]) => {
       since_start_ms = 0;
       const store = openSqliteStopStore(file, Math.floor(wall_ms / 1000));
       const counted = {
