@@ -51,6 +51,9 @@ function loadConfigLeniently(file: string): string {
   return loadConfig(file, process.env, { secrets: false }).data_dir;
 }
 
+/** Errors by which it says no, and not that it was asked the wrong way. */
+const SAYS_NO: ReadonlySet<string> = new Set(["LedgerUnavailable", "UnderHold"]);
+
 /** Asks the running doorless; exit code 4 where none runs. */
 export async function askCore(place: Place, path: string, question: object): Promise<unknown> {
   try {
@@ -60,7 +63,9 @@ export async function askCore(place: Place, path: string, question: object): Pro
       const mend = "start one with `doorless demo` or `doorless start`, or name its --data folder";
       throw new Stop(EXIT.unreachable, `${error.message}; ${mend}`);
     }
-    if (error instanceof LocalError) throw new Stop(EXIT.usage, error.message);
+    if (error instanceof LocalError) {
+      throw new Stop(SAYS_NO.has(error.type) ? EXIT.no : EXIT.usage, error.message);
+    }
     throw error;
   }
 }

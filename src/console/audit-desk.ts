@@ -86,6 +86,10 @@ const schemas = {
   }),
 };
 
+class UnderHold extends Error {
+  override readonly name = "UnderHold";
+}
+
 /** The questions, by their path on the local socket. */
 export function createAuditDesk({ house, ledger, sealer, keyring }: AuditDeskOptions) {
   return {
@@ -121,7 +125,7 @@ export function createAuditDesk({ house, ledger, sealer, keyring }: AuditDeskOpt
       const identities = await ledger.identities(subject);
       if (identities.length === 0) throw new BadQuestion(`nobody is called ${subject} in the log`);
       const held = identities.filter((identity) => keyring.holdOn(identity) !== undefined);
-      if (held.length > 0) throw new BadQuestion(`${subject} is under a legal hold`);
+      if (held.length > 0) throw new UnderHold(`${subject} is under a legal hold`);
       await note(ledger, "audit erase", os_user, { identities, reason: why });
       const erased: { key: string }[] = [];
       for (const identity of identities) {
