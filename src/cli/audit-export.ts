@@ -1,7 +1,8 @@
-// `audit export`: the records as JSON lines, or as CSV that no spreadsheet executes.
+// `audit export`: the records as JSON lines, OCSF events, or a CSV that no spreadsheet executes.
 import type { AuditRecord } from "../ledger/record.ts";
 import { FILTER_HELP, FILTER_OPTIONS, filterOf, query } from "./audit.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { ocsfOf } from "./ocsf.ts";
 import { EXIT, note, print, printJson } from "./output.ts";
 import { usageError, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
@@ -28,28 +29,36 @@ const COLUMNS = [
   "count",
 ] as const;
 
+const PRINTED = {
+  jsonl: (record: AuditRecord) => printJson(record),
+  csv: (record: AuditRecord) => print(csvRow(record)),
+  ocsf: (record: AuditRecord) => printJson(ocsfOf(record)),
+} as const;
+
 export const auditExport: Verb = {
   name: "audit export",
-  usage: "audit export --format jsonl|csv [the filters of audit query]",
-  summary: "the records as JSON lines or CSV, newest first",
-  help: ["--format F      jsonl or csv", ...FILTER_HELP, ...CORE_HELP],
+  usage: "audit export --format jsonl|csv|ocsf [the filters of audit query]",
+  summary: "the records as JSON lines, CSV or OCSF events, newest first",
+  help: [
+    "--format F      jsonl, csv, or ocsf: one event of OCSF 1.9.0 a line",
+    ...FILTER_HELP,
+    ...CORE_HELP,
+  ],
   options: { ...CORE_OPTIONS, ...FILTER_OPTIONS, format: { type: "string" } },
   async run(given) {
     wordsOf(auditExport, given);
-    const format = given.text("format");
-    if (format !== "jsonl" && format !== "csv") {
-      throw usageError(auditExport, "--format is jsonl or csv");
+    const format = given.text("format") ?? "";
+    if (!Object.hasOwn(PRINTED, format)) {
+      throw usageError(auditExport, "--format is jsonl, csv or ocsf");
     }
+    const printOne = PRINTED[format as keyof typeof PRINTED];
     const place = placeOf(given);
     let filter = filterOf(auditExport, given, PAGE);
     if (format === "csv") print(COLUMNS.join(","));
     let complete_to = Number.POSITIVE_INFINITY;
     for (;;) {
       const page = await query(place, "audit export", filter);
-      for (const record of page.records) {
-        if (format === "jsonl") printJson(record);
-        else print(csvRow(record));
-      }
+      page.records.forEach(printOne);
       complete_to = Math.min(complete_to, page.complete_to);
       if (page.cursor === undefined || given.text("limit") !== undefined) {
         note(`complete to record ${complete_to} of the log`);

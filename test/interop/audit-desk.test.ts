@@ -228,5 +228,12 @@ verifies("ledger.export", "an export has every record once, in both formats", as
   const rows = csv.stdout.trim().split("\n");
   expect(rows).toHaveLength(4);
   expect([rows[0]?.endsWith(",count"), rows[1]?.endsWith(',"1"')]).toEqual([true, true]);
+  const ocsf = await doorless("audit", "export", "--format", "ocsf", "--data", house.data);
+  const events = ocsf.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as object);
+  expect(events.at(-1)).toMatchObject({ class_uid: 6003, metadata: { uid: call_id } });
+  expect(events).toHaveLength(3);
   expect((await doorless("audit", "export", "--data", house.data)).code).toBe(2);
 });

@@ -195,7 +195,7 @@ export const ledger = {
   },
   "ledger.export": {
     source: "I4 build 6",
-    behavior: "records leave as JSON lines, or as CSV that no spreadsheet executes",
+    behavior: "records leave as JSON lines, OCSF events, or CSV that no spreadsheet executes",
   },
   "ledger.intent-first": {
     source: "DESIGN 4 step 7",
