@@ -52,6 +52,8 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
   jose: ["identity", "delegation"],
 
   "js-yaml": ["catalog"],
+  // Patterns of argument rules, in linear time (ADR 14).
+  re2js: ["policy"],
   // Identity needs its guarded discovery; delegation exchanges tokens.
   "openid-client": ["identity", "delegation"],
   "quickjs-emscripten": ["sandbox"],

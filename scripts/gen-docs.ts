@@ -19,6 +19,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   capacity: "Step 2, alive, and step 6, limits",
   unknown_tool: "Step 3, door",
   invalid_arguments: "Step 4, arguments",
+  argument_not_allowed: "Step 4, arguments: rules of the agent and of the roles",
   confirmation_required: "Step 5, approval",
   rate_limited: "Step 2, alive, and step 6, limits",
   loop_detected: "Step 6, limits",

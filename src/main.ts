@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { readFileSync, rmSync } from "node:fs";
 import { connectorOf } from "./catalog/definition.ts";
-import type { Catalog } from "./catalog/definition.ts";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
 import { readHouse } from "./console/house.ts";
 import type { House } from "./console/house.ts";
+import { createReload, hashesOf } from "./console/reload.ts";
 import type { Connections } from "./delegation/connections.ts";
 import { createDelegation } from "./delegation/delegation.ts";
 import type { Delegation } from "./delegation/delegation.ts";
@@ -22,6 +22,7 @@ import { Pushed } from "./identity/pushed.ts";
 import type { Ended } from "./identity/pushed.ts";
 import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
+import { hostToDial } from "./kernel/address.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Credential, Principal } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
@@ -38,11 +39,11 @@ import { spendHistory } from "./ledger/spend-history.ts";
 import type { SegmentFile } from "./ledger/wal.ts";
 import { Limits } from "./limits/limits.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
-import type { Policy } from "./policy/policy.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openSandbox } from "./sandbox/sandbox.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import { Alive } from "./session/alive.ts";
+import { Answers } from "./session/answers.ts";
 import { ExclusiveAgents } from "./session/exclusive.ts";
 import { Liveness } from "./session/liveness.ts";
 import type { Ask, IssuerLiveness } from "./session/liveness.ts";
@@ -77,8 +78,11 @@ export interface CoreOptions {
 /** One running doorless: the owner of its data folder. */
 export interface Core {
   readonly port: number;
-  /** Reads the catalogue again: all of it or, throwing `ConfigError`, nothing. */
-  reload(): Promise<void>;
+  /**
+   * Reads the catalogue again, and takes the policy of this configuration where one is given: all
+   * of it or, throwing `ConfigError`, nothing. False where nothing is different.
+   */
+  reload(next?: Config): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -108,28 +112,25 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const keyring = openSqliteKeyring(folders, options.clock);
     undo.push(() => keyring.close());
     const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
-    const { ledger, recovery } = await openAudit(options, folders, sealer, keyring);
+    const ledger = await openAudit(options, folders, sealer, keyring);
     let started = false;
     undo.push(async () => {
       if (started) await ledger.event("stopped", {}).catch(() => undefined);
       await ledger.close();
     });
-    if (recovery.orphans > 0 || recovery.cut_bytes > 0) {
-      options.log.warn(recovery, "the last run ended abruptly; the ledger was recovered");
-    }
     const links = openLinks(options, ledger);
     undo.push(() => links.close());
     const limits = openLimits(options, ledger, folders.ledger, () => house);
     const rooms = { ...openRooms(options, links.connections), limits, sandbox };
     undo.push(() => rooms.close());
     const metrics = new Metrics();
-    const policy = (): Policy => house.policy;
     const going = openSessions(options, folders.data, rooms);
     undo.push(() => going.close());
-    const gate = new Gate({ ...options, ...rooms, ...going, policy, metrics, ledger, sealer });
+    const decides = { policy: () => house.policy, shadow: () => house.shadow };
+    const gate = new Gate({ ...options, ...rooms, ...going, ...decides, metrics, ledger, sealer });
     const mcp = createMcpEndpoint({ ...options, ...links, gate, version: VERSION });
     undo.push(() => mcp.close());
-    going.stops.onChange(({ isLock }) => void (isLock && mcp.toolsChanged()));
+    going.stops.onChange(({ isLock }) => void (isLock && mcp.toolsChanged(() => true)));
     const ready = (): boolean => ledger.healthy;
     describeMetrics(metrics, limits, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
@@ -139,20 +140,23 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, connect, onEnded });
     undo.push(() => web.close(limits.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
-    const info = { url: `http://${localHost(config)}:${port}`, config: config.file };
+    const info = { url: `http://${hostToDial(config.listen.host)}:${port}`, config: config.file };
     const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
     const admin = createAdmin({ ...asked, keyring, version: VERSION });
     const local = await serveLocal(folders.data, "core", info, admin, options.onAttached);
     undo.push(() => local.close());
     await ledger.event("started", startFacts(house, port, sandbox));
-    tellGaps(options.log, house.catalog, sandbox);
+    tellGaps(options.log, house, sandbox);
     await ledger.checkpoint();
     started = true;
-    const reload = async (): Promise<void> => {
-      house = await readHouse(config, sandbox, options.drafts);
-      await ledger.event("catalogue", { tools: hashesOf(house.catalog) });
-      mcp.toolsChanged();
-    };
+    const reload = createReload({
+      config,
+      read: (next) => readHouse(next, sandbox, options.drafts),
+      house: () => house,
+      take: (made) => void (house = made),
+      ledger,
+      toolsChanged: (concerns) => mcp.toolsChanged(concerns),
+    });
     return { port, reload, stop };
   } catch (error) {
     await stop();
@@ -160,9 +164,14 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   }
 }
 
-function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer, keyring: Keyring) {
+async function openAudit(
+  options: CoreOptions,
+  folders: Folders,
+  sealer: Sealer,
+  keyring: Keyring,
+): Promise<Ledger> {
   const { config, clock, log, onFatal, openSegment } = options;
-  return openLedger({
+  const { ledger, recovery } = await openLedger({
     ...config.ledger,
     reserve_bytes: reserveOf(config),
     folder: folders.ledger,
@@ -180,6 +189,10 @@ function openAudit(options: CoreOptions, folders: Folders, sealer: Sealer, keyri
     onFatal,
     ...(openSegment === undefined ? {} : { openSegment }),
   });
+  if (recovery.orphans > 0 || recovery.cut_bytes > 0) {
+    log.warn(recovery, "the last run ended abruptly; the ledger was recovered");
+  }
+  return ledger;
 }
 
 // For the longest end of each call that can run, and no more than is kept free in any case.
@@ -221,14 +234,11 @@ function isolationOf(sandbox: Sandbox | undefined): Record<string, string> {
 }
 
 // Said at every start, so that nobody believes in more than there is.
-function tellGaps(log: Logger, catalog: Catalog, sandbox: Sandbox | undefined): void {
+function tellGaps(log: Logger, { catalog, policy }: House, sandbox: Sandbox | undefined): void {
   for (const gaps of new Set(sandbox?.gaps))
     log.warn({ isolation: gaps }, "isolation has known gaps");
   for (const [tool, why] of catalog.absent) log.info({ tool, why }, "a tool is in no surface");
-}
-
-function hashesOf(catalog: Catalog): Record<string, string> {
-  return Object.fromEntries([...catalog.tools.values()].map((tool) => [tool.name, tool.hash]));
+  for (const warning of policy.warnings()) log.info(warning, "the policy may not mean this");
 }
 
 interface OfSandbox {
@@ -271,8 +281,11 @@ function openSessions(
   // Others of her tokens may still be good, and are asked about themselves.
   liveness.onEnded((out) => drop((one) => one.token_digest === out.token_digest));
   liveness.follow(stops);
+  const answers = new Answers(clock);
+  stops.onChange(({ reach, lifted }) => void (!lifted && answers.forget(reach)));
   return {
     stops,
+    answers,
     alive: new Alive(stops, liveness, exclusive),
     sessions: new Sessions(clock),
     close(): void {
@@ -359,10 +372,13 @@ function lookIn(house: () => House) {
       return connectors.find((one) => one?.name === connector)?.title ?? connector;
     },
     /** Whether an agent gives this person a tool that goes through the connector. */
-    isFor({ roles }: Principal, connector: string): boolean {
+    isFor(principal: Principal, connector: string): boolean {
       const { config, policy } = house();
+      const { roles, subject, tenant, issuer, attributes } = principal;
+      // Signed in on a page, not with a token of an agent: which scopes one would have is open.
+      const who = { roles, scopes: "any", subject, tenant, issuer, attributes } as const;
       return Object.keys(config.agents).some((agent) => {
-        const surface = policy.surface(roles, agent);
+        const surface = policy.surface(who, agent);
         const doors = surface.list.map(({ name }) => surface.get(name));
         return doors.some((door) => door && connectorOf(door.tool)?.name === connector);
       });
@@ -380,11 +396,4 @@ function describeMetrics(
   metrics.gauge("doorless_limit_keys", "Keys in the table of limits", () => limits.keys);
   metrics.gauge("doorless_transport_sessions", "MCP sessions of 2025 eras", transport_sessions);
   metrics.gauge("doorless_ready", "1 while calls are accepted", () => (ready() ? 1 : 0));
-}
-
-// Where the bridge on this machine connects: a wildcard address is not one to dial.
-function localHost({ listen }: Config): string {
-  if (listen.host === "0.0.0.0") return "127.0.0.1";
-  if (listen.host === "::") return "[::1]";
-  return listen.host.includes(":") ? `[${listen.host}]` : listen.host;
 }

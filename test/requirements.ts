@@ -4,6 +4,7 @@ import * as boundary from "./requirements/boundary.ts";
 import { connections, signIn, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
+import { policy } from "./requirements/policy.ts";
 import type { Requirement } from "./requirements/requirement.ts";
 
 export const requirements = {
@@ -13,6 +14,7 @@ export const requirements = {
   ...boundary.auth,
   ...boundary.identity,
   ...boundary.surface,
+  ...policy,
   ...boundary.broker,
   ...code.sandbox,
   ...boundary.limits,

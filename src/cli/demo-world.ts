@@ -16,6 +16,7 @@ import type { Core } from "../main.ts";
 import { lockFolder } from "../store/lock.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { PACKAGE } from "./core.ts";
+import { watchPolicy } from "./watch.ts";
 
 const AGENTS = ["support", "sales", "research"];
 
@@ -75,11 +76,13 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     core = await startCore({ ...options, config, clock: systemClock, allow_demo: true });
     const running = core;
     const control = await serveLocal(data, "demo", {}, (path, body) => lever(world, path, body));
+    const stopWatching = watchPolicy(config, running);
     return {
       ready: { ready: true, mcp, console: null, issuer: world.issuer, api: world.api, data },
       world,
       revocation: revocationIn(config),
       async stop() {
+        stopWatching();
         await control.close();
         await running.stop();
         await world.stop();

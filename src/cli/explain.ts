@@ -46,6 +46,15 @@ async function why(given: Given, agent: string): Promise<number> {
       one.why,
     ]);
     print(table(["ALLOWED", "TOOL", "RULE", "WHY"], rows));
+    const asked = answer.tools.flatMap(({ tool: name, arguments: limits = [] }) =>
+      limits.map(({ path, allowed, rule }) => [
+        name,
+        path || "(the call)",
+        rule,
+        allowed ?? "confidential",
+      ]),
+    );
+    if (asked.length > 0) print(`\n${table(["TOOL", "ARGUMENT", "RULE", "ALLOWED"], asked)}`);
   }
   const refused = tool !== undefined && answer.tools.some((one) => !one.allowed);
   return refused ? EXIT.no : EXIT.ok;

@@ -24,6 +24,7 @@ import { EXIT, note, print, Stop } from "./output.ts";
 import { lockAdd, lockLs, lockRm } from "./lock.ts";
 import { login } from "./login.ts";
 import { logout } from "./logout.ts";
+import { plan } from "./plan.ts";
 import { prove } from "./prove.ts";
 import { schema } from "./schema.ts";
 import { sessionsKill, sessionsLs } from "./sessions.ts";
@@ -49,6 +50,7 @@ const VERBS: readonly Verb[] = [
   whoami,
   surface,
   explain,
+  plan,
   call,
   auditQuery,
   auditShow,

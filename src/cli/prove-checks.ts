@@ -1,5 +1,6 @@
 // The promises that are checked, each with its attack and its evidence. Ids are those of
 // test/requirements.ts; whatever is delivered gets its check here.
+import { personNamed } from "../console/people.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
 import { connected, samePerson } from "./prove-connections.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
@@ -74,8 +75,8 @@ async function oneObject(stage: Stage): Promise<string> {
   for (const [person, agent] of pairs()) {
     const token = await stage.token(person, agent);
     const listed = namesIn(await stage.list(agent, token));
-    const roles = stage.config.people[person]?.roles ?? [];
-    const allowed = stage.policy.surface(roles, agent).list.map((tool) => tool.name);
+    const who = personNamed(stage.config, person);
+    const allowed = stage.policy.surface(who, agent).list.map((tool) => tool.name);
     must(listed.join() === allowed.join(), `${person} at ${agent} lists ${listed.join(" ")}`);
     for (const tool of stage.catalog) {
       // No tool takes this argument: a door that is there says so, any other does not exist.

@@ -3,10 +3,13 @@ import { must } from "./prove-stage.ts";
 import type { Stage } from "./prove-stage.ts";
 import { Visitor } from "./prove-visitor.ts";
 
-const MESSAGE = { to: "kim@northwind.example", subject: "Offer", body: "As agreed." };
+const MESSAGE = { to: "c.harbour@harbour.example", subject: "Offer", body: "As agreed." };
 
 async function send(stage: Stage, person: string) {
-  return stage.call("sales", await stage.token(person, "sales"), "mail_send", MESSAGE);
+  const token = await stage.token(person, "sales");
+  // Mail goes only to contacts of deals that the same session has read.
+  await stage.call("sales", token, "crm_get_deal", { id: 42 });
+  return stage.call("sales", token, "mail_send", MESSAGE);
 }
 
 async function invitation(stage: Stage, person: string): Promise<string> {

@@ -8,7 +8,7 @@ import { startCore } from "../main.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { defaultConfig } from "./core.ts";
 import { EXIT, note, Stop } from "./output.ts";
-import { watchTools } from "./watch.ts";
+import { watchPolicy, watchTools } from "./watch.ts";
 import { untilAsked } from "./signals.ts";
 import { wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
@@ -63,10 +63,12 @@ export const start: Verb = {
     for (const [name, issuer] of Object.entries(config.issuers)) {
       note(`  revocation at ${name}: ${livenessText(issuer)}`);
     }
-    const stopWatching = watch ? watchTools(config.tools_dir, core) : () => undefined;
+    const stopTools = watch ? watchTools(config.tools_dir, core) : () => undefined;
+    const stopPolicy = watchPolicy(config, core);
     const why = await Promise.race([untilAsked(), fatal.promise, watched.idle]);
     note(`stopping: ${why}`);
-    stopWatching();
+    stopTools();
+    stopPolicy();
     await core.stop();
     return broken ? EXIT.no : EXIT.ok;
   },

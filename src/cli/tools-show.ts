@@ -5,7 +5,7 @@ import type { ToolDefinition } from "../catalog/definition.ts";
 import { loadConfig } from "../config/load.ts";
 import type { House } from "../console/house.ts";
 import { withHouseOffline } from "../console/house.ts";
-import { createSurface } from "../policy/surface.ts";
+import { listingOf } from "../policy/surface.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, printJson, Stop } from "./output.ts";
@@ -21,8 +21,7 @@ export const toolsShow: Verb = {
   async run(given) {
     const [named = ""] = wordsOf(toolsShow, given, "TOOL");
     return withTool(given, named, async (tool) => {
-      const { list } = createSurface([{ tool, approve: undefined, rule: "" }]);
-      printJson(list[0]);
+      printJson(listingOf(tool));
       return EXIT.ok;
     });
   },

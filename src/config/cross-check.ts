@@ -2,6 +2,7 @@
 // that one token could fit twice. "A token must match exactly one agent" (DESIGN section 2).
 import type { AgentConfig, ConfigFile } from "./schema.ts";
 import type { Report } from "./problem.ts";
+import type { RoleFile } from "./rules.ts";
 
 export function unknownNames(data: ConfigFile, report: Report): void {
   const known = (
@@ -18,8 +19,10 @@ export function unknownNames(data: ConfigFile, report: Report): void {
     for (const [agent, tools] of Object.entries(role)) {
       known(`/roles/${name}/${agent}`, "agent", data.agents, agent);
       const has = data.agents[agent]?.tools;
-      if (tools === "all" || has === undefined) continue;
-      tools.forEach((tool, i) => known(`/roles/${name}/${agent}/${i}`, "tool", has, tool));
+      if (has === undefined || Object.keys(has).some((one) => one.includes(":"))) continue;
+      for (const [tool, at] of toolsNamed(tools, `/roles/${name}/${agent}`)) {
+        known(at, "tool", has, tool);
+      }
     }
   }
   for (const [name, agent] of Object.entries(data.agents)) {
@@ -40,6 +43,21 @@ export function unknownNames(data: ConfigFile, report: Report): void {
   }
   duplicateIssuers(data, report);
   targets(data, report);
+}
+
+// With toolsets and effects in play, only the catalogue knows which tools are meant.
+function toolsNamed(list: RoleFile[string], at: string): [tool: string, pointer: string][] {
+  if (list === "all") return [];
+  const isList = Array.isArray(list);
+  const tools = isList ? list : list.tools;
+  const here = isList ? at : `${at}/tools`;
+  const named = Array.isArray(tools)
+    ? tools.map((tool, i): [string, string] => [tool, `${here}/${i}`])
+    : Object.keys(tools === "all" ? {} : tools).map((tool): [string, string] => [
+        tool,
+        `${here}/${tool}`,
+      ]);
+  return named.filter(([tool]) => !tool.includes(":"));
 }
 
 // Only plain RFC 8693 names a target by resource; the providers' own ways know the audience alone.

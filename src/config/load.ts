@@ -26,6 +26,8 @@ export interface Config extends ConfigFile, Secrets {
   readonly tools_dir: string;
   /** The file of the vault's keys: never inside the data folder. */
   readonly vault_keys_file: string;
+  /** The file whose policy is tried out, refusing nothing. */
+  readonly shadow_file: string | undefined;
   readonly hash: string;
   /** `file:line` of the value at a JSON pointer, for explanations. */
   place(pointer: string): string;
@@ -90,6 +92,7 @@ function build(
     data_dir: resolve(dirname(file), data.data),
     tools_dir: resolve(dirname(file), data.tools),
     vault_keys_file,
+    shadow_file: data.shadow === undefined ? undefined : resolve(dirname(file), data.shadow),
     hash: fingerprint(data),
     ...secrets,
     place: (pointer: string) => `${basename(file)}:${document.at(pointer).line}`,

@@ -3,11 +3,11 @@
 import { z } from "zod";
 import { isolationSchema } from "./isolation.ts";
 import { httpLimitsSchema, limitsSchema } from "./limits.ts";
+import { agentToolsSchema, roleSchema } from "./rules.ts";
 
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,47}$/, "lower-case letters, digits, _ and -, at most 48");
-const toolName = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "a tool name: [a-z][a-z0-9_]*");
 const pointer = z
   .string()
   .regex(/^(?:\/[^/]*)+$/, "a JSON pointer into the token's claims, such as /realm_access/roles");
@@ -30,6 +30,16 @@ const claimsSchema = z.strictObject({
     .array(pointer)
     .default([])
     .describe("Claims without which nobody can say what a user may do: calls then say so"),
+  attributes: z
+    .record(
+      z
+        .string()
+        .regex(/^[a-z][a-z0-9_]{0,47}$/, "[a-z][a-z0-9_]*")
+        .refine((key) => !["subject", "tenant", "issuer"].includes(key), "is known already"),
+      pointer,
+    )
+    .default({})
+    .describe("More that rules may ask of the user, as principal.NAME: texts, or lists of texts"),
 });
 
 const bound_ms = z
@@ -136,10 +146,6 @@ const tokensSchema = z.union([
     .describe("A shared audience, and the pre-registered clients of this agent"),
 ]);
 
-const grantSchema = z.strictObject({
-  approve: z.literal("human").optional().describe("Each call needs a human's yes"),
-});
-
 const agentSchema = z.strictObject({
   title: z.string().min(1).max(100),
   purpose: z.string().min(1).max(300).describe("What it is for; shown to clients"),
@@ -149,12 +155,8 @@ const agentSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("While a user has it open in a client, that client gets no other agent of hers"),
-  tools: z.record(toolName, grantSchema).describe("The tools of this agent; the rest do not exist"),
+  ...agentToolsSchema,
 });
-
-const roleSchema = z
-  .record(name, z.union([z.literal("all"), z.array(toolName)]))
-  .describe("Per agent, which of its tools this role has");
 
 const exchangeSchema = z
   .strictObject({
@@ -291,6 +293,11 @@ export const configSchema = z.strictObject({
   issuers: z.record(name, issuerSchema).refine((x) => Object.keys(x).length > 0, "name one issuer"),
   agents: z.record(name, agentSchema).refine((x) => Object.keys(x).length > 0, "name one agent"),
   roles: z.record(name, roleSchema),
+  shadow: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Another configuration: what its agents and roles would refuse is recorded"),
   connectors: z.record(name, connectorSchema),
   people: z
     .record(
@@ -299,6 +306,10 @@ export const configSchema = z.strictObject({
         issuer: name,
         tenant: z.string().min(1).optional(),
         roles: z.array(name),
+        attributes: z
+          .record(z.string(), z.union([z.string(), z.array(z.string())]))
+          .default({})
+          .describe("What the issuer's claims.attributes would be"),
       }),
     )
     .default({})

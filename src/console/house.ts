@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Catalog } from "../catalog/definition.ts";
 import { loadCatalog, readManifests } from "../catalog/load.ts";
+import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
 import { compilePolicy } from "../policy/policy.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -14,6 +15,8 @@ export interface House {
   readonly config: Config;
   readonly catalog: Catalog;
   readonly policy: Policy;
+  /** Judged beside it; refuses nothing. */
+  readonly shadow?: Policy;
 }
 
 /** Configuration, catalogue and policy; what code tools say of themselves is read in workers. */
@@ -30,7 +33,10 @@ export async function readHouse(
   const generated =
     isolation.run_code === "none" ? {} : { run_code_timeout_ms: isolation.run_code_timeout_ms };
   const catalog = loadCatalog(tools_dir, { drafts, ...code, ...generated });
-  return { config, catalog, policy: compilePolicy(config, catalog) };
+  const policy = compilePolicy(config, catalog);
+  if (config.shadow_file === undefined) return { config, catalog, policy };
+  const tried = loadConfig(config.shadow_file, {}, { secrets: false });
+  return { config, catalog, policy, shadow: compilePolicy(tried, catalog) };
 }
 
 /** The same where no doorless runs: for questions about files alone. */

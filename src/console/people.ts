@@ -2,10 +2,11 @@
 import type { Config } from "../config/load.ts";
 import { own } from "../kernel/own.ts";
 import { principalOf } from "../identity/claims.ts";
+import { scopesIn } from "../identity/profile.ts";
+import type { Who } from "../policy/who.ts";
 
-export interface Someone {
+export interface Someone extends Who {
   readonly label: string;
-  readonly roles: readonly string[];
 }
 
 /** The question does not make sense; the message says what would. */
@@ -16,7 +17,11 @@ export class BadQuestion extends Error {
 /** `--as`: a subject under `people`. */
 export function personNamed(config: Config, name: string): Someone {
   const person = own(config.people, name);
-  if (person !== undefined) return { label: name, roles: person.roles };
+  if (person !== undefined) {
+    const { roles, tenant, attributes } = person;
+    const issuer = config.issuers[person.issuer]?.issuer ?? "";
+    return { label: name, subject: name, scopes: "any", roles, tenant, issuer, attributes };
+  }
   const known = Object.keys(config.people).join(", ") || "nobody";
   throw new BadQuestion(
     `nobody is called ${JSON.stringify(name)} under "people" in the configuration ` +
@@ -40,5 +45,7 @@ export function personWithClaims(config: Config, claims: unknown): Someone {
   }
   const mapped = principalOf(given, issuer);
   if (!mapped.ok) throw new BadQuestion(`such a token would be refused: ${mapped.why}`);
-  return { label: mapped.principal.subject, roles: mapped.principal.roles };
+  const { subject, roles, tenant, attributes } = mapped.principal;
+  const scopes = scopesIn(issuer, given);
+  return { label: subject, subject, scopes, roles, tenant, issuer: issuer.issuer, attributes };
 }

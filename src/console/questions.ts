@@ -2,6 +2,7 @@
 import { mismatches } from "../contract/schema.ts";
 import type { Explanation } from "../policy/policy.ts";
 import type { ListedTool } from "../policy/surface.ts";
+import type { Who } from "../policy/who.ts";
 import type { House } from "./house.ts";
 import { BadQuestion } from "./people.ts";
 import type { Someone } from "./people.ts";
@@ -15,7 +16,7 @@ export interface SurfaceAnswer {
 /** The tools that this session would have, and nothing else. */
 export function askSurface(house: House, agent: string, person: Someone): SurfaceAnswer {
   mustBeAgent(house, agent);
-  const { list } = house.policy.surface(person.roles, agent);
+  const { list } = house.policy.surface(person, agent);
   return { agent, person: person.label, tools: list };
 }
 
@@ -32,23 +33,53 @@ export function askExplain(
   person: Someone,
   tool?: string,
   args?: unknown,
+  now_ms = Date.now(),
 ): ExplainAnswer {
   mustBeAgent(house, agent);
-  const all = house.policy.explain(person.roles, agent);
+  const all = house.policy.explain(person, agent);
   const chosen = tool === undefined ? all : all.filter((one) => one.tool === tool);
   if (tool !== undefined && chosen.length === 0) mustBeTool(house, tool);
-  const tools = args === undefined ? chosen : chosen.map((one) => withArguments(house, one, args));
+  const asked = { agent, person, args, now_ms };
+  const tools = args === undefined ? chosen : chosen.map((one) => withArguments(house, one, asked));
   return { agent, person: person.label, tools };
 }
 
-function withArguments(house: House, explained: Explanation, args: unknown): Explanation {
-  const schema = house.catalog.tools.get(explained.tool)?.input_schema;
-  if (!explained.allowed || schema === undefined) return explained;
-  const wrong = mismatches(schema, args);
-  if (wrong.length === 0) return explained;
-  const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
-  return { ...explained, allowed: false, why: `its input schema: ${said.join("; ")}` };
+/** What a question cannot know: nothing was read in a session that is none. */
+const NO_SESSION = { seen: () => [] };
+
+function withArguments(
+  { policy }: House,
+  explained: Explanation,
+  { agent, person, args, now_ms }: Asked,
+): Explanation {
+  const door = explained.allowed ? policy.surface(person, agent).get(explained.tool) : undefined;
+  if (door === undefined) return explained;
+  const wrong = mismatches(door.tool.input_schema, args);
+  if (wrong.length > 0) {
+    const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
+    return { ...explained, allowed: false, why: `its input schema: ${said.join("; ")}` };
+  }
+  const facts = { who: person, now_ms, ...NO_SESSION };
+  const verdict = door.judge(args as Readonly<Record<string, unknown>>, facts);
+  const { approve: _, ...rest } = explained;
+  if (verdict.allowed) {
+    const asks = verdict.approve === undefined ? {} : { approve: verdict.approve };
+    return { ...rest, rule: verdict.rule, ...asks };
+  }
+  const said = verdict.forbidden.map(({ path, allowed }) => {
+    return `${path || "the call"}: ${allowed ?? "not with this value"}`;
+  });
+  return { ...rest, allowed: false, rule: verdict.rule, why: said.join("; ") };
 }
+
+interface Asked {
+  readonly agent: string;
+  readonly person: Someone;
+  readonly args: unknown;
+  readonly now_ms: number;
+}
+
+const ANYBODY: Who = { roles: [], scopes: "any", subject: "", tenant: undefined, issuer: "" };
 
 export interface WhoAnswer {
   readonly tool: string;
@@ -66,7 +97,9 @@ export function askWho(house: House, tool: string): WhoAnswer {
   const { config, policy } = house;
   const callers = Object.keys(config.agents).flatMap((agent) =>
     Object.keys(config.roles).flatMap((role) => {
-      const explained = policy.explain([role], agent).find((one) => one.tool === tool);
+      const explained = policy
+        .explain({ ...ANYBODY, roles: [role] }, agent)
+        .find((one) => one.tool === tool);
       if (explained?.allowed !== true) return [];
       const people = Object.entries(config.people).filter(([, p]) => p.roles.includes(role));
       return [{ agent, role, rule: explained.rule, people: people.map(([name]) => name) }];

@@ -9,13 +9,15 @@ import type { Credential } from "../kernel/principal.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
 import type { Lease, Limits } from "../limits/limits.ts";
+import type { Verdict } from "../policy/grant.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Door, Surface } from "../policy/surface.ts";
+import type { Door, Narrowing, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { InnerTool } from "../sandbox/run-generated.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Alive } from "../session/alive.ts";
+import type { Answers } from "../session/answers.ts";
 import type { Session } from "../session/session.ts";
 import type { Watch } from "../session/stops.ts";
 import type { CallSpan } from "../telemetry/trace.ts";
@@ -26,7 +28,10 @@ export interface Rooms {
   readonly clock: Clock;
   /** The policy in force; a reload puts another one in its place, whole. */
   readonly policy: () => Policy;
+  /** A policy that is tried out: what it would refuse is recorded. */
+  readonly shadow: () => Policy | undefined;
   readonly alive: Alive;
+  readonly answers: Answers;
   readonly limits: Limits;
   readonly ledger: Ledger;
   readonly sealer: Sealer;
@@ -41,6 +46,10 @@ export interface Entry {
   readonly credential: Credential;
   readonly session: Session;
   readonly surface: Surface;
+  /** As the client wants to see less of it. */
+  readonly narrowing: Narrowing;
+  /** The policy that the surface is of. */
+  readonly policy: Policy;
   /** Why nothing may run just now, although we know who asks. */
   readonly stopped: Refusal | undefined;
   readonly who_ms: number;
@@ -84,6 +93,10 @@ export interface Progress {
   door?: Door;
   /** arguments: they passed their schema */
   checked?: boolean;
+  /** arguments: what the rules say of them, and whether a human must, too */
+  verdict?: Verdict;
+  /** arguments: what the policy that is tried out would have said, where it says less */
+  shadowed?: Shadowed;
   /** arguments: what a declarative tool sends */
   request?: BrokerRequest;
   /** limits */
@@ -104,6 +117,12 @@ export interface Progress {
   /** contract: the result as the model reads it */
   text?: string;
   readonly steps: Record<string, number>;
+}
+
+export interface Shadowed {
+  readonly would: "hide" | "refuse" | "ask a human";
+  readonly rule: string | null;
+  readonly policy: string;
 }
 
 export type CallAnswer =

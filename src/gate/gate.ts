@@ -11,6 +11,7 @@ import type { Result } from "../kernel/result.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { innerSurface, narrow } from "../policy/surface.ts";
 import type { ListedTool, Narrowing } from "../policy/surface.ts";
+import { whoIn } from "../policy/who.ts";
 import { sessionOf } from "../session/session.ts";
 import type { ClientClaim, Sessions } from "../session/sessions.ts";
 import type { Going } from "../session/reach.ts";
@@ -26,6 +27,7 @@ import type {
   Rooms,
 } from "./call.ts";
 import { NO_TOOL, outcomeOf, refusalOf, rounded } from "./records.ts";
+import { judgedNow } from "./judge.ts";
 import { DECIDE, PATH } from "./steps.ts";
 import type { Step } from "./steps.ts";
 
@@ -58,12 +60,15 @@ export class Gate {
     const living = await alive.enter({ credential, session });
     if (!living.ok) return no(living.refusal);
     const stopped = living.value ?? this.requestLimit({ credential, session });
-    const surface = narrow(policy().surface(credential.principal.roles, agent), narrowing);
+    const decides = policy();
+    const surface = narrow(decides.surface(whoIn(credential), agent), narrowing);
     return ok(
       Object.freeze({
         credential,
         session,
         surface,
+        narrowing,
+        policy: decides,
         stopped,
         who_ms: clock.monotonic() - started_ms,
       }),
@@ -166,13 +171,13 @@ export class Gate {
     for (const step of DECIDE) {
       const refused = await this.step(step, call, progress);
       if (refused === undefined) continue;
-      const { door } = progress;
+      const rule = progress.verdict?.rule ?? progress.door?.rule;
       const error = refusalToError(refused);
-      return { allowed: false, tool: request.tool, error, ...(door ? { rule: door.rule } : {}) };
+      return { allowed: false, tool: request.tool, error, ...(rule ? { rule } : {}) };
     }
-    const { door } = progress;
-    if (door === undefined) throw new Error("no door");
-    const allowed = { allowed: true, tool: request.tool, rule: door.rule };
+    const { door, verdict } = progress;
+    if (door === undefined || verdict === undefined) throw new Error("no door");
+    const allowed = { allowed: true, tool: request.tool, rule: verdict.rule };
     if (door.tool.kind === "generated") return allowed;
     const connector = door.tool.connector.name;
     return {
@@ -207,12 +212,13 @@ export class Gate {
   private innerOf(entry: Entry, parent: string, traceparent: () => string): Inner {
     return {
       tools: () =>
-        innerSurface(entry.surface).list.map(({ name }) => ({
+        innerSurface(judgedNow(this.rooms, entry).surface).list.map(({ name }) => ({
           name,
           stopped: this.rooms.alive.lockOnTool(name) !== undefined,
         })),
       call: (tool, args, signal) => {
-        const inside = { ...entry, surface: innerSurface(entry.surface) };
+        const now = judgedNow(this.rooms, entry);
+        const inside = { ...now, surface: innerSurface(now.surface) };
         const rest = { traceparent: traceparent(), idempotency_key: undefined, signal, parent };
         return this.call(inside, { tool, args, ...rest });
       },
@@ -237,6 +243,8 @@ export class Gate {
     const recorded = await this.record(call, progress, refused);
     progress.lease?.end(progress.bytes, refused?.code);
     const final = recorded ? refused : unrecorded(progress);
+    if (final === undefined) this.remember(call, progress);
+    this.noteShadow(call, progress);
     this.observe(call, progress, final);
     if (final?.code === "unknown_tool") return { kind: "unknown_tool", tool: call.tool };
     if (final !== undefined) {
@@ -246,6 +254,28 @@ export class Gate {
     const { tool } = progress.door;
     const { result, text } = progress;
     return { kind: "result", call_id: call.call_id, tool, result, text };
+  }
+
+  // Only of what the policy in force let pass: what it refuses itself is on record already.
+  private noteShadow({ call_id, entry }: CallContext, { door, shadowed }: Progress): void {
+    if (door === undefined || shadowed === undefined) return;
+    const { issuer, subject, tenant = null } = entry.credential.principal;
+    const { agent } = entry.session;
+    const detail = { issuer, subject, tenant, call_id, agent, tool: door.tool.name, ...shadowed };
+    const failed = (error: unknown): void => {
+      this.rooms.log.error({ err: error, call_id }, "what the tried policy says is not recorded");
+    };
+    this.rooms.ledger.event("shadow", detail).catch(failed);
+  }
+
+  // What rules of later calls ask of this answer, which the session is about to have.
+  private remember({ entry }: CallContext, { door, result }: Progress): void {
+    if (door === undefined || result === undefined) return;
+    const { policy, shadow, answers } = this.rooms;
+    const { name } = door.tool;
+    for (const source of [...policy().sourcesOf(name), ...(shadow()?.sourcesOf(name) ?? [])]) {
+      answers.keep(entry, source.id, source.rowsOf(result));
+    }
   }
 
   private async record(

@@ -34,12 +34,12 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     target: targetOf(rooms, call, progress),
     args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, whoOf(call)),
     effects: tool === undefined ? null : { ...tool.effects },
-    rule: progress.door?.rule ?? null,
+    rule: progress.verdict?.rule ?? progress.door?.rule ?? null,
     approved_by: null,
     trace_id: call.span.context.trace_id,
     isolation: isolationOf(rooms, tool),
     liveness: rooms.alive.factOf(credential),
-    policy: rooms.config.hash,
+    policy: call.entry.surface.policy,
     tool_hash: tool?.hash ?? null,
   };
 }

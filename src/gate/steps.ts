@@ -13,6 +13,7 @@ import { formatTraceparent } from "../telemetry/trace.ts";
 import { found } from "./found.ts";
 import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
+import { factsOf, notAllowed, rejudged, shadowOf } from "./judge.ts";
 import { intentOf } from "./records.ts";
 
 type No = Refusal | undefined;
@@ -62,7 +63,8 @@ function door(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): N
   return rooms.alive.lockOnTool(tool);
 }
 
-function checkArguments(_rooms: Rooms, { args }: CallContext, progress: Progress): No {
+function checkArguments(rooms: Rooms, call: CallContext, progress: Progress): No {
+  const { args } = call;
   const { tool } = found(progress);
   const wrong = mismatches(tool.input_schema, args);
   if (wrong.length > 0) {
@@ -78,11 +80,17 @@ function checkArguments(_rooms: Rooms, { args }: CallContext, progress: Progress
     progress.request = request.value;
   }
   progress.checked = true;
+  progress.verdict = found(progress).judge(args, factsOf(rooms, call));
+  if (!progress.verdict.allowed) return notAllowed(progress.verdict.forbidden);
+  const shadowed = shadowOf(rooms, call, progress.verdict);
+  if (shadowed !== undefined) progress.shadowed = shadowed;
   return undefined;
 }
 
 function approval(_rooms: Rooms, _call: CallContext, progress: Progress): No {
-  if (found(progress).approve === undefined) return undefined;
+  const { verdict } = progress;
+  if (verdict?.allowed !== true) throw new Error("approval before arguments");
+  if (verdict.approve === undefined) return undefined;
   const reason = "This deployment has no page to approve it on yet, so it cannot run.";
   return refusal("confirmation_required", { reason });
 }
@@ -143,7 +151,7 @@ async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Prom
   // Generated code has no token: each tool that it calls obtains its own.
   if (tool.kind === "generated") return undefined;
   const { credential } = call.entry;
-  const gone = await rooms.alive.again(call.watch);
+  const gone = (await rooms.alive.again(call.watch)) ?? rejudged(rooms, call, progress.verdict);
   if (gone !== undefined) return gone;
   const token = await rooms.delegation.token(credential, tool.connector.name, tool.scopes);
   if (!token.ok) return token.refusal;
@@ -243,7 +251,7 @@ function resultTooLong({ config }: Rooms, progress: Progress, value: object): No
 
 // Revocation is looked at once more: whoever lost access meanwhile gets no answer.
 async function release(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
-  const gone = await rooms.alive.again(call.watch);
+  const gone = (await rooms.alive.again(call.watch)) ?? rejudged(rooms, call, progress.verdict);
   if (gone === undefined) return undefined;
   if (found(progress).tool.effects.readOnly) return { ...gone, effect: "none" };
   const reason = gone.reason === undefined ? MADE : `${gone.reason} ${MADE}`;

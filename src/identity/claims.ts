@@ -5,6 +5,7 @@ import { valueAt } from "../kernel/json.ts";
 import type { Principal } from "../kernel/principal.ts";
 
 const ROLES_MAX = 200;
+const ATTRIBUTE_VALUES_MAX = 200;
 const ACTORS_MAX = 4;
 const NAME_CHARS_MAX = 100;
 
@@ -86,9 +87,27 @@ export function principalOf(claims: JWTPayload, issuer: IssuerConfig): Mapped {
       name: readable(name),
       tenant,
       roles: Object.freeze(rolesOf(claims, issuer)),
+      attributes: attributesOf(claims, issuer),
       actor_chain: Object.freeze(actor_chain),
     }),
   };
+}
+
+// A claim that is neither a text nor a list of texts is as good as none: rules that ask for it
+// refuse.
+function attributesOf(claims: JWTPayload, issuer: IssuerConfig): Principal["attributes"] & object {
+  const found = Object.entries(issuer.claims.attributes).flatMap(([name, at]) => {
+    const value = valueAt(claims, at);
+    const kept = Array.isArray(value) ? textsIn(value) : text(value);
+    return kept === undefined ? [] : [[name, kept] as const];
+  });
+  return Object.freeze(Object.fromEntries(found));
+}
+
+function textsIn(list: readonly unknown[]): readonly string[] | undefined {
+  const texts = list.map((one) => text(one)).filter((one) => one !== undefined);
+  const isWhole = texts.length === list.length && list.length <= ATTRIBUTE_VALUES_MAX;
+  return isWhole ? Object.freeze(texts) : undefined;
 }
 
 // A token that says "ask elsewhere" (OpenID Core section 5.6.2; Entra beyond 200 groups) has not

@@ -107,3 +107,10 @@ export function assertHost(hostname: string, allow_private: boolean): void {
     throw new AddressRefused(`${bare} is a refused address`);
   }
 }
+
+/** Where a program on this machine connects: a wildcard address is not one to dial. */
+export function hostToDial(listening: string): string {
+  if (listening === "0.0.0.0") return "127.0.0.1";
+  if (listening === "::") return "[::1]";
+  return listening.includes(":") ? `[${listening}]` : listening;
+}

@@ -1,47 +1,10 @@
 // The error table: every way a call can end badly, once (DESIGN section 6).
 // It drives the types, docs/errors.md, the ledger's `outcome` and test/pins.
 
-export type Retry = "never" | "after" | "after_user_action";
-export type Fixer = "agent" | "user" | "operator";
-/** What happened to the world: nothing, nobody can say, or it is done. */
-export type Effect = "none" | "unknown" | "done";
-export type Outcome =
-  | "ok"
-  | "tool_error"
-  | "refused"
-  | "rate_limited"
-  | "auth_failed"
-  | "downstream_error"
-  | "timeout"
-  | "cancelled"
-  | "drift"
-  | "revoked"
-  | "unknown";
+import { ANY, NONE, RAN, row, SENT } from "./error-row.ts";
+import type { Effect, ErrorRow, Fixer, Retry } from "./error-row.ts";
 
-interface ErrorRow {
-  readonly retry: Retry;
-  readonly who_can_fix: Fixer;
-  readonly effects: readonly Effect[];
-  readonly outcome: Outcome;
-  /** How it reaches the client: a tool result, a JSON-RPC error, or an HTTP status. */
-  readonly wire: "result" | "protocol" | 400 | 401 | 403 | 404 | 413 | 503;
-  /** For the human and the agent alike; never holds data from the call. */
-  readonly message: string;
-}
-
-const row = (
-  wire: ErrorRow["wire"],
-  retry: Retry,
-  who_can_fix: Fixer,
-  effects: readonly Effect[],
-  outcome: Outcome,
-  message: string,
-): ErrorRow => Object.freeze({ wire, retry, who_can_fix, effects, outcome, message });
-
-const NONE: readonly Effect[] = ["none"];
-const SENT: readonly Effect[] = ["none", "unknown"];
-const RAN: readonly Effect[] = ["none", "done"];
-const ANY: readonly Effect[] = ["none", "unknown", "done"];
+export type { Effect, Fixer, Outcome, Retry } from "./error-row.ts";
 
 export const errorTable = Object.freeze({
   // before the gate
@@ -146,6 +109,14 @@ export const errorTable = Object.freeze({
     NONE,
     "refused",
     "The arguments do not fit the tool's input schema. Correct the named fields.",
+  ),
+  argument_not_allowed: row(
+    "result",
+    "never",
+    "agent",
+    NONE,
+    "refused",
+    "The arguments fit the tool, and are not ones that this agent and this user may send.",
   ),
   // 5 approval
   confirmation_required: row(

@@ -211,6 +211,16 @@ function positionOf(text: string, offset: number): Position {
   return { line, column: offset - before.lastIndexOf("\n") };
 }
 
+function positionAmong(lines: readonly number[], offset: number): Position {
+  let [low, high] = [0, lines.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((lines[middle] ?? 0) <= offset) low = middle;
+    else high = middle;
+  }
+  return { line: low + 1, column: offset - (lines[low] ?? 0) + 1 };
+}
+
 /** Decodes UTF-8 strictly: a byte that is not UTF-8 is an error, not a replacement character. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
@@ -229,10 +239,12 @@ export function parseJson(text: string, limits: JsonLimits): unknown {
 export function parseJsonDocument(text: string, limits: JsonLimits): JsonDocument {
   const offsets = new Map<string, number>();
   const value = new Parser(text, limits, offsets).document();
+  // Thousands of rules ask for their lines: each is a search among the lines' beginnings.
+  const lines = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
   const at = (pointer: string): Position => {
     for (let p = pointer; ; p = p.slice(0, p.lastIndexOf("/"))) {
       const offset = offsets.get(p);
-      if (offset !== undefined) return positionOf(text, offset);
+      if (offset !== undefined) return positionAmong(lines, offset);
     }
   };
   return { value, at };

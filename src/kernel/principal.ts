@@ -9,6 +9,8 @@ export interface Principal {
   readonly name: string;
   readonly tenant: string | undefined;
   readonly roles: readonly string[];
+  /** More of the token's claims, by the configuration's names: what rules may ask of the user. */
+  readonly attributes?: Readonly<Record<string, string | readonly string[]>>;
   /** RFC 8693 section 4.1, outermost actor first. */
   readonly actor_chain: readonly string[];
 }

@@ -55,6 +55,19 @@ export interface LedgerEvents {
   // Tools.
   tool_log: { readonly call_id: string; readonly tool: string; readonly lines: readonly unknown[] };
 
+  // The policy.
+  /** Another one is in force from here on; named by the hashes of the two configurations. */
+  policy: { readonly from: string; readonly to: string };
+  /** What a policy that is tried out would have done with a call that was allowed. */
+  shadow: Person & {
+    readonly call_id: string;
+    readonly agent: string;
+    readonly tool: string;
+    readonly would: string;
+    readonly rule: string | null;
+    readonly policy: string;
+  };
+
   // The log itself.
   /** Somebody who is no operator read it: his own records, or his tenant's. */
   audit_read: { readonly reader: Details; readonly filter: Details };

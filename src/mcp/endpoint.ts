@@ -13,6 +13,7 @@ import type { Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { ConcernedBus } from "./concerned-bus.ts";
 import { LegacySessions } from "./legacy.ts";
 import { authInfoOf, createMcpServer } from "./server.ts";
 
@@ -29,8 +30,8 @@ export interface McpEndpoint {
   /** Answers one HTTP request of a user who has entered; the body, if any, is parsed already. */
   handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response>;
   readonly transport_sessions: number;
-  /** Tells every client that listens to ask for its tools again; says nothing about which. */
-  toolsChanged(): void;
+  /** Tells clients that listen, where it concerns them, to ask for their tools again. */
+  toolsChanged(concerns: (entry: Entry) => boolean): void;
   close(): Promise<void>;
 }
 
@@ -47,10 +48,12 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
         connections.whenConnected(placeOf(who.credential.principal, connector), tell),
     });
   };
+  const bus = new ConcernedBus();
   const modern = createMcpHandler(
     ({ authInfo }) => serverFor(authInfo?.extra?.["entry"] as Entry),
     {
       legacy: "reject",
+      bus,
       onerror: (error) => log.debug({ err: error }, "an MCP request was rejected"),
     },
   );
@@ -61,14 +64,15 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       const isLegacy =
         !hasEnvelope(body) && (legacy.knows(request) || (await isLegacyRequest(request, body)));
       if (isLegacy) return legacy.handle(request, entry, body);
-      return modern.fetch(request, { authInfo: authInfoOf(entry), parsedBody: body });
+      const rest = { authInfo: authInfoOf(entry), parsedBody: body };
+      return bus.as(entry, () => modern.fetch(request, rest));
     },
     get transport_sessions() {
       return legacy.count;
     },
-    toolsChanged() {
-      modern.notify.toolsChanged();
-      legacy.toolsChanged();
+    toolsChanged(concerns) {
+      bus.tell({ kind: "tools_list_changed" }, concerns);
+      legacy.toolsChanged(concerns);
     },
     async close() {
       await Promise.all([modern.close(), legacy.closeAll()]);

@@ -16,6 +16,8 @@ interface TransportSession {
   /** Our session: the only one that may use this handle. */
   readonly owner: string;
   readonly user: string;
+  /** Of its latest request. */
+  entry: Entry;
   used_ms: number;
 }
 
@@ -50,6 +52,7 @@ export class LegacySessions {
       return errorResponse(404, "session_not_found");
     }
     session.used_ms = this.clock.monotonic();
+    session.entry = entry;
     return session.transport.handleRequest(request, { authInfo: authInfoOf(entry), parsedBody });
   }
 
@@ -66,7 +69,8 @@ export class LegacySessions {
       enableJsonResponse: true,
       onsessioninitialized: (id) => {
         const used_ms = this.clock.monotonic();
-        this.sessions.set(id, { transport, server, owner: entry.session.id, user, used_ms });
+        const owner = entry.session.id;
+        this.sessions.set(id, { transport, server, owner, user, entry, used_ms });
       },
       onsessionclosed: (id) => {
         this.sessions.delete(id);
@@ -100,9 +104,11 @@ export class LegacySessions {
     void session?.server.close();
   }
 
-  toolsChanged(): void {
+  toolsChanged(concerns: (entry: Entry) => boolean): void {
     // A session whose client does not listen has nobody to tell; it asks again some day.
-    for (const { server } of this.sessions.values()) server.sendToolListChanged();
+    for (const { server, entry } of this.sessions.values()) {
+      if (concerns(entry)) server.sendToolListChanged();
+    }
   }
 
   async closeAll(): Promise<void> {

@@ -1,14 +1,21 @@
-// Policy: pure. Roles and agents, compiled once with the catalogue, to surfaces and explanations.
-// An agent lists its tools, a role lists which of them it has; both must allow; default deny.
-import { connectorOf } from "../catalog/definition.ts";
+// Policy: pure. Agents' and roles' lists, compiled once with the catalogue, to surfaces, decisions
+// and explanations. Both must allow; roles add up; default deny; whatever denies beats what allows.
 import type { Catalog, ToolDefinition } from "../catalog/definition.ts";
-import { pointerTo } from "../kernel/json.ts";
-import { own } from "../kernel/own.ts";
-import type { Problem } from "../config/problem.ts";
-import { ConfigError } from "../config/problem.ts";
 import type { Config } from "../config/load.ts";
-import { createSurface } from "./surface.ts";
+import { canonicalJson } from "../kernel/ids.ts";
+import { advertised } from "./advertise.ts";
+import { checkPolicy } from "./check.ts";
+import type { Facts, Source } from "./says.ts";
+import type { Grant, Limit, Verdict } from "./grant.ts";
+import { lint } from "./lint.ts";
+import type { Warning } from "./lint.ts";
+import { compileLists, grantsAt } from "./lists.ts";
+import type { Lists } from "./lists.ts";
+import { ALL, denialOf, grantsOf, isWide, toolsIn } from "./selection.ts";
+import { createSurface, schemaOf } from "./surface.ts";
 import type { Door, Surface } from "./surface.ts";
+import { claimOf, hasScope } from "./who.ts";
+import type { Who } from "./who.ts";
 
 /** Why a tool is or is not in a surface; `rule` is the `file:line` that decided. */
 export interface Explanation {
@@ -17,130 +24,256 @@ export interface Explanation {
   readonly rule: string;
   readonly why: string;
   readonly approve?: "human";
+  /** What the rules ask of the arguments, where it may be told. */
+  readonly arguments?: readonly Limit[];
 }
 
 export interface Policy {
-  /** The same frozen surface for the same roles and agent; empty where nothing allows. */
-  surface(roles: readonly string[], agent: string): Surface;
-  /** Every tool of the catalogue, judged for these roles at this agent. */
-  explain(roles: readonly string[], agent: string): readonly Explanation[];
+  /** The same frozen surface for the same roles, scopes, claims and agent; empty by default. */
+  surface(who: Who, agent: string): Surface;
+  /** Every tool of the catalogue, judged for this user at this agent. */
+  explain(who: Who, agent: string): readonly Explanation[];
   /** Whether the catalogue has a tool of this name, whoever may call it. */
   has(tool: string): boolean;
+  /** What of this tool's answers some rule asks for. */
+  sourcesOf(tool: string): readonly Source[];
+  /** What the rules ask of this tool's calls, as one text: the same only where they are. */
+  terms(who: Who, agent: string, tool: string): string | undefined;
+  /** What it says and surely does not mean. */
+  warnings(): readonly Warning[];
   readonly agents: readonly string[];
   readonly hash: string;
 }
 
-/** Throws `ConfigError` where the configuration names tools that the catalogue does not have. */
+/** Throws `ConfigError` where the rules do not fit the catalogue, with every mistake. */
 export function compilePolicy(config: Config, catalog: Catalog): Policy {
-  checkNames(config, catalog);
+  const lists = compileLists(config);
+  checkPolicy(lists, catalog);
   const surfaces = new Map<string, Surface>();
-  const judge = (roles: readonly string[], agent: string, tool: ToolDefinition): Explanation =>
-    judgeTool(config, roles, agent, tool.name);
+  const asked = new Map(Object.keys(config.agents).map((name) => [name, askedOf(lists, name)]));
+  const sources = sourcesIn(lists);
   return Object.freeze({
     agents: Object.freeze(Object.keys(config.agents)),
     hash: config.hash,
-    surface(roles: readonly string[], agent: string): Surface {
-      const key = JSON.stringify([agent, [...new Set(roles)].toSorted()]);
+    surface(who: Who, agent: string): Surface {
+      const key = keyOf(who, agent, asked.get(agent));
       const known = surfaces.get(key);
       if (known !== undefined) return known;
-      const doors: Door[] = [];
-      for (const tool of catalog.tools.values()) {
-        const { allowed, rule, approve } = judge(roles, agent, tool);
-        if (allowed) doors.push({ tool, approve, rule });
-      }
-      const surface = createSurface(doors);
+      const surface = createSurface(doorsOf(lists, catalog, who, agent), config.hash);
       // Role sets come from tokens: a bound, so that odd ones cannot fill the memory.
       if (surfaces.size < SURFACES_MAX) surfaces.set(key, surface);
       return surface;
     },
     has: (tool: string) => catalog.tools.has(tool),
-    explain(roles: readonly string[], agent: string): readonly Explanation[] {
-      const names = [...catalog.tools.keys()].toSorted();
-      return names.map((name) => judgeTool(config, roles, agent, name));
+    explain(who: Who, agent: string): readonly Explanation[] {
+      const tools = [...catalog.tools.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      return tools.map((tool) => explained(tool.name, open(lists, who, agent, tool), who));
     },
+    sourcesOf: (tool: string) => sources.get(tool) ?? [],
+    terms(who: Who, agent: string, name: string): string | undefined {
+      const tool = catalog.tools.get(name);
+      const opening = tool === undefined ? undefined : open(lists, who, agent, tool);
+      return opening?.open === true ? termsOf(opening) : undefined;
+    },
+    warnings: () => lint(lists, catalog),
   });
 }
 
 const SURFACES_MAX = 10_000;
 
-function judgeTool(
-  config: Config,
-  roles: readonly string[],
-  agent: string,
-  tool: string,
-): Explanation {
-  const refused = (pointer: string, why: string): Explanation => ({
-    tool,
-    allowed: false,
-    rule: config.place(pointer),
-    why,
-  });
-  const its = own(config.agents, agent);
-  if (its === undefined) return refused("/agents", `there is no agent ${agent}`);
-  const tools = `${pointerTo("/agents", agent)}/tools`;
-  const listed = own(its.tools, tool);
-  if (listed === undefined) return refused(tools, `agent ${agent} does not list it`);
-  for (const role of roles) {
-    const granted = grantOf(config, role, agent, tool);
-    if (granted === undefined) continue;
-    return {
-      tool,
-      allowed: true,
-      rule: `${config.place(granted.pointer)}, ${config.place(pointerTo(tools, tool))}`,
-      why: `role ${role} has ${granted.what} of agent ${agent}`,
-      ...(listed.approve === undefined ? {} : { approve: listed.approve }),
-    };
-  }
-  const whose = roles.length === 0 ? "a user without roles" : `the roles ${roles.join(", ")}`;
-  return refused("/roles", `${whose}: none has it at agent ${agent}`);
+interface Asked {
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
 }
 
-/** The rule by which one role has one tool of an agent; nothing where it has not. */
-function grantOf(
-  config: Config,
-  role: string,
-  agent: string,
-  tool: string,
-): { pointer: string; what: string } | undefined {
-  const has = own(own(config.roles, role) ?? {}, agent);
-  if (has === undefined) return undefined;
-  const pointer = pointerTo(pointerTo("/roles", role), agent);
-  if (has === "all") return { pointer, what: "all tools" };
-  const at = has.indexOf(tool);
-  return at === -1 ? undefined : { pointer: pointerTo(pointer, String(at)), what: "it" };
+// What else of a token than its roles decides what a session is shown.
+function askedOf(lists: Lists, agent: string): Asked {
+  const grants = grantsAt(lists, agent);
+  const claims = new Set<string>();
+  JSON.stringify(
+    grants.map(({ file }) => file.arguments),
+    (key, value: unknown) => {
+      if (key === "equals" || key === "member_of") claims.add(String(value));
+      return value;
+    },
+  );
+  const scopes = new Set(grants.map(({ file }) => file.scope).filter((one) => one !== undefined));
+  return { scopes: [...scopes], claims: [...claims] };
 }
 
-function checkNames(config: Config, catalog: Catalog): void {
-  const problems: Problem[] = [];
-  const report = (pointer: string, message: string, mend: string): void => {
-    const line = Number(config.place(pointer).split(":").at(-1));
-    problems.push({ file: config.file, pointer, line, message, mend });
-  };
-  for (const [name, agent] of Object.entries(config.agents)) {
-    for (const tool of Object.keys(agent.tools)) {
-      // A draft is not there, and neither is a promise of it an error: it may be approved later.
-      if (catalog.tools.has(tool) || catalog.drafts.includes(tool)) continue;
-      // So is a tool whose isolation this deployment does not have.
-      if (catalog.absent.has(tool)) continue;
-      const pointer = `/agents/${name}/tools/${tool}`;
-      report(
-        pointer,
-        "no such tool in the catalogue",
-        `write ${tool}.tool.yaml or ${tool}.tool.ts, or remove it`,
-      );
+function keyOf(who: Who, agent: string, asked: Asked | undefined): string {
+  const roles = [...new Set(who.roles)].toSorted();
+  const scopes = asked?.scopes.filter((scope) => hasScope(who, scope));
+  const claims = asked?.claims.map((claim) => claimOf(who, claim) ?? null);
+  return JSON.stringify([agent, roles, scopes, claims]);
+}
+
+function sourcesIn(lists: Lists): ReadonlyMap<string, readonly Source[]> {
+  const byTool = new Map<string, Map<string, Source>>();
+  for (const agent of lists.agents.keys()) {
+    for (const source of grantsAt(lists, agent).flatMap((grant) => grant.sources)) {
+      const known = byTool.get(source.tool) ?? new Map<string, Source>();
+      byTool.set(source.tool, known.set(source.id, source));
     }
   }
-  const used = new Set([...catalog.tools.values()].map((tool) => connectorOf(tool)?.name));
-  for (const connector of used) {
-    if (connector === undefined) continue;
-    if (Object.hasOwn(config.connectors, connector)) continue;
-    const mend = `add /connectors/${connector} with its origin and delegation`;
-    report("/connectors", `the catalogue uses the connector ${connector}`, mend);
+  return new Map([...byTool].map(([tool, byId]) => [tool, [...byId.values()]]));
+}
+
+/** The grants of one role that has the tool. */
+interface ByRole {
+  readonly role: string;
+  readonly grants: readonly Grant[];
+}
+
+type Opening =
+  | {
+      readonly open: true;
+      readonly agent: readonly Grant[];
+      readonly roles: readonly ByRole[];
+      /** Of all her roles: what one of them refuses, none of the others allows. */
+      readonly forbidding: readonly Grant[];
+      readonly why: string;
+    }
+  | { readonly open: false; readonly rule: string; readonly why: string };
+
+/** Whether this user has this tool at this agent, before any arguments are known. */
+function open(lists: Lists, who: Who, agent: string, tool: ToolDefinition): Opening {
+  const closed = (pointer: string, why: string): Opening => {
+    return { open: false, rule: lists.config.place(pointer), why };
+  };
+  const its = lists.agents.get(agent);
+  if (its === undefined) return closed("/agents", `there is no agent ${agent}`);
+  const denied = denialOf(its, tool);
+  if (denied !== undefined) return closed(denied, `agent ${agent} excludes it`);
+  const listed = grantsOf(its, tool);
+  if (listed.length === 0) return closed(its.pointer, `agent ${agent} does not list it`);
+  const unscoped = lacking(listed, who);
+  if (unscoped !== undefined) {
+    return closed(unscoped.pointer, `the token lacks the scope ${unscoped.file.scope}`);
   }
-  for (const connector of Object.keys(config.connectors)) {
-    if (used.has(connector)) continue;
-    const mend = `write tools/${connector}/connector.yaml and a tool, or remove it`;
-    report(`/connectors/${connector}`, "the catalogue has no tool for this connector", mend);
+  const roles: ByRole[] = [];
+  const forbidding: Grant[] = [...listed];
+  for (const role of who.roles) {
+    const has = lists.roles.get(role)?.get(agent);
+    if (has === undefined) continue;
+    const excluded = denialOf(has, tool);
+    if (excluded !== undefined) return closed(excluded, `role ${role} excludes it`);
+    const grants = grantsOf(has, tool);
+    forbidding.push(...grants);
+    if (grants.length > 0 && lacking(grants, who) === undefined) roles.push({ role, grants });
   }
-  if (problems.length > 0) throw new ConfigError(problems);
+  const [first] = roles;
+  if (first === undefined) {
+    const { length } = who.roles;
+    const whose = length === 0 ? "a user without roles" : `the roles ${who.roles.join(", ")}`;
+    return closed("/roles", `${whose}: none has it at agent ${agent}`);
+  }
+  const why = `role ${first.role} has ${whatOf(first)} of agent ${agent}`;
+  return { open: true, agent: listed, roles, forbidding, why };
+}
+
+function whatOf({ grants: [first] }: ByRole): string {
+  if (first === undefined || !isWide(first.selector)) return "it";
+  return first.selector === ALL ? "all tools" : first.selector;
+}
+
+function lacking(grants: readonly Grant[], who: Who): Grant | undefined {
+  return grants.find(({ file }) => file.scope !== undefined && !hasScope(who, file.scope));
+}
+
+function doorsOf(lists: Lists, catalog: Catalog, who: Who, agent: string): Door[] {
+  const its = lists.agents.get(agent);
+  const doors: Door[] = [];
+  if (its === undefined) return doors;
+  for (const tool of toolsIn(its, catalog)) {
+    const opening = open(lists, who, agent, tool);
+    if (opening.open) doors.push(doorOf(tool, opening, who));
+  }
+  return doors;
+}
+
+function doorOf(tool: ToolDefinition, opening: Opening & { open: true }, who: Who): Door {
+  const { agent, roles } = opening;
+  const [only] = roles;
+  // Where several roles have it, each with limits of its own, no one schema says what is allowed.
+  const fixed = roles.length === 1 && only !== undefined ? [...agent, ...only.grants] : agent;
+  return Object.freeze({
+    tool,
+    approve: approvalOf(opening),
+    rule: ruleOf(opening),
+    input_schema: advertised(schemaOf(tool), fixed, who),
+    judge: (args: Readonly<Record<string, unknown>>, facts: Facts) => judge(opening, args, facts),
+  });
+}
+
+const asks = ({ file }: Grant): boolean => file.approve !== undefined;
+
+function approvalOf({ agent, roles }: Opening & { open: true }): "human" | undefined {
+  const always = agent.some(asks) || roles.every(({ grants }) => grants.some(asks));
+  return always ? "human" : undefined;
+}
+
+function ruleOf({ agent, roles }: Opening & { open: true }): string {
+  return [...(roles[0]?.grants ?? []), ...agent].map(({ place }) => place).join(", ");
+}
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+/** No rule refuses, the agent's grants all allow, and those of one role, best without approval. */
+function judge(opening: Opening & { open: true }, args: Arguments, facts: Facts): Verdict {
+  for (const grant of opening.forbidding) {
+    const refused = grant.forbids(args, facts);
+    if (refused !== undefined) return refused;
+  }
+  const byAgent = allOf(opening.agent, args, facts);
+  if (!byAgent.allowed) return byAgent;
+  let best: Verdict | undefined;
+  for (const { grants } of opening.roles) {
+    const byRole = allOf(grants, args, facts);
+    if (best === undefined || (byRole.allowed && !isBetter(best))) best = byRole;
+    if (isBetter(best)) break;
+  }
+  if (best?.allowed !== true) return best ?? { allowed: false, forbidden: [], rule: byAgent.rule };
+  const approve = byAgent.approve ?? best.approve;
+  return { allowed: true, approve, rule: `${best.rule}, ${byAgent.rule}` };
+}
+
+function isBetter(verdict: Verdict): boolean {
+  return verdict.allowed && verdict.approve === undefined;
+}
+
+function allOf(grants: readonly Grant[], args: Arguments, facts: Facts): Verdict {
+  let approve: "human" | undefined;
+  const rules: string[] = [];
+  for (const grant of grants) {
+    const verdict = grant.judge(args, facts);
+    if (!verdict.allowed) return verdict;
+    approve ??= verdict.approve;
+    rules.push(verdict.rule);
+  }
+  return { allowed: true, approve, rule: rules.join(", ") };
+}
+
+function termsOf({ agent, roles }: Opening & { open: true }): string {
+  const texts = (grants: readonly Grant[]): string[] =>
+    grants
+      .map(({ file }) => canonicalJson(file))
+      .filter((text) => text !== "{}")
+      .toSorted();
+  // A role without limits makes the others' limits none.
+  const byRole = roles.map(({ grants }) => texts(grants).join());
+  const each = byRole.includes("") ? [] : [...new Set(byRole)].toSorted();
+  return JSON.stringify([texts(agent), each]);
+}
+
+function explained(tool: string, opening: Opening, who: Who): Explanation {
+  if (!opening.open) return { tool, allowed: false, rule: opening.rule, why: opening.why };
+  const approve = approvalOf(opening);
+  const grants = [...opening.agent, ...opening.roles.flatMap((role) => role.grants)];
+  const limits = grants.flatMap((grant) => grant.limits(who));
+  const rest = {
+    ...(approve === undefined ? {} : { approve }),
+    ...(limits.length === 0 ? {} : { arguments: limits }),
+  };
+  return { tool, allowed: true, rule: ruleOf(opening), why: opening.why, ...rest };
 }

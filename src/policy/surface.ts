@@ -2,13 +2,20 @@
 // through it, and there is no other way to a handler (DESIGN section 1, a missing door).
 import type { ToolDefinition } from "../catalog/definition.ts";
 import { fingerprint } from "../kernel/ids.ts";
+import type { Facts } from "./says.ts";
+import type { Verdict } from "./grant.ts";
 
 /** A tool that this session has, with what the policy asks of its calls. */
 export interface Door {
   readonly tool: ToolDefinition;
+  /** Each call needs it; with some arguments others may, too: `judge` says. */
   readonly approve: "human" | undefined;
   /** The rules that opened it, as `file:line` places. */
   readonly rule: string;
+  /** The tool's input schema, narrower where the rules are fixed for this credential. */
+  readonly input_schema: Readonly<Record<string, unknown>>;
+  /** Whether a call with these arguments, which fit the tool's own schema, is allowed. */
+  judge(args: Readonly<Record<string, unknown>>, facts: Facts): Verdict;
 }
 
 /** A tool as `tools/list` shows it (MCP 2026-07-28, server/tools). */
@@ -27,17 +34,25 @@ export interface Surface {
   /** Sorted by name, the same objects each time. */
   readonly list: readonly ListedTool[];
   readonly fingerprint: string;
+  /** The hash of the policy that it comes from. */
+  readonly policy: string;
 }
 
-export function createSurface(doors: readonly Door[]): Surface {
+export function createSurface(doors: readonly Door[], policy: string): Surface {
   const sorted = doors.toSorted((a, b) => (a.tool.name < b.tool.name ? -1 : 1));
-  const byName = new Map(sorted.map((door) => [door.tool.name, Object.freeze(door)]));
-  const list = Object.freeze(sorted.map((door) => listed(door.tool)));
+  const byName = new Map(sorted.map((door) => [door.tool.name, door]));
+  const list = Object.freeze(sorted.map(listed));
   return Object.freeze({
     get: (name: string) => byName.get(name),
     list,
-    fingerprint: fingerprint(sorted.map(({ tool, approve }) => [tool.hash, approve ?? null])),
+    fingerprint: fingerprint(sorted.map(marksOf)),
+    policy,
   });
+}
+
+function marksOf({ tool, approve, input_schema }: Door): unknown {
+  const narrowed = input_schema === schemaOf(tool) ? null : input_schema;
+  return [tool.hash, approve ?? null, narrowed];
 }
 
 // MCP, server/tools: structured results MUST fit outputSchema. A refusal is one too, and v1 clients
@@ -54,12 +69,26 @@ const REFUSED_OUTPUT = Object.freeze({
   required: ["error"],
 });
 
-function listed(tool: ToolDefinition): ListedTool {
+const listings = new WeakMap<Door, ListedTool>();
+
+function listed(door: Door): ListedTool {
+  const known = listings.get(door);
+  if (known !== undefined) return known;
+  const made = listingOf(door.tool, door.input_schema);
+  listings.set(door, made);
+  return made;
+}
+
+/** A tool as a session is shown it whose rules leave its input schema as it is. */
+export function listingOf(
+  tool: ToolDefinition,
+  input_schema: Door["input_schema"] = schemaOf(tool),
+): ListedTool {
   return Object.freeze({
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: { ...tool.input_schema },
+    inputSchema: { ...input_schema },
     outputSchema: { type: "object", anyOf: [tool.output_schema, REFUSED_OUTPUT] },
     annotations: Object.freeze({
       title: tool.title,
@@ -69,6 +98,10 @@ function listed(tool: ToolDefinition): ListedTool {
       openWorldHint: tool.effects.openWorld,
     }),
   });
+}
+
+export function schemaOf({ input_schema }: ToolDefinition): Door["input_schema"] {
+  return input_schema as unknown as Door["input_schema"];
 }
 
 /** What a client asked to see less of, by `Doorless-Tools` and `Doorless-Read-Only`. */
@@ -90,7 +123,7 @@ export function narrow(surface: Surface, by: Narrowing): Surface {
     if (by.read_only && !door.tool.effects.readOnly) continue;
     doors.push(door);
   }
-  return createSurface(doors);
+  return createSurface(doors, surface.policy);
 }
 
 const inner = new WeakMap<Surface, Surface>();
@@ -102,7 +135,10 @@ export function innerSurface(surface: Surface): Surface {
   const doors = surface.list
     .map(({ name }) => surface.get(name))
     .filter((door) => door?.tool.effects.readOnly === true && door.tool.kind !== "generated");
-  const made = createSurface(doors.filter((door) => door !== undefined));
+  const made = createSurface(
+    doors.filter((door) => door !== undefined),
+    surface.policy,
+  );
   inner.set(surface, made);
   return made;
 }

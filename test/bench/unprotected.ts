@@ -14,7 +14,7 @@ import {
 import { Agent, request } from "undici";
 import { loadConfig } from "../../src/config/load.ts";
 import { readHouseOffline } from "../../src/console/house.ts";
-import { createSurface } from "../../src/policy/surface.ts";
+import { listingOf } from "../../src/policy/surface.ts";
 import { join } from "node:path";
 import { serveParent, tell } from "../setup/child-side.ts";
 import { ROOT } from "../setup/core-config.ts";
@@ -26,11 +26,10 @@ let token = "";
 // The list that doorless shows the same person, so that both write the same bytes.
 const example = loadConfig(join(ROOT, "mcp.config.json"), {}, { secrets: false });
 const { catalog } = await readHouseOffline(example);
-const doors = names.split(",").flatMap((name) => {
+const tools = names.split(",").flatMap((name) => {
   const tool = catalog.tools.get(name);
-  return tool === undefined ? [] : [{ tool, approve: undefined, rule: "" }];
+  return tool === undefined ? [] : [listingOf(tool)];
 });
-const { list: tools } = createSurface(doors);
 
 function createMcp(): McpServer {
   const mcp = new McpServer(

@@ -11,7 +11,7 @@ import { openHouse } from "../setup/house.ts";
 import type { House } from "../setup/house.ts";
 import { verifies } from "../verifies.ts";
 
-const MESSAGE = { to: "kim@northwind.example", subject: "Offer", body: "As agreed." };
+const MESSAGE = { to: "c.harbour@harbour.example", subject: "Offer", body: "As agreed." };
 const ASKER = { os_user: "a test" };
 const REFUSED = /Nothing was connected/;
 
@@ -51,6 +51,8 @@ async function send(person: string) {
   const url = house.ready.mcp["sales"] ?? "";
   const client = await connectHttp("v2 pinned", url, await house.token(person, "sales"));
   try {
+    // Mail goes only to contacts of deals that this session has read.
+    await client.call("crm_get_deal", { id: 42 });
     return await client.call("mail_send", MESSAGE);
   } finally {
     await client.close();

@@ -296,7 +296,8 @@ verifies(
     const client = await connect("mia", "sales");
     // What goes wrong is written down more freely than what goes well: provoke some of it.
     await client.call("crm_get_deal", { id: 43 });
-    await client.call("mail_send", { to: "a@b.example", subject: "s", body: "b" });
+    await client.call("crm_get_deal", { id: 42 });
+    await client.call("mail_send", { to: "c.harbour@harbour.example", subject: "s", body: "b" });
     await client.call("crm_delete_customer", { id: 1 }).catch(() => undefined);
     await client.close();
     const last = tokens.at(-1) ?? "";

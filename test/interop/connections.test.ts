@@ -12,7 +12,7 @@ import { connectHttp } from "./clients.ts";
 import type { Json } from "./clients.ts";
 import { doorless, jsonLines } from "./command.ts";
 
-const MESSAGE = { to: "kim@northwind.example", subject: "Offer", body: "As agreed." };
+const MESSAGE = { to: "c.harbour@harbour.example", subject: "Offer", body: "As agreed." };
 
 let house: House;
 beforeAll(async () => {
@@ -26,6 +26,8 @@ async function send(person: string) {
   const url = house.ready.mcp["sales"] ?? "";
   const client = await connectHttp("v2 pinned", url, await house.token(person, "sales"));
   try {
+    // Mail goes only to contacts of deals that this session has read.
+    await client.call("crm_get_deal", { id: 42 });
     return await client.call("mail_send", MESSAGE);
   } finally {
     await client.close();

@@ -18,8 +18,10 @@ import { connectHttp, MODERN } from "./clients.ts";
 
 const CALL = {
   name: "mail_send",
-  arguments: { to: "kim@northwind.example", subject: "Offer", body: "As agreed." },
+  arguments: { to: "c.harbour@harbour.example", subject: "Offer", body: "As agreed." },
 };
+/** Mail goes only to contacts of deals that this session has read. */
+const READ = { name: "crm_get_deal", arguments: { id: 42 } };
 const IDENTITY = { name: "with pages", version: "1" };
 const URL_MODE = { capabilities: { elicitation: { url: {} } } };
 
@@ -58,6 +60,7 @@ verifies(
       expect((await new Visitor().connect(url, "omar")).html).toContain("Connected");
       return "accept";
     });
+    await client.callTool(READ);
     const result = await client.callTool(CALL);
     expect(result.structuredContent).toMatchObject({ created_by: "omar" });
     expect(asked).toHaveLength(1);
@@ -75,6 +78,7 @@ verifies(
       asked++;
       return "decline";
     });
+    await client.callTool(READ);
     const result = await client.callTool(CALL);
     expect(result.isError).toBe(true);
     expect(result.structuredContent).toMatchObject({ error: { code: "connection_required" } });
@@ -94,6 +98,7 @@ verifies(
       done.resolve(params.elicitationId);
     });
     await client.connect(new older_http.StreamableHTTPClientTransport(at, { requestInit }));
+    await client.callTool(READ);
     const refused: unknown = await client.callTool(CALL).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(McpError);
     const { code, data } = refused as McpError;
@@ -109,6 +114,7 @@ verifies(
 verifies("connections.elicited", "a client without URL mode gets the link in words", async () => {
   for (const kind of ["v1", "v2 pinned"] as const) {
     const client = await connectHttp(kind, house.ready.mcp["sales"] ?? "", await revoked("mia"));
+    await client.call(READ.name, READ.arguments);
     const { text, error } = await client.call(CALL.name, CALL.arguments);
     expect(error).toMatchObject({ code: "connection_required", retry: "after_user_action" });
     expect(text).toContain((error?.["details"] as { url?: string } | undefined)?.url);

@@ -10,7 +10,7 @@ import { openWatchedHouse } from "./recorder.ts";
 import type { WatchedHouse } from "./recorder.ts";
 
 const KEY = "sk-canary-2f9c71";
-const MESSAGE = { to: "kim@northwind.example", subject: "Offer", body: "As agreed." };
+const MESSAGE = { to: "c.harbour@harbour.example", subject: "Offer", body: "As agreed." };
 
 let house: WatchedHouse;
 beforeAll(async () => {
@@ -31,6 +31,8 @@ async function send(person: string) {
     await house.token(person, "sales"),
   );
   try {
+    // Mail goes only to contacts of deals that this session has read.
+    await client.call("crm_get_deal", { id: 42 });
     return await client.call("mail_send", MESSAGE);
   } finally {
     await client.close();

@@ -8,6 +8,9 @@ import { stopDesk } from "../setup/stop-desk.ts";
 import { verifies } from "../verifies.ts";
 
 const FREE = { calls: 100_000, per_s: 60, burst: 10_000 };
+const CAREFUL = {
+  tools: { run_code: {}, item_get: { arguments: { id: { pattern: "own-[0-9]+" } } } },
+};
 const CODE = {
   shop_sum: toolText("shop_sum", {
     run: 'const { name } = await api.request("GET /items"); return { value: name };',
@@ -33,6 +36,7 @@ beforeAll(async () => {
       run_code_output_chars_max: 1000,
     },
     file: {
+      roles: { staff: { desk: "all" }, careful: { desk: CAREFUL } },
       limits: {
         requests_per_user: FREE,
         calls_per_user: FREE,
@@ -91,6 +95,19 @@ describe("run_code", () => {
     const reader = await boundary.token("desk", { org: { tenant: "acme", roles: ["reader"] } });
     const called = await run("return 1;", reader);
     expect(called.message).toMatchObject({ error: { code: -32_602 } });
+  });
+
+  verifies("policy.rules", "calls from inside code obey the same argument rules", async () => {
+    const org = { tenant: "acme", roles: ["careful"] };
+    const careful = await boundary.token("desk", { org, sub: "careful", sid: "careful" });
+    const code =
+      "const ask = (id) => api.item_get({ id }).then(() => 'ok', (error) => error.code);" +
+      "return [Object.keys(api), await ask('own-1'), await ask('other-1'), await ask('own-1/..')];";
+    const { result, call_id } = await run(code, careful);
+    const refused = "argument_not_allowed";
+    expect(result?.["value"]).toEqual([["item_get"], "ok", refused, refused]);
+    const codes = linesOf(call_id).flatMap(({ error_code }) => error_code ?? []);
+    expect(codes).toEqual([refused, refused]);
   });
 
   verifies("sandbox.inner-calls", "a locked tool leaves api's keys, and says why", async () => {

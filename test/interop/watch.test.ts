@@ -45,9 +45,13 @@ verifies(
       });
       const file = join(tools, "crm", "crm_get_customer.tool.yaml");
       const before = readFileSync(file, "utf8");
+      // The client's stream opens beside its first request; changes go on until it heard of one.
+      for (let n = 0; !heard.of_change; n++) {
+        writeFileSync(file, before.replace(/^title: .*/m, `title: Draft ${n}`));
+        await core.reload();
+      }
       writeFileSync(file, before.replace(/^title: .*/m, "title: Another title"));
-      // The client's stream opens beside its first request; reloads until it has heard of one.
-      while (!heard.of_change) await core.reload();
+      await core.reload();
       const titles = (await client.listTools()).tools.map((tool) => tool.title);
       expect(titles).toContain("Another title");
 

@@ -18,6 +18,7 @@ const PINNED = {
   capacity: "result after operator none rate_limited",
   unknown_tool: "protocol never agent none refused",
   invalid_arguments: "result never agent none refused",
+  argument_not_allowed: "result never agent none refused",
   confirmation_required: "result after_user_action user none refused",
   loop_detected: "result never agent none rate_limited",
   rate_limited: "result after agent none rate_limited",

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";
 import { readHouseOffline } from "../../src/console/house.ts";
-import { createSurface } from "../../src/policy/surface.ts";
+import { listingOf } from "../../src/policy/surface.ts";
 import { verifies } from "../verifies.ts";
 
 const FOLDER = resolve(import.meta.dirname, "tools");
@@ -15,8 +15,9 @@ const config = loadConfig(
   { secrets: false },
 );
 const { catalog } = await readHouseOffline(config);
-const doors = [...catalog.tools.values()].map((tool) => ({ tool, approve: undefined, rule: "" }));
-const listed = createSurface(doors).list;
+const listed = [...catalog.tools.values()]
+  .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  .map((tool) => listingOf(tool));
 
 if (process.env["UPDATE_PINS"] === "1") {
   for (const tool of listed) {

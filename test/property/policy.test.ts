@@ -7,7 +7,14 @@ import type { Policy } from "../../src/policy/policy.ts";
 import { narrow } from "../../src/policy/surface.ts";
 import type { Surface } from "../../src/policy/surface.ts";
 import { verifies } from "../verifies.ts";
-import { catalogOf, configFrom, minimalConfig, toolFile, WRITES } from "../setup/minimal.ts";
+import {
+  catalogOf,
+  configFrom,
+  minimalConfig,
+  toolFile,
+  withRoles,
+  WRITES,
+} from "../setup/minimal.ts";
 import type { Json } from "../setup/minimal.ts";
 
 const SEED = { seed: 20_261_123, numRuns: 250 };
@@ -80,11 +87,11 @@ verifies(
     fc.assert(
       fc.property(rules, someRoles, someAgent, (given, held, agent) => {
         const policy = policyOf(given, of);
-        const surface = policy.surface(held, agent);
+        const surface = policy.surface(withRoles(held), agent);
         const expected = model(given, held, agent);
         listed += expected.length;
         const callable = [...TOOLS, ...STRANGE].filter((name) => surface.get(name) !== undefined);
-        const allowed = policy.explain(held, agent).filter((one) => one.allowed);
+        const allowed = policy.explain(withRoles(held), agent).filter((one) => one.allowed);
         expect(namesOf(surface)).toEqual(expected);
         expect(callable.toSorted()).toEqual(expected);
         expect(allowed.map(({ tool }) => tool)).toEqual(expected);
@@ -102,8 +109,8 @@ verifies("surface.default-deny", "one more role never takes a tool away", () => 
   fc.assert(
     fc.property(rules, someRoles, more, someAgent, (given, held, role, agent) => {
       const policy = policyOf(given, of);
-      const before = namesOf(policy.surface(held, agent));
-      expect(namesOf(policy.surface([...held, role], agent))).toEqual(
+      const before = namesOf(policy.surface(withRoles(held), agent));
+      expect(namesOf(policy.surface(withRoles([...held, role]), agent))).toEqual(
         expect.arrayContaining(before),
       );
     }),
@@ -119,7 +126,7 @@ verifies("surface.default-deny", "roles that the file does not know give nothing
   fc.assert(
     fc.property(rules, unknown, someAgent, (given, held, agent) => {
       const strangers = held.filter((role) => !ROLES.includes(role));
-      expect(policyOf(given, of).surface(strangers, agent).list).toEqual([]);
+      expect(policyOf(given, of).surface(withRoles(strangers), agent).list).toEqual([]);
     }),
     SEED,
   );
@@ -136,7 +143,7 @@ verifies("surface.narrowing", "narrowing keeps only what was there, door for doo
   });
   fc.assert(
     fc.property(rules, someRoles, someAgent, by, (given, held, agent, narrowing) => {
-      const surface = policyOf(given, of).surface(held, agent);
+      const surface = policyOf(given, of).surface(withRoles(held), agent);
       const narrowed = narrow(surface, narrowing);
       const expected = namesOf(surface).filter((name) => {
         const read = surface.get(name)?.tool.effects.readOnly === true;

@@ -31,6 +31,8 @@ export interface Boundary {
   pass(ms: number): void;
   /** Stops the core in order, and starts it anew on the same files. */
   restart(): Promise<void>;
+  /** Writes the configuration anew, changed, and has it taken while it is served. */
+  reconfigure(change: (file: Claims) => Claims): Promise<boolean>;
   /** What the core called fatal. */
   readonly fatal: unknown[];
   close(): Promise<void>;
@@ -82,7 +84,8 @@ async function startBetween(
   undo: () => Promise<void>,
 ): Promise<Boundary> {
   const { url, file } = await layOut(folder, provider.issuer, api.origin, options);
-  const config = loadConfig(file, { SECRET: "a-client-secret", ...options.environment });
+  const environment = { SECRET: "a-client-secret", ...options.environment };
+  const config = loadConfig(file, environment);
   const lines: string[] = [];
   const fatal: unknown[] = [];
   let ahead_ms = 0;
@@ -113,6 +116,11 @@ async function startBetween(
     async restart() {
       await core.stop();
       core = await start();
+    },
+    async reconfigure(change) {
+      const next = change(JSON.parse(readFileSync(file, "utf8")) as Claims);
+      writeFileSync(file, JSON.stringify(next, null, 2));
+      return core.reload(loadConfig(file, environment));
     },
     pass: (ms) => {
       ahead_ms += ms;

@@ -9,8 +9,14 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/config/problem.ts";
 import type { Problem } from "../../src/config/problem.ts";
+import type { Who } from "../../src/policy/who.ts";
 
 export type Json = Record<string, unknown>;
+
+/** Somebody with these roles, and nothing else to tell. */
+export function withRoles(roles: readonly string[]): Who {
+  return { roles, scopes: [], subject: "ada", tenant: undefined, issuer: "https://login.test" };
+}
 
 /** A folder that the running test may fill. */
 export function testFolder(): string {

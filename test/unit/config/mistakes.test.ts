@@ -95,7 +95,7 @@ const SHAPES: readonly Mistake[] = [
     {
       pointer: "/agents/desk/tools/item-get",
       line: '"item-get"',
-      says: /bad name: a tool name/,
+      says: /bad name: a tool's name/,
     },
   ),
   mistake("a port beyond 65535", ["listen", "port"], 65_536, {

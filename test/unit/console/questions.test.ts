@@ -5,7 +5,14 @@ import { askExplain, askSurface, askWho } from "../../../src/console/questions.t
 import type { House } from "../../../src/console/house.ts";
 import { compilePolicy } from "../../../src/policy/policy.ts";
 import { verifies } from "../../verifies.ts";
-import { catalogOf, configFrom, minimalConfig, toolFile, WRITES } from "../../setup/minimal.ts";
+import {
+  catalogOf,
+  configFrom,
+  minimalConfig,
+  toolFile,
+  withRoles,
+  WRITES,
+} from "../../setup/minimal.ts";
 
 function house(): House {
   const people = {
@@ -50,8 +57,10 @@ describe("surface", () => {
     const at = house();
     expect(() => personNamed(at.config, "zed")).toThrow(/there: ada, bob, eve/);
     expect(() => personNamed(at.config, "constructor")).toThrow(BadQuestion);
-    expect(() => askSurface(at, "__proto__", { label: "x", roles: [] })).toThrow(BadQuestion);
-    expect(() => askSurface(at, "attic", { label: "x", roles: [] })).toThrow(/desk, yard/);
+    expect(() => askSurface(at, "__proto__", { label: "x", ...withRoles([]) })).toThrow(
+      BadQuestion,
+    );
+    expect(() => askSurface(at, "attic", { label: "x", ...withRoles([]) })).toThrow(/desk, yard/);
   });
 });
 

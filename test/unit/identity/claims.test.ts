@@ -41,6 +41,7 @@ describe("pointers", () => {
         name: "Ada L.",
         tenant: "acme",
         roles: ["clerk", "guest"],
+        attributes: {},
         actor_chain: [],
         family: "s-1",
       });
@@ -113,6 +114,28 @@ describe("no person", () => {
       expect(typeof mapped(claims, at())).toBe("string");
     });
   }
+
+  verifies(
+    "policy.rules",
+    "attributes are texts and whole lists of texts, and nothing else",
+    () => {
+      const attributes = { email: "/email", teams: "/teams", constructor: "/none" };
+      const known = issuer({ roles: "/roles", attributes });
+      const about = (email: unknown, teams: unknown) =>
+        (mapped({ sub: "u", client_id: "c", email, teams }, known) as Json)["attributes"];
+      expect(about("a@b.test", ["x", "y"])).toEqual({ email: "a@b.test", teams: ["x", "y"] });
+      // Half a list would be another list.
+      for (const odd of [1, null, {}, "", ["x", 1], ["x", ""], ["x", ["y"]]]) {
+        expect(about(odd, odd)).toEqual({});
+      }
+      expect(
+        about(
+          "x".repeat(513),
+          Array.from({ length: 201 }, () => "x"),
+        ),
+      ).toEqual({});
+    },
+  );
 
   test("a chain of four actors is kept, outermost first", () => {
     const claims = { sub: "u", client_id: "c", act: chain(4) };

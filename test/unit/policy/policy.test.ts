@@ -14,6 +14,7 @@ import {
   problemsOf,
   SHOP,
   toolFile,
+  withRoles,
   WRITES,
 } from "../../setup/minimal.ts";
 
@@ -36,19 +37,19 @@ describe("default deny", () => {
     () => {
       const { policy } = house();
       for (const roles of [[], ["owner"], [""], ["CLERK"], ["clerk "]]) {
-        expect(policy.surface(roles, "desk").list).toEqual([]);
+        expect(policy.surface(withRoles(roles), "desk").list).toEqual([]);
       }
     },
   );
 
   verifies("surface.default-deny", "a role gives nothing at an agent that it does not name", () => {
-    expect(house().policy.surface(["clerk", "guest"], "yard").list).toEqual([]);
+    expect(house().policy.surface(withRoles(["clerk", "guest"]), "yard").list).toEqual([]);
   });
 
   verifies("surface.default-deny", "all means all that the agent lists, and no other tool", () => {
     const roles = { clerk: { yard: "all" } };
     const { policy } = house(configFrom(minimalConfig({ roles })));
-    const surface = policy.surface(["clerk"], "yard");
+    const surface = policy.surface(withRoles(["clerk"]), "yard");
     expect(surface.list.map(({ name }) => name)).toEqual(["item_put"]);
     expect(surface.get("item_get")).toBeUndefined();
     expect(surface.get("item_put")?.approve).toBe("human");
@@ -57,11 +58,11 @@ describe("default deny", () => {
   for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"]) {
     verifies("surface.default-deny", `${name} as role, agent or tool gives nothing`, () => {
       const { policy } = house();
-      expect(policy.surface([name], "desk").list).toEqual([]);
-      expect(policy.surface(["clerk"], name).list).toEqual([]);
-      expect(policy.surface(["clerk"], "desk").get(name)).toBeUndefined();
-      expect(policy.explain([name], "desk").some(({ allowed }) => allowed)).toBe(false);
-      expect(policy.explain(["clerk"], name).some(({ allowed }) => allowed)).toBe(false);
+      expect(policy.surface(withRoles([name]), "desk").list).toEqual([]);
+      expect(policy.surface(withRoles(["clerk"]), name).list).toEqual([]);
+      expect(policy.surface(withRoles(["clerk"]), "desk").get(name)).toBeUndefined();
+      expect(policy.explain(withRoles([name]), "desk").some(({ allowed }) => allowed)).toBe(false);
+      expect(policy.explain(withRoles(["clerk"]), name).some(({ allowed }) => allowed)).toBe(false);
     });
   }
 
@@ -71,17 +72,19 @@ describe("default deny", () => {
       "item_put.tool.yaml": toolFile("item_put", { ...WRITES, status: "draft" }),
     };
     const policy = compilePolicy(configFrom(minimalConfig()), loadCatalog(catalogFolder(files)));
-    const surface = policy.surface(["clerk"], "desk");
+    const surface = policy.surface(withRoles(["clerk"]), "desk");
     expect(surface.list.map(({ name }) => name)).toEqual(["item_get"]);
     expect(surface.get("item_put")).toBeUndefined();
-    expect(policy.explain(["clerk"], "desk").map(({ tool }) => tool)).toEqual(["item_get"]);
+    expect(policy.explain(withRoles(["clerk"]), "desk").map(({ tool }) => tool)).toEqual([
+      "item_get",
+    ]);
   });
 });
 
 describe("explain", () => {
   verifies("surface.explain", "an allowed tool names the lines of its role and its agent", () => {
     const { config, policy } = house();
-    const [get, put] = policy.explain(["guest"], "desk");
+    const [get, put] = policy.explain(withRoles(["guest"]), "desk");
     expect(get).toMatchObject({ tool: "item_get", allowed: true });
     const [role = "", agent = ""] = get?.rule.split(", ") ?? [];
     expect(role).toMatch(/^mcp\.config\.json:\d+$/);
@@ -93,28 +96,30 @@ describe("explain", () => {
 
   verifies("surface.explain", "all, a missing tool and a missing agent name their lines", () => {
     const { config, policy } = house();
-    const [all] = policy.explain(["clerk"], "desk");
+    const [all] = policy.explain(withRoles(["clerk"]), "desk");
     expect(lineAt(config, all?.rule.split(", ")[0] ?? "")).toBe('"desk": "all"');
-    const [unlisted] = policy.explain(["clerk"], "yard");
+    const [unlisted] = policy.explain(withRoles(["clerk"]), "yard");
     expect(unlisted).toMatchObject({ tool: "item_get", allowed: false });
     expect(lineAt(config, unlisted?.rule ?? "")).toBe('"tools": {');
     expect(unlisted?.why).toBe("agent yard does not list it");
-    const [nowhere] = policy.explain(["clerk"], "attic");
+    const [nowhere] = policy.explain(withRoles(["clerk"]), "attic");
     expect(lineAt(config, nowhere?.rule ?? "")).toBe('"agents": {');
   });
 
   verifies("surface.explain", "an approval is said where a call will need one", () => {
     const roles = { clerk: { yard: "all" } };
     const { policy } = house(configFrom(minimalConfig({ roles })));
-    const put = policy.explain(["clerk"], "yard").find(({ tool }) => tool === "item_put");
+    const put = policy
+      .explain(withRoles(["clerk"]), "yard")
+      .find(({ tool }) => tool === "item_put");
     expect(put).toMatchObject({ allowed: true, approve: "human" });
   });
 
   verifies("surface.explain", "a door carries the same rule as the explanation", () => {
     const { policy } = house();
-    for (const { tool, rule, allowed } of policy.explain(["clerk", "guest"], "desk")) {
+    for (const { tool, rule, allowed } of policy.explain(withRoles(["clerk", "guest"]), "desk")) {
       expect(allowed).toBe(true);
-      expect(policy.surface(["clerk", "guest"], "desk").get(tool)?.rule).toBe(rule);
+      expect(policy.surface(withRoles(["clerk", "guest"]), "desk").get(tool)?.rule).toBe(rule);
     }
   });
 });
@@ -140,12 +145,12 @@ describe("a configuration that does not fit the catalogue", () => {
 });
 
 describe("surface", () => {
-  const surface = () => house().policy.surface(["clerk"], "desk");
+  const surface = () => house().policy.surface(withRoles(["clerk"]), "desk");
 
   test("is frozen, sorted, and the same object for the same roles", () => {
     const { policy } = house();
-    const one = policy.surface(["guest", "clerk"], "desk");
-    expect(policy.surface(["clerk", "guest", "clerk"], "desk")).toBe(one);
+    const one = policy.surface(withRoles(["guest", "clerk"]), "desk");
+    expect(policy.surface(withRoles(["clerk", "guest", "clerk"]), "desk")).toBe(one);
     expect(one.list.map(({ name }) => name)).toEqual(["item_get", "item_put"]);
     expect(Object.isFrozen(one) && Object.isFrozen(one.list)).toBe(true);
     expect(one.list.every((tool) => Object.isFrozen(tool))).toBe(true);
@@ -154,9 +159,9 @@ describe("surface", () => {
 
   test("its fingerprint says which tools, in which version, with which approval", () => {
     const { policy } = house();
-    const all = policy.surface(["clerk"], "desk").fingerprint;
-    expect(policy.surface(["guest"], "desk").fingerprint).not.toBe(all);
-    expect(house().policy.surface(["clerk"], "desk").fingerprint).toBe(all);
+    const all = policy.surface(withRoles(["clerk"]), "desk").fingerprint;
+    expect(policy.surface(withRoles(["guest"]), "desk").fingerprint).not.toBe(all);
+    expect(house().policy.surface(withRoles(["clerk"]), "desk").fingerprint).toBe(all);
   });
 
   verifies(

@@ -1,0 +1,59 @@
+// Takes a changed policy or catalogue while it is served: validated first, all or nothing, on
+// record before it decides anything, and told to those whose tools it changes.
+import type { Catalog } from "../catalog/definition.ts";
+import { fixedIn } from "../config/live.ts";
+import type { Config } from "../config/load.ts";
+import type { Entry } from "../gate/call.ts";
+import { canonicalJson } from "../kernel/ids.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { narrow } from "../policy/surface.ts";
+import { whoIn } from "../policy/who.ts";
+import type { House } from "./house.ts";
+
+export interface ReloadOptions {
+  /** As it was at the start: what of it is wired in stays. */
+  readonly config: Config;
+  readonly read: (next: Config) => Promise<House>;
+  readonly house: () => House;
+  readonly take: (made: House) => void;
+  readonly ledger: Ledger;
+  readonly toolsChanged: (concerns: (entry: Entry) => boolean) => void;
+}
+
+/** False where nothing is different. Rejects with `ConfigError`, and has changed nothing then. */
+export type Reload = (next?: Config) => Promise<boolean>;
+
+export function createReload(options: ReloadOptions): Reload {
+  // One after the other: two at once could put the older one last.
+  let last: Promise<unknown> = Promise.resolve();
+  return (next) => {
+    const done = last.then(() => exchange(options, next ?? options.house().config));
+    last = done.catch(() => undefined);
+    return done;
+  };
+}
+
+async function exchange(options: ReloadOptions, next: Config): Promise<boolean> {
+  const { config, read, house, take, ledger, toolsChanged } = options;
+  fixedIn(config, next);
+  const made = await read(next);
+  const before = house();
+  const isOther = made.config.hash !== before.config.hash;
+  // A policy that cannot be recorded is not in force.
+  if (isOther) await ledger.event("policy", { from: before.config.hash, to: made.config.hash });
+  const tools = hashesOf(made.catalog);
+  const hasOther = canonicalJson(tools) !== canonicalJson(hashesOf(before.catalog));
+  if (hasOther) await ledger.event("catalogue", { tools });
+  take(made);
+  toolsChanged(({ credential, narrowing }) => {
+    const [old, now] = [before, made].map(({ policy }) =>
+      narrow(policy.surface(whoIn(credential), credential.agent), narrowing),
+    );
+    return old?.fingerprint !== now?.fingerprint;
+  });
+  return isOther || hasOther || made.shadow?.hash !== before.shadow?.hash;
+}
+
+export function hashesOf(catalog: Catalog): Record<string, string> {
+  return Object.fromEntries([...catalog.tools.values()].map((tool) => [tool.name, tool.hash]));
+}
