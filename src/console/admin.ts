@@ -9,7 +9,7 @@ import type { Sealer } from "../ledger/mark.ts";
 import { NO_NARROWING } from "../policy/surface.ts";
 import type { Connections } from "../delegation/connections.ts";
 import type { Vault } from "../delegation/vault.ts";
-import { createAuditDesk, note } from "./audit-desk.ts";
+import { createAuditDesk, note, toolAsked } from "./audit-desk.ts";
 import { createConnectionsDesk } from "./connections-desk.ts";
 import type { Answer } from "./local.ts";
 import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
@@ -74,17 +74,19 @@ export function createAdmin(options: AdminOptions): Answer {
       }
       case "/explain": {
         const { agent, who, tool, args, os_user } = questions["/explain"].parse(body);
-        await note(options.ledger, "explain", os_user, { agent, who, tool });
+        const named = tool === undefined ? {} : { tool: toolAsked(options, tool) };
+        await note(options.ledger, "explain", os_user, { agent, who, ...named });
         return askExplain(options.house(), agent, someone(options.house(), who), tool, args);
       }
       case "/who": {
         const { tool, os_user } = questions["/who"].parse(body);
-        await note(options.ledger, "explain", os_user, { tool });
+        await note(options.ledger, "explain", os_user, { tool: toolAsked(options, tool) });
         return askWho(options.house(), tool);
       }
       case "/dry-run": {
         const question = questions["/dry-run"].parse(body);
-        await note(options.ledger, "call --dry-run", question.os_user, { tool: question.tool });
+        const tool = toolAsked(options, question.tool);
+        await note(options.ledger, "call --dry-run", question.os_user, { tool });
         return dryRun(options, question);
       }
     }

@@ -86,19 +86,27 @@ const schemas = {
   }),
 };
 
+/** A tool's name in a question, as the log may hold it: of one that there is none of its digest. */
+export function toolAsked(
+  { house, sealer }: Pick<AuditDeskOptions, "house" | "sealer">,
+  tool: string,
+): string {
+  return house().catalog.tools.has(tool) ? tool : sealer.digestOf(null, tool);
+}
+
 class UnderHold extends Error {
   override readonly name = "UnderHold";
 }
 
 /** The questions, by their path on the local socket. */
-export function createAuditDesk({ house, ledger, sealer, keyring }: AuditDeskOptions) {
+export function createAuditDesk(desk: AuditDeskOptions) {
+  const { ledger, sealer, keyring } = desk;
   return {
     async "/audit"(body: unknown) {
       const { verb, filter, os_user } = schemas.query.parse(body);
-      const { tool } = filter;
-      const isOurs = tool !== undefined && house().catalog.tools.has(tool);
       const asked_for = askedOf(filter, (text) => sealer.digestOf(null, text));
-      await note(ledger, verb, os_user, { filter: isOurs ? { ...asked_for, tool } : asked_for });
+      const tool = filter.tool === undefined ? {} : { tool: toolAsked(desk, filter.tool) };
+      await note(ledger, verb, os_user, { filter: { ...asked_for, ...tool } });
       return ledger.query(filter, OPERATOR);
     },
     async "/audit/reveal"(body: unknown) {

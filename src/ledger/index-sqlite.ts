@@ -243,9 +243,9 @@ export class SqliteIndex {
       if (named === undefined || (person !== undefined && named !== person)) return { hits: [] };
       person = named;
     }
+    const select = this.db.prepare(selectOf(filter, reader, person).sql);
     const rows = oneByOne(filter).flatMap((one) => {
-      const { sql, values } = selectOf(one, reader, person);
-      return this.db.prepare(sql).all(...values) as unknown as Hit[];
+      return select.all(...selectOf(one, reader, person).values) as unknown as Hit[];
     });
     rows.sort((a, b) => b.time_ms - a.time_ms || b.seq - a.seq);
     const hits = rows.slice(0, filter.limit);

@@ -100,6 +100,7 @@ verifies(
     expect(await attempts({ tool: `${NO_TOOL}_` })).toEqual([]);
     const which = { call_id: unknown?.["call_id"], reason: "a test" };
     expect(await ask("/audit/reveal", which)).toMatchObject({ record: { tool: NO_TOOL } });
+    await expect(ask("/who", { tool: NO_TOOL })).rejects.toThrow("not in the catalogue");
     expect(filesText() + house.logged()).not.toContain(NO_TOOL);
     expect(filesText()).toContain('"filter":{"tool":"crm_delete_customer"');
   },
