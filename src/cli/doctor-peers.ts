@@ -9,7 +9,7 @@ import type { IssuerConfig } from "../config/schema.ts";
 import { createThirdParty } from "../delegation/third-party.ts";
 import { createProvider, describe } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
-import { AddressRefused, assertHost, guardedLookup } from "../kernel/address.ts";
+import { assertHost, guardedLookup, REFUSED_ADDRESS } from "../kernel/address.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { fine, noted, wrong } from "./finding.ts";
 import type { Finding } from "./finding.ts";
@@ -165,12 +165,8 @@ function mendFor(
   pointer: string,
   otherwise: string,
 ): string {
-  if (allow_private_addresses) return otherwise;
-  for (let here = error; here instanceof Error; here = here.cause) {
-    if (!(here instanceof AddressRefused)) continue;
-    return `if it is meant, ${pointer}: "allow_private_addresses": true`;
-  }
-  return otherwise;
+  if (allow_private_addresses || !describe(error).includes(REFUSED_ADDRESS)) return otherwise;
+  return `if it is meant, ${pointer}: "allow_private_addresses": true`;
 }
 
 function reach({ protocol, hostname, port }: URL, allow_private: boolean): Promise<void> {

@@ -24,7 +24,7 @@ export const doctor: Verb = {
   help: [
     "--offline       looks at files only, and asks nobody",
     "--json          one object",
-    "exit code 2 where the configuration has mistakes",
+    "exit code 2 where the configuration, the tools or the isolation stop a start",
     ...CORE_HELP,
   ],
   options: { ...CORE_OPTIONS, offline: { type: "boolean" } },
@@ -48,7 +48,7 @@ export const doctor: Verb = {
         bad === 0 ? "nothing is wrong" : `${bad} ${bad === 1 ? "thing is" : "things are"} wrong`,
       );
     }
-    if (mistakes.length > 0) return EXIT.usage;
+    if (findings.some(({ is_mistake }) => is_mistake === true)) return EXIT.usage;
     return bad === 0 ? EXIT.ok : EXIT.no;
   },
 };

@@ -8,6 +8,8 @@ export interface Finding {
   readonly about: string;
   readonly said: string;
   readonly mend?: string;
+  /** True where it stops the start. */
+  readonly is_mistake?: boolean;
 }
 
 export function fine(about: string, said: string): Finding {
@@ -27,7 +29,8 @@ export function mistakesIn(about: string, error: unknown): readonly Finding[] {
   if (!(error instanceof ConfigError)) throw error;
   return error.problems.map(({ file, line, pointer, message, mend }) => {
     const at = line === undefined ? file : `${file}:${line}`;
-    return wrong(about, `${at} ${pointer === "" ? "(the whole file)" : pointer}: ${message}`, mend);
+    const said = `${at} ${pointer === "" ? "(the whole file)" : pointer}: ${message}`;
+    return { ...wrong(about, said, mend), is_mistake: true };
   });
 }
 

@@ -2,6 +2,7 @@
 // test/requirements.ts; whatever is delivered gets its check here.
 import { personNamed } from "../console/people.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
+import { doctored } from "./prove-doctor.ts";
 import { connected, samePerson } from "./prove-connections.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
 import { repeats, runaway } from "./prove-limits.ts";
@@ -217,15 +218,16 @@ async function locked(stage: Stage): Promise<string> {
   const call = (): Promise<Answer> => stage.call("sales", token, "crm_get_deal", { id: 42 });
   must((await call()).error_code === undefined, "the call failed before the lock");
   for (const what of ["user:mia", "agent:sales", "tool:crm_get_deal", "all"]) {
-    await stage.ask("/locks/add", { what, reason: "prove" });
+    await stage.ask("/locks/add", { what, reason: "a suspicion of ours" });
     const rows = (await stage.saasRows()).length;
     const answer = await call();
     await stage.ask("/locks/rm", { what });
     must(answer.error_code === "locked", `${what} is locked: ${answer.text}`);
+    must(!answer.text.includes("suspicion"), "the operator's reason reached the agent");
     must((await stage.saasRows()).length === rows, `${what} is locked: the SaaS got a request`);
   }
   must((await call()).error_code === undefined, "the call fails after the lock");
-  return "a user, an agent, a tool, everything: locked at once, told why, and unlocked";
+  return "a user, an agent, a tool, everything: locked at once, the reason kept, and unlocked";
 }
 
 async function pushed(stage: Stage): Promise<string> {
@@ -284,6 +286,7 @@ export const CHECKS: readonly Check[] = [
   check("surface.missing-door", "a hidden tool does not exist, byte for byte", missingDoor),
   check("surface.one-object", "a tool is callable if and only if it is listed", oneObject),
   check("bad-input.arguments", "bad arguments reach nothing", badArguments),
+  check("cli.doctor", "what is wrong is found, and nothing else", doctored),
   check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
   check("bad-input.api", "a changed API stops what it breaks, loudly", drift),
   check("bad-input.provider", "without API or provider it fails closed", failsClosed),

@@ -76,6 +76,9 @@ export function mayDial(address: string, allow_private: boolean): boolean {
   return allow_private || !isSpecialAddress(address);
 }
 
+/** What each `AddressRefused` says, wherever its text ends up. */
+export const REFUSED_ADDRESS = "a refused address";
+
 export class AddressRefused extends Error {
   override readonly name = "AddressRefused";
   readonly code = "EADDRESSREFUSED";
@@ -91,7 +94,7 @@ export function guardedLookup(allow_private: boolean): LookupFunction {
       if (error !== null) return callback(error, []);
       const bad = addresses.find(({ address }) => !mayDial(address, allow_private));
       if (bad !== undefined || addresses.length === 0) {
-        return callback(new AddressRefused(`${hostname} resolves to a refused address`), []);
+        return callback(new AddressRefused(`${hostname} resolves to ${REFUSED_ADDRESS}`), []);
       }
       if (options.all === true) return callback(null, addresses);
       const first = addresses[0];
@@ -104,7 +107,7 @@ export function guardedLookup(allow_private: boolean): LookupFunction {
 export function assertHost(hostname: string, allow_private: boolean): void {
   const bare = hostname.replace(/^\[|\]$/g, "");
   if (isIP(bare) !== 0 && !mayDial(bare, allow_private)) {
-    throw new AddressRefused(`${bare} is a refused address`);
+    throw new AddressRefused(`${bare} is ${REFUSED_ADDRESS}`);
   }
 }
 

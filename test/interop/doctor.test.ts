@@ -238,6 +238,19 @@ verifies("cli.doctor", "an address that is refused says what would allow it", as
   expect(Object.fromEntries(mends)["connector metadata"]).not.toContain("allow_private");
 });
 
+verifies("cli.doctor", "an issuer whose address is refused says so, too", async () => {
+  const { own } = tidy["issuers"] as { own: Claims };
+  const issuers = {
+    own,
+    away: { ...own, issuer: "https://10.9.8.7", allow_private_addresses: false },
+  };
+  const [found] = wrongIn(await lookAtPeers(load(save({ issuers }, {})))).slice(0, 1);
+  expect(found).toMatchObject({
+    about: "issuer away",
+    mend: 'if it is meant, /issuers/away: "allow_private_addresses": true',
+  });
+});
+
 verifies("cli.doctor", "nothing that it sends holds a secret, or asks for a token", async () => {
   boundary.provider.forms.length = 0;
   const config = load(save());
