@@ -20,6 +20,7 @@ export const login: Verb = {
     "--device        on another device: prints a code to type there",
     "--no-browser    prints where to go, and opens nothing",
     "--remote URL    a doorless elsewhere: its origin, or an agent's MCP URL",
+    "--issuer URL    the provider to sign in at, where the agents take several; its host will do",
     "--client-id ID  the public client of doorless at the provider, where one must be named",
     ...CORE_HELP,
   ],
@@ -28,11 +29,12 @@ export const login: Verb = {
     device: { type: "boolean" },
     "no-browser": { type: "boolean" },
     remote: { type: "string" },
+    issuer: { type: "string" },
     "client-id": { type: "string" },
   },
   async run(given) {
     const agents = await agentsOf(login, given, given.words);
-    const issuer = sharedIssuer(agents);
+    const issuer = sharedIssuer(agents, given.text("issuer"));
     const named = given.text("client-id") ?? agents[0]?.clients[issuer];
     try {
       const client = await openNativeClient(issuer, named);
@@ -48,10 +50,23 @@ export const login: Verb = {
   },
 };
 
-function sharedIssuer(agents: readonly AgentPlace[]): string {
+function sharedIssuer(agents: readonly AgentPlace[], named: string | undefined): string {
   const [first] = agents;
-  const shared = first?.issuers.find((one) => agents.every(({ issuers }) => issuers.includes(one)));
-  if (shared !== undefined) return shared;
+  const isEverywhere = (one: string): boolean =>
+    agents.every(({ issuers }) => issuers.includes(one));
+  const shared = (first?.issuers ?? []).filter(isEverywhere);
+  const chosen = shared.filter(
+    (one) => named === undefined || one === named || new URL(one).host === named,
+  );
+  const [only, second] = chosen;
+  if (only !== undefined && second === undefined) return only;
+  if (shared.length > 0) {
+    const why =
+      named === undefined
+        ? "several providers take sign-ins"
+        : `${named} is not where one signs in`;
+    throw new Stop(EXIT.usage, `${why}: give --issuer, one of: ${shared.join(" ")}`);
+  }
   const each = agents.map(({ agent, issuers }) => `${agent}: ${issuers.join(" ")}`).join("; ");
   throw new Stop(EXIT.usage, `these agents have no provider in common; name some (${each})`);
 }

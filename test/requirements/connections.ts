@@ -92,6 +92,10 @@ export const signIn = {
     source: "I5 must show",
     behavior: "login, a restart of the client, and the tools are there; logout takes them away",
   },
+  "sign-in.issuer": {
+    source: "I5 must show, two issuers at once",
+    behavior: "where several providers take sign-ins, the person chooses, and none is guessed",
+  },
   "sign-in.device": {
     source: "I5 build 6",
     behavior: "--device signs in on another device",

@@ -1,5 +1,7 @@
 // Two providers at once: whose token, whose tenant, whose keys; one name at both is two people.
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
+import { doorless } from "../interop/command.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { defined, newKey, openProvider } from "../setup/hostile-provider.ts";
@@ -114,6 +116,29 @@ describe("two issuers at once", () => {
     expect((await call(ours)).error).toBeUndefined();
     expect((await call(others)).error?.code).toBe("locked");
     await desk.unlock(`user:${second.issuer}#ada`);
+  });
+
+  verifies("sign-in.issuer", "whoever signs in says at which; none is guessed", async () => {
+    const config = join(dirname(boundary.data), "mcp.config.json");
+    const login = (...args: readonly string[]) =>
+      doorless(["login", "desk", "--config", config, "--no-browser", ...args]);
+    const both = `${boundary.provider.issuer} ${second.issuer}`;
+    const [none, other, byUrl, byHost] = await Promise.all([
+      login(),
+      login("--issuer", "https://elsewhere.test"),
+      login("--issuer", second.issuer),
+      login("--issuer", new URL(boundary.provider.issuer).host),
+    ]);
+    for (const { code, stderr } of [none, other]) {
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(both) });
+    }
+    // These take no program that nobody registered; which one was asked is what is seen.
+    expect(byUrl).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(`at ${second.issuer}`),
+    });
+    const at = `at ${boundary.provider.issuer}`;
+    expect(byHost).toMatchObject({ code: 3, stderr: expect.stringContaining(at) });
   });
 
   verifies(
