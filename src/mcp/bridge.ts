@@ -15,8 +15,12 @@ import type { Side, TokenSource } from "./side.ts";
 const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
 const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
 const REFUSED = 1001;
+const CHANGED = "notifications/tools/list_changed";
 /** What runs when the client closes its end has this long to be answered. */
 const DRAIN_MS = 10_000;
+/** A subscription that broke off is taken up again after so long, then after twice as long. */
+const AGAIN_MS = 1000;
+const AGAIN_MS_MAX = 30_000;
 
 export interface BridgeOptions {
   /** Finds the doorless to talk to; asked when somebody is signed in. */
@@ -26,6 +30,7 @@ export interface BridgeOptions {
   readonly stdin?: Readable;
   readonly stdout?: Writable;
   readonly drain_ms?: number;
+  readonly again_ms?: number;
 }
 
 /** Runs until the client closes its end, and what it asked is answered. */
@@ -58,6 +63,10 @@ interface Running {
   readonly done: PromiseWithResolvers<void>;
   /** Where it went; nowhere while it waits for its turn. */
   side: Side | undefined;
+  /** Of a subscription: whether its client was told that it stands. */
+  stands: boolean;
+  /** Of a subscription that broke off: how long until it is asked for again. */
+  again_ms: number;
 }
 
 class Bridge {
@@ -70,8 +79,6 @@ class Bridge {
   /** The 2025 handshake: each new side gets it, too. */
   private hello: Request | undefined;
   private greeted = false;
-  /** Subscriptions that were taken to another side: its client knows that they stand. */
-  private readonly carried = new Set<Id>();
   /** One message after the other, each after whatever has to come before it. */
   private turn: Promise<void> = Promise.resolve();
 
@@ -124,7 +131,9 @@ class Bridge {
   private run(request: Request, is_ours = false): Running {
     const controller = new AbortController();
     const done = Promise.withResolvers<void>();
-    const running: Running = { request, is_ours, controller, done, side: undefined };
+    const again_ms = this.options.again_ms ?? AGAIN_MS;
+    const state = { side: undefined, stands: false, again_ms };
+    const running: Running = { request, is_ours, controller, done, ...state };
     this.running.set(request.id, running);
     return running;
   }
@@ -156,12 +165,23 @@ class Bridge {
     running.side = side;
     const { signal } = controller;
     const isStill = (): boolean => running.side === side && !signal.aborted;
-    const onEnd = (): void => {
-      if (isStill()) this.answerFailure(running, new Error("the connection broke off"));
+    const fail = (error: unknown): void => {
+      if (!isStill()) return;
+      if (running.stands) this.askAgain(side, running);
+      else this.answerFailure(running, error);
     };
-    side.send(request, { signal, onEnd }).catch((error: unknown) => {
-      if (isStill()) this.answerFailure(running, error);
-    });
+    const onEnd = (): void => fail(new Error("the connection broke off"));
+    side.send(request, { signal, onEnd }).catch(fail);
+  }
+
+  // A stream ends with the token that opened it, which its client knows nothing of.
+  private askAgain(side: Side, running: Running): void {
+    const { request, again_ms } = running;
+    running.again_ms = Math.min(again_ms * 2, AGAIN_MS_MAX);
+    setTimeout(() => {
+      const isWanted = this.running.get(request.id) === running && this.side === side;
+      if (isWanted) this.inTurn(async () => this.ask(await this.sideNow(), running));
+    }, again_ms).unref();
   }
 
   private async sideNow(): Promise<Side> {
@@ -176,7 +196,7 @@ class Bridge {
     const listening = [...this.running.values()].filter(({ request }) => isListen(request));
     for (const one of listening) this.carry(one, side);
     this.closeIfDone(before);
-    this.tellChanged(listening);
+    if (this.greeted) this.write({ jsonrpc: "2.0", method: CHANGED });
     return side;
   }
 
@@ -196,22 +216,20 @@ class Bridge {
     await side.send({ jsonrpc: "2.0", method: "notifications/initialized" });
   }
 
-  private carry({ request, controller }: Running, side: Side): void {
-    const next = this.run(request);
-    this.carried.add(request.id);
+  private carry(before: Running, side: Side): void {
+    const next = this.run(before.request);
+    next.stands = before.stands;
     this.ask(side, next);
-    controller.abort();
+    before.controller.abort();
+    this.tellChanged(next);
   }
 
-  private tellChanged(listening: readonly Running[]): void {
-    const method = "notifications/tools/list_changed";
-    if (this.greeted) this.write({ jsonrpc: "2.0", method });
-    for (const { request } of listening) {
-      const wanted = (request.params as { notifications?: { toolsListChanged?: unknown } })
-        .notifications;
-      if (wanted?.toolsListChanged !== true) continue;
-      this.write({ jsonrpc: "2.0", method, params: { _meta: { [SUBSCRIPTION]: request.id } } });
-    }
+  private tellChanged({ request }: Running): void {
+    const wanted = (request.params as { notifications?: { toolsListChanged?: unknown } })
+      .notifications;
+    if (wanted?.toolsListChanged !== true) return;
+    const _meta = { [SUBSCRIPTION]: request.id };
+    this.write({ jsonrpc: "2.0", method: CHANGED, params: { _meta } });
   }
 
   private closeIfDone(side: Side): void {
@@ -247,11 +265,20 @@ class Bridge {
     if (side === this.side && !this.isKnownAlready(message)) this.write(message);
   }
 
+  // That a subscription stands is said once; when it stands again, its client may have missed one.
   private isKnownAlready(message: JSONRPCMessage): boolean {
     if (!("method" in message)) return false;
     if (message.method !== "notifications/subscriptions/acknowledged") return false;
     const meta = (message.params as { _meta?: Record<string, Id> } | undefined)?._meta;
-    return meta?.[SUBSCRIPTION] !== undefined && this.carried.delete(meta[SUBSCRIPTION]);
+    const id = meta?.[SUBSCRIPTION];
+    const mine = id === undefined ? undefined : this.running.get(id);
+    if (mine === undefined) return false;
+    const { stands, again_ms } = mine;
+    const first_ms = this.options.again_ms ?? AGAIN_MS;
+    if (stands && again_ms > first_ms) this.tellChanged(mine);
+    mine.stands = true;
+    mine.again_ms = first_ms;
+    return stands;
   }
 
   private settle(running: Running): void {

@@ -51,6 +51,7 @@ function bridge(who: SignedIn | undefined, drain_ms = 10_000) {
     stdin,
     stdout,
     drain_ms,
+    again_ms: 5,
     connect: async () => new URL(`${peer.origin}/mcp/desk`),
     onNote: (text) => void notes.push(text),
     tokens: {
@@ -242,6 +243,41 @@ verifies(
     expect(await next()).toMatchObject(changed);
     become(undefined);
     expect(await next()).toMatchObject(changed);
+    stdin.end();
+    await done;
+  },
+);
+
+verifies(
+  "mcp.stdio-bridge",
+  "a subscription whose stream ends, or is refused for a while, is taken up again",
+  async () => {
+    const subscription = { "io.modelcontextprotocol/subscriptionId": 5 };
+    const ack = {
+      jsonrpc: "2.0",
+      method: "notifications/subscriptions/acknowledged",
+      params: { _meta: subscription },
+    };
+    let asked = 0;
+    answer = (_message, res) => {
+      asked++;
+      if (asked === 2 || asked === 3) return res.writeHead(503).end();
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      res.write(`data: ${JSON.stringify(ack)}\n\n`);
+      return asked === 1 ? res.end() : undefined;
+    };
+    const { say, next, stdin, done } = bridge(ada);
+    const notifications = { toolsListChanged: true };
+    say({ id: 5, method: "subscriptions/listen", params: { notifications, _meta } });
+    expect(await next()).toEqual(ack);
+    // Nothing is said of the end; that it stands again is, as a change that may have been missed.
+    const params = { _meta: subscription };
+    expect(await next()).toMatchObject({ method: "notifications/tools/list_changed", params });
+    expect(asked).toBe(4);
+    // One that never stood is refused as any request is.
+    answer = (_message, res) => res.writeHead(503).end();
+    say({ id: 6, method: "subscriptions/listen", params: { notifications, _meta } });
+    expect(await next()).toMatchObject({ id: 6, error: { code: 1001 } });
     stdin.end();
     await done;
   },
