@@ -127,7 +127,7 @@ export class SqliteIndex {
 
   constructor(db: DatabaseSync) {
     this.db = db;
-    this.insert = db.prepare(`INSERT OR REPLACE INTO calls
+    this.insert = db.prepare(`INSERT INTO calls
       (seq, time_ms, call_id, person, face, tenant, agent, session, tool, target, outcome, at, size,
        end_seq, end_at, end_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.end = db.prepare(`UPDATE calls SET outcome = ?, end_seq = ?, end_at = ?, end_size = ?

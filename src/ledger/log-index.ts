@@ -24,6 +24,8 @@ export interface LogIndexOptions {
 }
 
 const FOLLOW_AFTER_MS = 500;
+// In one transaction: each writes every page that it touches, of a dozen indexes.
+const INGEST_RECORDS = 5000;
 const BULK_RECORDS = 100_000;
 const NAMES_REMEMBERED_MAX = 10_000;
 
@@ -153,9 +155,18 @@ export class LogIndex implements LedgerIndex {
   }
 
   private async readOn(): Promise<void> {
-    for (const lines of this.reader.read(this.index.last, this.durable)) {
-      this.index.ingest(lines, await this.namesIn(lines));
+    let lines: Placed[] = [];
+    for (const more of this.reader.read(this.index.last, this.durable)) {
+      lines.push(...more);
+      if (lines.length < INGEST_RECORDS) continue;
+      await this.ingest(lines);
+      lines = [];
     }
+    await this.ingest(lines);
+  }
+
+  private async ingest(lines: readonly Placed[]): Promise<void> {
+    this.index.ingest(lines, await this.namesIn(lines));
   }
 
   private async namesIn(lines: readonly Placed[]): Promise<ReadonlyMap<unknown, string>> {
