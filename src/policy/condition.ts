@@ -161,10 +161,18 @@ function isNamed(value: unknown): boolean {
   return !Number.isInteger(value) || Number.isSafeInteger(value);
 }
 
+const PATTERNS_MAX = 10_000;
+/** Many rules say the same pattern, and compiling one costs more than a thousand matches. */
+const patterns = new Map<string, RE2JS>();
+
 /** Or why it is none: outside RE2's syntax, or a repetition that would grow too large. */
 export function compilePattern(pattern: string): RE2JS | string {
+  const known = patterns.get(pattern);
+  if (known !== undefined) return known;
   try {
-    return RE2JS.compile(pattern);
+    const compiled = RE2JS.compile(pattern);
+    if (patterns.size < PATTERNS_MAX) patterns.set(pattern, compiled);
+    return compiled;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

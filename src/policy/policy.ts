@@ -50,6 +50,7 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
   const lists = compileLists(config);
   checkPolicy(lists, catalog);
   const surfaces = new Map<string, Surface>();
+  let kept = 0;
   const asked = new Map(Object.keys(config.agents).map((name) => [name, askedOf(lists, name)]));
   const sources = sourcesIn(lists);
   return Object.freeze({
@@ -59,9 +60,16 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
       const key = keyOf(who, agent, asked.get(agent));
       const known = surfaces.get(key);
       if (known !== undefined) return known;
-      const surface = createSurface(doorsOf(lists, catalog, who, agent), config.hash);
-      // Role sets come from tokens: a bound, so that odd ones cannot fill the memory.
-      if (surfaces.size < SURFACES_MAX) surfaces.set(key, surface);
+      const doors = doorsOf(lists, catalog, who, agent);
+      const surface = createSurface(doors, config.hash);
+      kept += doors.length + 1;
+      surfaces.set(key, surface);
+      // Roles and claims come from tokens: a bound, so that many cannot fill the memory.
+      for (const [oldest, one] of surfaces) {
+        if (kept <= DOORS_MAX || oldest === key) break;
+        kept -= one.size + 1;
+        surfaces.delete(oldest);
+      }
       return surface;
     },
     has: (tool: string) => catalog.tools.has(tool),
@@ -79,7 +87,8 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
   });
 }
 
-const SURFACES_MAX = 10_000;
+/** In all surfaces that are kept, together. */
+const DOORS_MAX = 200_000;
 
 interface Asked {
   readonly scopes: readonly string[];
@@ -197,11 +206,15 @@ function doorOf(tool: ToolDefinition, opening: Opening & { open: true }, who: Wh
   const [only] = roles;
   // Where several roles have it, each with limits of its own, no one schema says what is allowed.
   const fixed = roles.length === 1 && only !== undefined ? [...agent, ...only.grants] : agent;
+  let narrowed: Door["input_schema"] | undefined;
   return Object.freeze({
     tool,
     approve: approvalOf(opening),
     rule: ruleOf(opening),
-    input_schema: advertised(schemaOf(tool), fixed, who),
+    // For whoever lists it: a call asks what is allowed, not what was shown.
+    get input_schema() {
+      return (narrowed ??= advertised(schemaOf(tool), fixed, who));
+    },
     judge: (args: Readonly<Record<string, unknown>>, facts: Facts) => judge(opening, args, facts),
   });
 }

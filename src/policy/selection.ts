@@ -71,8 +71,18 @@ export function effectOf({ effects }: ToolDefinition): "read" | "write" | "destr
   return effects.destructive ? "destroy" : "write";
 }
 
+const selectors = new WeakMap<ToolDefinition, readonly string[]>();
+
 /** Every way in which a list can name this tool, the most exact first. */
 function selectorsOf(tool: ToolDefinition): readonly string[] {
+  const known = selectors.get(tool);
+  if (known !== undefined) return known;
+  const made = namesOf(tool);
+  selectors.set(tool, made);
+  return made;
+}
+
+function namesOf(tool: ToolDefinition): readonly string[] {
   const toolset = connectorOf(tool)?.name;
   const set = toolset === undefined ? [] : [`toolset:${toolset}`];
   return [tool.name, ...set, `effect:${effectOf(tool)}`, ALL];
@@ -80,8 +90,12 @@ function selectorsOf(tool: ToolDefinition): readonly string[] {
 
 /** What the list grants of this tool; empty where it does not select it. */
 export function grantsOf(selection: Selection, tool: ToolDefinition): readonly Grant[] {
-  const found = selectorsOf(tool).map((one) => selection.bySelector.get(one));
-  return found.filter((grant) => grant !== undefined);
+  const found: Grant[] = [];
+  for (const one of selectorsOf(tool)) {
+    const grant = selection.bySelector.get(one);
+    if (grant !== undefined) found.push(grant);
+  }
+  return found;
 }
 
 /** Where the list says that it is not to be had, whatever else it says. */

@@ -31,6 +31,8 @@ export interface ListedTool {
 export interface Surface {
   /** The door of this name, or nothing: hidden, unknown and draft are all the same nothing. */
   get(name: string): Door | undefined;
+  /** How many tools it has. */
+  readonly size: number;
   /** Sorted by name, the same objects each time. */
   readonly list: readonly ListedTool[];
   readonly fingerprint: string;
@@ -41,11 +43,18 @@ export interface Surface {
 export function createSurface(doors: readonly Door[], policy: string): Surface {
   const sorted = doors.toSorted((a, b) => (a.tool.name < b.tool.name ? -1 : 1));
   const byName = new Map(sorted.map((door) => [door.tool.name, door]));
-  const list = Object.freeze(sorted.map(listed));
+  let list: readonly ListedTool[] | undefined;
+  let known: string | undefined;
   return Object.freeze({
     get: (name: string) => byName.get(name),
-    list,
-    fingerprint: fingerprint(sorted.map(marksOf)),
+    size: byName.size,
+    get list() {
+      return (list ??= Object.freeze(sorted.map(listed)));
+    },
+    // Asked for when a policy changes, and not for each surface: it costs more than the rest.
+    get fingerprint() {
+      return (known ??= fingerprint(sorted.map(marksOf)));
+    },
     policy,
   });
 }

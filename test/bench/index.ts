@@ -11,6 +11,7 @@ import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchLimits } from "./limits.ts";
+import { benchPolicy } from "./policy.ts";
 import { benchRevocation } from "./revocation.ts";
 import { measureCode } from "./code.ts";
 import { textReport } from "./report.ts";
@@ -69,6 +70,10 @@ if (positionals[0] === "limits") {
 }
 if (positionals[0] === "ledger") {
   await benchLedger(given);
+  process.exit();
+}
+if (positionals[0] === "policy") {
+  benchPolicy(given);
   process.exit();
 }
 const plan = given.quick ? PLANS.quick : PLANS.full;

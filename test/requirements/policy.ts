@@ -53,4 +53,8 @@ export const policy = {
     source: "I6 build 3",
     behavior: "each fault that the linter knows is found where it stands, and no other",
   },
+  "policy.injecagent": {
+    source: "I6 must show",
+    behavior: "a hijacked agent's calls have no effect outside the policy of its task",
+  },
 } satisfies Record<string, Requirement>;

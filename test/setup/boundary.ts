@@ -9,7 +9,8 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { startCore } from "../../src/main.ts";
 import type { Core } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
-import { CONNECTORS, toolFiles } from "./boundary-tools.ts";
+import { CONNECTORS, toolFiles, WORKING } from "./boundary-tools.ts";
+import type { ToolFileText } from "./boundary-tools.ts";
 import { openApi } from "./hostile-peer.ts";
 import type { HostileApi } from "./hostile-peer.ts";
 import { defined, nowS, openProvider } from "./hostile-provider.ts";
@@ -53,8 +54,15 @@ export interface BoundaryOptions {
   readonly bend?: (config: Config) => Config;
   /** Code tools of the connector `shop`, by name: each agent has them. */
   readonly code?: Readonly<Record<string, string>>;
+  /** Other tools and agents than the hostile world's; everybody of the staff has all of them. */
+  readonly world?: World;
   /** The section of the file; with `run_code` in it, each agent has that tool too. */
   readonly isolation?: Claims;
+}
+
+export interface World {
+  readonly tools: readonly ToolFileText[];
+  readonly agents: Readonly<Record<string, Claims>>;
 }
 
 const SHARED = { scope: "https://shared.test/by-scope", clients: "https://shared.test/by-client" };
@@ -138,18 +146,21 @@ function addTools(file: Claims, names: readonly string[]): void {
   }
 }
 
-type LayOut = Pick<BoundaryOptions, "code" | "isolation" | "file" | "issuer" | "more_issuers">;
+type LayOut = Pick<
+  BoundaryOptions,
+  "code" | "isolation" | "file" | "issuer" | "more_issuers" | "world"
+>;
 
 /** The files of a doorless of its own in `folder`; nothing is started. */
 export async function layOut(folder: string, issuer: string, api: string, options: LayOut = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  writeTools(join(folder, "tools"));
-  const { code = {}, isolation } = options;
+  const { code = {}, isolation, world } = options;
+  writeTools(join(folder, "tools"), world?.tools ?? toolFiles());
   for (const [name, text] of Object.entries(code)) {
     writeFileSync(join(folder, "tools", "shop", `${name}.tool.ts`), text);
   }
-  const written = configFile(url, port, issuer, api);
+  const written = configFile(url, port, issuer, api, world);
   addTools(written, [
     ...Object.keys(code),
     ...("run_code" in (isolation ?? {}) ? ["run_code"] : []),
@@ -186,22 +197,32 @@ function linesIn(folder: string): Claims[] {
     .map((line) => JSON.parse(line) as Claims);
 }
 
-function writeTools(folder: string): void {
-  for (const connector of Object.keys(CONNECTORS)) {
+function writeTools(folder: string, tools: readonly ToolFileText[]): void {
+  for (const connector of connectorsOf(tools)) {
     mkdirSync(join(folder, connector), { recursive: true });
     const about = { connector, title: connector, idempotency_header: "Idempotency-Key" };
     // JSON is YAML.
     writeFileSync(join(folder, connector, "connector.yaml"), JSON.stringify(about));
   }
-  for (const { connector, ...tool } of toolFiles()) {
+  for (const { connector, ...tool } of tools) {
     writeFileSync(join(folder, connector, `${tool.name}.tool.yaml`), JSON.stringify(tool));
   }
 }
 
-function configFile(url: string, port: number, issuer: string, api: string): Claims {
+function connectorsOf(tools: readonly ToolFileText[]): readonly string[] {
+  return [...new Set(tools.map(({ connector }) => connector))];
+}
+
+function configFile(
+  url: string,
+  port: number,
+  issuer: string,
+  api: string,
+  world: World | undefined,
+): Claims {
   const tools = Object.fromEntries(toolFiles().map(({ name }) => [name, {}]));
   const agent = (tokens: Claims): Claims => ({ title: "An agent", purpose: "x", tokens, tools });
-  const agents = {
+  const agents = world?.agents ?? {
     desk: agent({ audience: "own" }),
     garage: agent({ audience: "own" }),
     scope_a: agent({ audience: SHARED.scope, scope: "agent:a" }),
@@ -226,8 +247,8 @@ function configFile(url: string, port: number, issuer: string, api: string): Cla
       },
     },
     agents,
-    roles: { staff, reader: { desk: ["item_get"] } },
-    connectors: connectorsFor(api),
+    roles: world === undefined ? { staff, reader: { desk: ["item_get"] } } : { staff },
+    connectors: connectorsFor(api, connectorsOf(world?.tools ?? toolFiles())),
     limits: {
       requests_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
       calls_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
@@ -240,15 +261,12 @@ function configFile(url: string, port: number, issuer: string, api: string): Cla
   };
 }
 
-function connectorsFor(api: string): Claims {
+function connectorsFor(api: string, names: readonly string[]): Claims {
   return Object.fromEntries(
-    Object.entries(CONNECTORS).map(([name, { origin, allow_private_addresses }]) => [
-      name,
-      {
-        origin: origin(api),
-        allow_private_addresses,
-        delegation: { kind: "exchange", resource: `https://api.test/${name}` },
-      },
-    ]),
+    names.map((name) => {
+      const { origin, allow_private_addresses } = CONNECTORS[name] ?? WORKING;
+      const delegation = { kind: "exchange", resource: `https://api.test/${name}` };
+      return [name, { origin: origin(api), allow_private_addresses, delegation }];
+    }),
   );
 }
