@@ -28,11 +28,18 @@ const ADVERTISED: Readonly<Record<string, [Partial<AuditFilter>, index: string, 
   record: [{ record: "deal:42" }, "by_target", "target=? AND "],
   session: [{ session: "s" }, "by_session", "session=? AND "],
   call: [{ call_id: "c" }, "by_call", "call_id=? AND "],
+  agent: [{ agent: "sales" }, "by_agent", "agent=? AND "],
   "user x tool": [{ user: "ada", tool: "t" }, "by_person_tool", "person=? AND tool=? AND "],
   "user x outcome": [
     { user: "ada", outcome: "unknown" },
     "by_person_outcome",
     "person=? AND outcome=? AND ",
+  ],
+  "user x agent": [{ user: "ada", agent: "a" }, "by_person_agent", "person=? AND agent=? AND "],
+  "tool x outcome": [
+    { tool: "t", outcome: "timeout" },
+    "by_tool_outcome",
+    "tool=? AND outcome=? AND ",
   ],
 };
 
@@ -40,6 +47,8 @@ const TENANTS: Readonly<Record<string, [index: string, by: string]>> = {
   nothing: ["by_tenant", "tenant=? AND "],
   tool: ["by_tenant_tool", "tenant=? AND tool=? AND "],
   outcome: ["by_tenant_outcome", "tenant=? AND outcome=? AND "],
+  agent: ["by_tenant_agent", "tenant=? AND agent=? AND "],
+  "tool x outcome": ["by_tenant_tool", "tenant=? AND tool=? AND "],
 };
 
 function planOf(filter: Partial<AuditFilter>, reader: Reader): string[] {
