@@ -23,5 +23,5 @@ verifies(
     expect(totals.orphans).toBeGreaterThan(KILLS / 4);
     await expectSameIndex(house, house.evidence);
   },
-  { timeout_ms: FULL ? 60 * 60_000 : 4 * 60_000 },
+  { timeout_ms: FULL ? 60 * 60_000 : 10 * 60_000 },
 );

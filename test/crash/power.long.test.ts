@@ -22,5 +22,5 @@ verifies(
       await house.close();
     }
   },
-  { timeout_ms: FULL ? 60 * 60_000 : 5 * 60_000, skip: noPowerLoss },
+  { timeout_ms: FULL ? 60 * 60_000 : 10 * 60_000, skip: noPowerLoss },
 );

@@ -16,5 +16,5 @@ verifies(
     expect(failed).toEqual([]);
     expect(seeds).toBe(SEEDS);
   },
-  { timeout_ms: FULL ? 60 * 60_000 : 5 * 60_000 },
+  { timeout_ms: FULL ? 60 * 60_000 : 10 * 60_000 },
 );
