@@ -1,4 +1,5 @@
 // `explain`: each tool, allowed or not, and the rule (file:line) that decided; or who can call one.
+import type { LimitsConfig, Rate } from "../config/limits.ts";
 import { askExplain, askWho } from "../console/questions.ts";
 import { askHouse, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, paint, print, printJson, table } from "./output.ts";
@@ -56,8 +57,18 @@ async function why(given: Given, agent: string): Promise<number> {
     );
     if (asked.length > 0) print(`\n${table(["TOOL", "ARGUMENT", "RULE", "ALLOWED"], asked)}`);
   }
+  if (!given.flag("json")) print(`\n${limitsText(answer.limits)}`);
   const refused = tool !== undefined && answer.tools.some((one) => !one.allowed);
   return refused ? EXIT.no : EXIT.ok;
+}
+
+function limitsText(limits: LimitsConfig): string {
+  const said = ({ calls, per_s, burst }: Rate): string => `${calls} per ${per_s} s, burst ${burst}`;
+  const { calls_per_user, calls_per_user_and_tool, budget_per_user } = limits;
+  return (
+    `Calls of one person: ${said(calls_per_user)}; of one tool ${said(calls_per_user_and_tool)}; ` +
+    `${budget_per_user.calls} a day. All limits: --json, docs/limits.md`
+  );
 }
 
 async function whoCan(given: Given): Promise<number> {

@@ -1,5 +1,6 @@
 // What one field of the configuration cannot know of another: names that lead nowhere, and agents
 // that one token could fit twice. "A token must match exactly one agent" (DESIGN section 2).
+import type { Rate } from "./limits.ts";
 import type { AgentConfig, ConfigFile } from "./schema.ts";
 import type { Report } from "./problem.ts";
 import type { RoleFile } from "./rules.ts";
@@ -58,6 +59,20 @@ function toolsNamed(list: RoleFile[string], at: string): [tool: string, pointer:
         `${here}/${tool}`,
       ]);
   return named.filter(([tool]) => !tool.includes(":"));
+}
+
+/** What the limits have to remember over a restart must still be in the log. */
+export function checkMemory({ limits, ledger }: ConfigFile, report: Report): void {
+  const { keep_days } = ledger;
+  if (keep_days === undefined) return;
+  for (const [name, limit] of Object.entries(limits)) {
+    if (typeof limit !== "object" || !("burst" in limit)) continue;
+    const { burst, per_s, calls } = limit as Rate;
+    const days = Math.ceil((burst * per_s) / calls / 86_400);
+    if (days <= keep_days) continue;
+    const message = `${name} takes ${days} days to come back, and the log is kept for ${keep_days}`;
+    report("/ledger/keep_days", message, `keep it for ${days} days, or lower the burst`);
+  }
 }
 
 // Only plain RFC 8693 names a target by resource; the providers' own ways know the audience alone.

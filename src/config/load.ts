@@ -11,7 +11,7 @@ import type { Problem, Report } from "./problem.ts";
 import { configSchema } from "./schema.ts";
 import type { ConfigFile, ConnectorConfig } from "./schema.ts";
 import { checkIsolation } from "./isolation.ts";
-import { overlaps, unknownNames } from "./cross-check.ts";
+import { checkMemory, overlaps, unknownNames } from "./cross-check.ts";
 import { checkLiveness } from "./liveness.ts";
 import { NO_SECRETS, readSecrets } from "./secrets.ts";
 import type { Environment, Secrets } from "./secrets.ts";
@@ -82,6 +82,7 @@ function build(
   unknownNames(data, report);
   overlaps(data, report);
   checkLiveness(data, report);
+  checkMemory(data, report);
   const vault_keys_file = placeKeys(data, file, report);
   const secrets =
     environment === undefined ? NO_SECRETS : readSecrets(data, file, environment, report);

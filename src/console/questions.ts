@@ -1,4 +1,5 @@
 // What an operator asks of a policy: surface and explain. Pure; the same with and without a server.
+import type { LimitsConfig } from "../config/limits.ts";
 import { mismatches } from "../contract/schema.ts";
 import type { Explanation } from "../policy/policy.ts";
 import type { ListedTool } from "../policy/surface.ts";
@@ -24,6 +25,8 @@ export interface ExplainAnswer {
   readonly agent: string;
   readonly person: string;
   readonly tools: readonly Explanation[];
+  /** With what holds unsaid. */
+  readonly limits: LimitsConfig;
 }
 
 /** Why each tool is there or not; with `args`, whether such a call would pass its rules. */
@@ -41,7 +44,7 @@ export function askExplain(
   if (tool !== undefined && chosen.length === 0) mustBeTool(house, tool);
   const asked = { agent, person, args, now_ms };
   const tools = args === undefined ? chosen : chosen.map((one) => withArguments(house, one, asked));
-  return { agent, person: person.label, tools };
+  return { agent, person: person.label, tools, limits: house.config.limits };
 }
 
 /** What a question cannot know: nothing was read in a session that is none. */

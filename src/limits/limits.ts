@@ -18,6 +18,7 @@ import type { Loop } from "./loops.ts";
 import { RateLimit } from "./rate.ts";
 import { Running } from "./running.ts";
 import { DAY_MS, LimitTime } from "./time.ts";
+import { Turns } from "./turns.ts";
 
 export interface LimitsOptions {
   readonly limits: LimitsConfig;
@@ -66,6 +67,7 @@ export class Limits {
   private readonly limiter: Limiter;
   private readonly loops: Loops;
   private readonly crossings = new Crossings();
+  private readonly turns = new Turns();
   private readonly of: ReturnType<typeof limitsOf>;
 
   constructor({ limits, clock, onJump }: LimitsOptions) {
@@ -117,8 +119,12 @@ export class Limits {
     const { client_id } = session;
     const payer = payerOf({ tenant, issuer, user: session.user, session: session.id, client_id });
     const claims = this.claimsOf(payer, weight);
-    const short = this.limiter.take(claims, now_ms);
+    const short = this.notItsTurn(payer, now_ms) ?? this.limiter.take(claims, now_ms);
+    if (short?.claim.limit === this.of.calls_per_user) {
+      this.turns.refused(session.user, session.id, short.retry_after_ms, now_ms);
+    }
     if (short !== undefined) return no(rateLimited(short));
+    this.turns.took(session.user, session.id);
     const leave = this.running.enter(session.user);
     if (leave === undefined) throw new Error("there was a place a moment ago");
     next.ran();
@@ -132,6 +138,17 @@ export class Limits {
         this.loops.ended(chain, tool, error_code, this.time.now());
       },
     });
+  }
+
+  /** The last call that is there is kept for another session of the same user. */
+  private notItsTurn({ user, session }: Payer, now_ms: number): Short | undefined {
+    const kept_ms = this.turns.kept(user, session, now_ms);
+    if (kept_ms === 0) return undefined;
+    const limit = this.of.calls_per_user;
+    const both_ms = limit.wait(user, 2, now_ms);
+    if (both_ms === 0) return undefined;
+    const claim = { limit, key: user, amount: 1 };
+    return { claim, retry_after_ms: Math.min(both_ms, kept_ms), remaining: 0 };
   }
 
   /** Takes what was spent before this start. */

@@ -148,6 +148,10 @@ export const limits = {
     source: "I6 build 5",
     behavior: "restarts, new sessions, parallel calls and clocks that are set gain nothing",
   },
+  "limits.shared": {
+    source: "I6 build 5",
+    behavior: "many sessions of one user share the user's limit: none of them starves another",
+  },
   "limits.documented": {
     source: "I6 build 5",
     behavior: "each limit has a value without configuration, and docs/limits.md says which",

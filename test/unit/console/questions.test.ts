@@ -67,7 +67,8 @@ describe("surface", () => {
 describe("explain", () => {
   verifies("surface.explain", "says of each tool whether and by which rule", () => {
     const at = house();
-    const { tools } = askExplain(at, "desk", personNamed(at.config, "bob"));
+    const { tools, limits } = askExplain(at, "desk", personNamed(at.config, "bob"));
+    expect(limits.calls_per_user).toEqual({ calls: 600, per_s: 60, burst: 120 });
     expect(tools.map(({ tool, allowed }) => [tool, allowed])).toEqual([
       ["item_get", true],
       ["item_put", false],

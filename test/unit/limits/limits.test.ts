@@ -195,6 +195,79 @@ describe("burst 100 and one more per hour", () => {
   );
 });
 
+describe("sessions of one user", () => {
+  /** One session that asks each 10 ms, and others that come when they were told; for a minute. */
+  async function minute(polite: readonly Going[], burst: number) {
+    const { ledger, folder, clock } = await opened();
+    const its = config({ calls_per_user: { calls: 1, per_s: 1, burst } });
+    const { limits } = started(its, ledger, folder, clock);
+    let nth = 0;
+    const asks = (who: Going): Refusal | undefined => {
+      const wanted = { tool: toolNamed("item_get"), args: { nth: nth++ }, parent: undefined };
+      const taken = limits.take(who, wanted);
+      if (!taken.ok) return taken.refusal;
+      taken.value.end(0, undefined);
+      return undefined;
+    };
+    const hammer = going({ family: "hammer" });
+    const due = polite.map(() => 0);
+    const ran = { hammer: 0, polite: polite.map(() => 0) };
+    for (let ms = 0; ms < 60_000; ms += 10, clock.ms += 10) {
+      if (asks(hammer) === undefined) ran.hammer++;
+      for (const [i, who] of polite.entries()) {
+        if (ms < (due[i] ?? 0)) continue;
+        const refused = asks(who);
+        if (refused === undefined) ran.polite[i] = (ran.polite[i] ?? 0) + 1;
+        due[i] = ms + (refused?.retry_after_ms ?? 0);
+      }
+    }
+    return ran;
+  }
+
+  for (const burst of [1, 5]) {
+    verifies(
+      "limits.shared",
+      `share a rate (burst ${burst}): one that hammers does not starve those that wait`,
+      async () => {
+        const [one, two, three] = [1, 2, 3].map((i) => going({ family: `polite ${i}` }));
+        if (one === undefined || two === undefined || three === undefined) throw new Error();
+        const alone = await minute([one], burst);
+        expect(alone.polite[0]).toBeGreaterThanOrEqual(20);
+        const several = await minute([one, two, three], burst);
+        for (const ran of several.polite) expect(ran).toBeGreaterThanOrEqual(5);
+        for (const { hammer, polite } of [alone, several]) {
+          const all = hammer + polite.reduce((sum, n) => sum + n, 0);
+          expect(all).toBeGreaterThanOrEqual(50);
+          expect(all).toBeLessThanOrEqual(60 + burst);
+        }
+      },
+    );
+  }
+
+  verifies(
+    "limits.shared",
+    "a call that is kept for one that does not come is not lost",
+    async () => {
+      const { ledger, folder, clock } = await opened();
+      const its = config({ calls_per_user: { calls: 1, per_s: 60, burst: 1 } });
+      const server = started(its, ledger, folder, clock);
+      const [a, b] = [going({ family: "a" }), going({ family: "b" })];
+      expect(await server.call(a)).toBeUndefined();
+      expect((await server.call(b))?.retry_after_ms).toBe(60_000);
+      clock.ms += 60_000;
+      expect(await server.call(a)).toBeUndefined();
+      expect((await server.call(b))?.retry_after_ms).toBe(60_000);
+      clock.ms += 60_000;
+      // The next one is b's, who does not come; a moment later it is anybody's.
+      expect((await server.call(a))?.retry_after_ms).toBe(1001);
+      clock.ms += 1000;
+      expect((await server.call(a))?.retry_after_ms).toBe(1);
+      clock.ms += 1;
+      expect(await server.call(a)).toBeUndefined();
+    },
+  );
+});
+
 describe("clocks", () => {
   /** A clock whose two faces the test moves one by one. */
   const twoFaced = () => {

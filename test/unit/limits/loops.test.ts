@@ -117,6 +117,11 @@ describe("the same error", () => {
       error_code: "downstream_error",
     });
     expect(call("other", {})).toBe("ran");
+    for (let i = 0; i < 2; i++) {
+      // Trying again is no pause.
+      clock.ms += 59_999;
+      expect(call("get", { id: 9 })).toBe("same_error");
+    }
     clock.ms += 60_000;
     expect(call("get", { id: 9 })).toBe("ran");
   });
