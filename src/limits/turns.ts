@@ -1,5 +1,5 @@
-// Turns: the sessions of one user take from one bucket, and one that hammers would get each call that
-// comes back. Whoever waited as he was told, and found it taken, is next; others queue behind him.
+// Turns: the sessions of one user take from one bucket, and one that hammers would get each call
+// that comes back. Whoever waited as told, and found it taken, is next; others queue behind.
 
 interface Waiting {
   readonly session: string;
