@@ -52,7 +52,7 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
   jose: ["identity", "delegation"],
 
   "js-yaml": ["catalog"],
-  // Patterns of argument rules, in linear time (ADR 14).
+  // Patterns of argument rules, in linear time (ADR 15).
   re2js: ["policy"],
   // Identity needs its guarded discovery; delegation exchanges tokens.
   "openid-client": ["identity", "delegation"],

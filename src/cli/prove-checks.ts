@@ -6,6 +6,7 @@ import { doctored } from "./prove-doctor.ts";
 import { connected, samePerson } from "./prove-connections.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
 import { repeats, runaway } from "./prove-limits.ts";
+import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
 import { must } from "./prove-stage.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
@@ -302,6 +303,9 @@ export const CHECKS: readonly Check[] = [
   check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
+  check("policy.rules", "arguments that the rules do not allow are refused", argumentRules),
+  check("policy.seen", "mail goes only where the session has read that it may", seenOnly),
+  check("policy.live", "a changed policy counts at once, and a broken one never", changedLive),
   check("limits.loop", "a runaway loop hits a wall and starves nobody else", runaway),
   check("limits.repeats", "who repeats himself is stopped, and told what repeated", repeats),
 ];

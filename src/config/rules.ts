@@ -1,5 +1,5 @@
 // What a policy may say of a tool and of a call's arguments, as it is written in the configuration.
-// Data alone: no expression is evaluated, and each rule can be explained and compared (ADR 14).
+// Data alone: no expression is evaluated, and each rule can be explained and compared (ADR 15).
 import { z } from "zod";
 
 const PATTERN_CHARS_MAX = 500;

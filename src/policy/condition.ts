@@ -1,6 +1,6 @@
 // Conditions on one value: compiled once, judged at each call, in time linear in the value. A
 // condition says yes, no, or unclear where nobody can tell; a call needs a yes, and a rule that
-// refuses or asks for approval counts unless there is a no (ADR 14).
+// refuses or asks for approval counts unless there is a no (ADR 15).
 import { RE2JS } from "re2js";
 import type { ConditionFile } from "../config/rules.ts";
 import type { Schema } from "../contract/schema.ts";
