@@ -10,6 +10,8 @@ export const CHECKPOINTS = "checkpoints";
 
 /** Ends each note. None holds such a line: an origin, digits, base64 and keys cannot be one. */
 const END = "---\n";
+// A note a second is many in a year: a start reads the last ones.
+const TAIL_BYTES = 65_536;
 
 export function framedNote(note: string): string {
   return `${note}${END}`;
@@ -34,8 +36,14 @@ export function framedNotesIn(text: string): FramedNotes {
   return { notes, rest };
 }
 
+interface Tail {
+  readonly bytes: Buffer;
+  readonly at: number;
+}
+
 export interface NoteFile {
-  read(): Promise<Buffer>;
+  /** The last bytes, at least so many where there are, and how many are before them. */
+  tail(bytes: number): Promise<Tail>;
   truncate(size: number): Promise<void>;
   append(bytes: Buffer): Promise<void>;
   sync(): Promise<void>;
@@ -62,20 +70,31 @@ export async function openCheckpointLog(
   openFile: (folder: string) => Promise<NoteFile> = openNoteFile,
 ): Promise<CheckpointLog> {
   const file = await openFile(folder);
-  const bytes = await file.read();
-  const { notes, rest } = framedNotesIn(bytes.toString("utf8"));
-  // By bytes: what was torn need not be UTF-8.
-  const end = bytes.lastIndexOf(`\n${END}`);
-  const kept = end === -1 ? 0 : end + END.length + 1;
-  if (rest !== "") {
+  const { note, kept, size } = await newestIn(file);
+  if (kept < size) {
     await file.truncate(kept);
     await file.sync();
   }
-  const newest = notes.at(-1)?.note;
-  const last =
-    newest === undefined ? undefined : { note: newest, checkpoint: parseCheckpoint(newest) };
+  const last = note === undefined ? undefined : { note, checkpoint: parseCheckpoint(note) };
   const place = { folder, openFile };
-  return new OpenCheckpointLog(file, place, last, kept, bytes.length - kept);
+  return new OpenCheckpointLog(file, place, last, kept, size - kept);
+}
+
+/** The newest whole note, where it ends, and where the file does. */
+async function newestIn(file: NoteFile) {
+  const frame = `\n${END}`;
+  // By bytes: what was torn need not be UTF-8.
+  for (let wanted = TAIL_BYTES; ; wanted *= 2) {
+    const { bytes, at } = await file.tail(wanted);
+    const end = bytes.lastIndexOf(frame);
+    const before = end > 0 ? bytes.lastIndexOf(frame, end - 1) : -1;
+    if (before === -1 && at > 0) continue;
+    const size = at + bytes.length;
+    if (end === -1) return { note: undefined, kept: 0, size };
+    const start = before === -1 ? 0 : before + frame.length;
+    const note = bytes.toString("utf8", start, end + 1);
+    return { note, kept: at + end + frame.length, size };
+  }
 }
 
 interface Place {
@@ -154,9 +173,8 @@ class OpenCheckpointLog implements CheckpointLog {
     // Opening makes a file where there is none.
     if (inodeIn(this.place) === undefined) throw displaced();
     const file = await this.place.openFile(this.place.folder);
-    const bytes = await file.read();
-    const newest = framedNotesIn(bytes.toString("utf8")).notes.at(-1)?.note;
-    if (bytes.length !== this.size || newest !== this.last?.note) {
+    const { note, size } = await newestIn(file);
+    if (size !== this.size || note !== this.last?.note) {
       await file.close();
       throw displaced();
     }
@@ -199,7 +217,12 @@ export async function openNoteFile(folder: string): Promise<NoteFile> {
     await parent.close();
   }
   return {
-    read: () => handle.readFile(),
+    tail: async (wanted) => {
+      const { size } = await handle.stat();
+      const at = Math.max(0, size - wanted);
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(size - at), 0, size - at, at);
+      return { bytes: buffer.subarray(0, bytesRead), at };
+    },
     truncate: (size) => handle.truncate(size),
     append: (bytes) => handle.appendFile(bytes),
     sync: () => handle.sync(),

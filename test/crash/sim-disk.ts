@@ -82,7 +82,7 @@ export class SimDisk {
     await this.create(path);
     await this.syncFolder();
     return {
-      read: () => Promise.resolve(readFileSync(path)),
+      tail: () => Promise.resolve({ bytes: readFileSync(path), at: 0 }),
       truncate: (size) => this.cut(path, size),
       append: (bytes) => this.append(path, bytes),
       sync: () => this.sync(path),

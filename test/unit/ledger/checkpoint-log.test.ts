@@ -26,7 +26,7 @@ function brittleFile(): NoteFile & { steps: string[]; fails: boolean } {
   const file = {
     steps,
     fails: false,
-    read: () => Promise.resolve(Buffer.alloc(0)),
+    tail: () => Promise.resolve({ bytes: Buffer.alloc(0), at: 0 }),
     truncate: step("truncate"),
     append: step("append"),
     sync: step("sync"),
@@ -70,6 +70,20 @@ describe("the checkpoints", () => {
       await log.append(c);
       await log.close();
       expect(readFileSync(join(folder, "checkpoints"), "utf8")).toBe(kept + framedNote(c));
+    }
+  });
+
+  test("of a long time are opened by the newest, however much is torn after it", async () => {
+    const folder = testFolder();
+    const [a, b] = someNotes();
+    const kept = framedNote(a).repeat(1000) + framedNote(b);
+    expect(kept.length).toBeGreaterThan(100_000);
+    for (const torn of [0, 1, 200_000]) {
+      writeFileSync(join(folder, "checkpoints"), kept + "x".repeat(torn));
+      const log = await openCheckpointLog(folder);
+      expect([log.cut_bytes, log.last?.note]).toEqual([torn, b]);
+      await log.close();
+      expect(readFileSync(join(folder, "checkpoints"), "utf8")).toBe(kept);
     }
   });
 
