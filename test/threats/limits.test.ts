@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
+import { toolFiles } from "../setup/boundary-tools.ts";
 import type { Claims } from "../setup/hostile-provider.ts";
 import { callTool } from "../setup/mcp-post.ts";
 import type { Called } from "../setup/mcp-post.ts";
@@ -13,7 +14,10 @@ let boundary: Boundary;
 
 beforeAll(async () => {
   boundary = await openBoundary({
+    world: patient(),
     file: {
+      // One exchange for many calls: what is measured here is not the provider.
+      delegation: { reuse_ms_max: 10_000 },
       http: { connections_max: 4096, requests_per_user_max: 4096 },
       limits: {
         requests_per_user: { calls: 1_000_000, per_s: 60, burst: 100_000 },
@@ -32,6 +36,17 @@ beforeAll(async () => {
 beforeEach(() => boundary.api.behave());
 
 afterAll(() => boundary.close());
+
+/** The shop's tools with all the time in the world: a slow machine must not look like a failure. */
+function patient() {
+  const limits = { timeout_ms: 120_000, response_bytes_max: 4096 };
+  const tools = toolFiles()
+    .filter(({ connector }) => connector === "shop")
+    .map((tool) => ({ ...tool, limits }));
+  const has = Object.fromEntries(tools.map(({ name }) => [name, {}]));
+  const desk = { title: "Desk", purpose: "x", tokens: { audience: "own" }, tools: has };
+  return { tools, agents: { desk } };
+}
 
 type Caller = (tool: string, args: unknown) => Promise<Called>;
 
