@@ -107,6 +107,8 @@ const WRONG_TOKEN: Readonly<Record<string, Case>> = {
   })),
   "the one we sent, passed back": answer(MISMATCH, () => ({ access_token: token })),
   "one without issued_token_type": answer(MISMATCH, () => ({ issued_token_type: undefined })),
+  "one with an id token's nonce": claims(MISMATCH, () => ({ nonce: "n" })),
+  "one with a logout token's events": claims(MISMATCH, () => ({ events: {} })),
   "an id token": answer(MISMATCH, () => ({ issued_token_type: ID_TOKEN })),
 };
 

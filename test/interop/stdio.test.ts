@@ -58,7 +58,7 @@ verifies(
       expect(await Promise.all(kinds.map(seen))).toEqual(expected.slice(0, kinds.length));
     }
   },
-  { timeout_ms: 60_000 },
+  { timeout_ms: 120_000 },
 );
 
 verifies("mcp.stdio-bridge", "calls, refusals and unknown tools pass as over HTTP", async () => {
