@@ -21,6 +21,7 @@ const PLACES: Readonly<Record<ErrorCode, string>> = {
   invalid_arguments: "Step 4, arguments",
   argument_not_allowed: "Step 4, arguments: rules of the agent and of the roles",
   confirmation_required: "Step 5, approval",
+  confirmation_declined: "Step 5, approval",
   rate_limited: "Step 2, alive, and step 6, limits",
   loop_detected: "Step 6, limits",
   audit_unavailable: "Step 7, intent",

@@ -1,11 +1,11 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
 import { readFileSync, rmSync } from "node:fs";
-import { connectorOf } from "./catalog/definition.ts";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
+import { lookIn, standsIn } from "./console/look-in.ts";
 import { readHouse } from "./console/house.ts";
 import type { House } from "./console/house.ts";
 import { createReload, hashesOf } from "./console/reload.ts";
@@ -14,6 +14,7 @@ import { createDelegation } from "./delegation/delegation.ts";
 import type { Delegation } from "./delegation/delegation.ts";
 import { openLinks } from "./delegation/open.ts";
 import { Gate } from "./gate/gate.ts";
+import { openApprovals } from "./gate/open.ts";
 import { createClient } from "./identity/client.ts";
 import { createIntrospection } from "./identity/introspection.ts";
 import { createProvider } from "./identity/provider.ts";
@@ -24,7 +25,7 @@ import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import { hostToDial } from "./kernel/address.ts";
 import type { Clock } from "./kernel/clock.ts";
-import type { Credential, Principal } from "./kernel/principal.ts";
+import type { Credential } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { createSinks } from "./ledger/sinks.ts";
 import type { Keyring } from "./ledger/keyring.ts";
@@ -56,7 +57,7 @@ import type { Folders } from "./store/folders.ts";
 import { lockFolder } from "./store/lock.ts";
 import type { Logger } from "./telemetry/log.ts";
 import { Metrics } from "./telemetry/metrics.ts";
-import { createConnect } from "./web/connect.ts";
+import { createPeople } from "./web/people.ts";
 import { createWeb } from "./web/server.ts";
 
 export interface CoreOptions {
@@ -126,18 +127,20 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const metrics = new Metrics();
     const going = openSessions(options, folders.data, rooms);
     undo.push(() => going.close());
+    const approvals = openApprovals(options, ledger, going.stops);
+    undo.push(() => approvals.close());
+    const passed = { ...options, ...rooms, ...going, approvals };
     const decides = { policy: () => house.policy, shadow: () => house.shadow };
-    const gate = new Gate({ ...options, ...rooms, ...going, ...decides, metrics, ledger, sealer });
-    const mcp = createMcpEndpoint({ ...options, ...links, gate, version: VERSION });
+    const gate = new Gate({ ...passed, ...decides, metrics, ledger, sealer });
+    const mcp = createMcpEndpoint({ ...passed, ...links, gate, version: VERSION });
     undo.push(() => mcp.close());
     going.stops.onChange(({ isLock }) => void (isLock && mcp.toolsChanged(() => true)));
     const ready = (): boolean => ledger.healthy;
     describeMetrics(metrics, limits, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
-    const pages = { ...options, ...links, ...going, ...lookIn(() => house) };
-    const connect = createConnect({ ...pages, signIn, ledger });
+    const people = createPeople({ ...passed, ...links, ...lookIn(() => house), signIn, ledger });
     const onEnded = endingBy(options, ledger, going.stops);
-    const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, connect, onEnded });
+    const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, people, onEnded });
     undo.push(() => web.close(limits.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${hostToDial(config.listen.host)}:${port}`, config: config.file };
@@ -153,7 +156,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
       config,
       read: (next) => readHouse(next, sandbox, options.drafts),
       house: () => house,
-      take: (made) => void (house = made),
+      take: (made) => approvals.keepOnly(standsIn((house = made))),
       ledger,
       toolsChanged: (concerns) => mcp.toolsChanged(concerns),
     });
@@ -361,29 +364,6 @@ function openLimits(
   const limits = new Limits({ limits: config.limits, clock, onJump });
   limits.recall(spendHistory(folder), (name) => house().catalog.tools.get(name));
   return limits;
-}
-
-/** What the pages of people ask of the house in force. */
-function lookIn(house: () => House) {
-  return {
-    titleOf(connector: string): string {
-      const tools = [...house().catalog.tools.values()];
-      const connectors = tools.map((tool) => connectorOf(tool));
-      return connectors.find((one) => one?.name === connector)?.title ?? connector;
-    },
-    /** Whether an agent gives this person a tool that goes through the connector. */
-    isFor(principal: Principal, connector: string): boolean {
-      const { config, policy } = house();
-      const { roles, subject, tenant, issuer, attributes } = principal;
-      // Signed in on a page, not with a token of an agent: which scopes one would have is open.
-      const who = { roles, scopes: "any", subject, tenant, issuer, attributes } as const;
-      return Object.keys(config.agents).some((agent) => {
-        const surface = policy.surface(who, agent);
-        const doors = surface.list.map(({ name }) => surface.get(name));
-        return doors.some((door) => door && connectorOf(door.tool)?.name === connector);
-      });
-    },
-  };
 }
 
 function describeMetrics(

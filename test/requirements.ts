@@ -1,5 +1,6 @@
 // What the project promises so far, one id each. Tests cite ids with `verifies(id, ...)`;
 // test/pins/requirements.test.ts fails on an id that no test cites, and on a citation of no id.
+import { approval } from "./requirements/approval.ts";
 import * as boundary from "./requirements/boundary.ts";
 import { connections, signIn, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
@@ -23,6 +24,7 @@ export const requirements = {
   ...connections,
   ...vault,
   ...signIn,
+  ...approval,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,

@@ -1,6 +1,7 @@
 // The promises that are checked, each with its attack and its evidence. Ids are those of
 // test/requirements.ts; whatever is delivered gets its check here.
 import { personNamed } from "../console/people.ts";
+import { approvedOnce, nobodyElse } from "./prove-approval.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
 import { doctored } from "./prove-doctor.ts";
 import { connected, samePerson } from "./prove-connections.ts";
@@ -288,6 +289,8 @@ export const CHECKS: readonly Check[] = [
   check("surface.one-object", "a tool is callable if and only if it is listed", oneObject),
   check("bad-input.arguments", "bad arguments reach nothing", badArguments),
   check("cli.doctor", "what is wrong is found, and nothing else", doctored),
+  check("approval.once", "what a human must approve runs once, as approved", approvedOnce),
+  check("approval.yours-alone", "nobody else approves, nor does the client", nobodyElse),
   check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
   check("bad-input.api", "a changed API stops what it breaks, loudly", drift),
   check("bad-input.provider", "without API or provider it fails closed", failsClosed),

@@ -135,14 +135,14 @@ const ruleSchema = z
     when: conditionsSchema.describe("Counts where all of these hold, or nobody can say"),
     hours: hoursSchema.optional().describe("Counts only then"),
     refuse: z.string().min(1).max(300).optional().describe("Refused; told to the agent"),
-    approve: z.literal("human").optional().describe("Such a call needs a human's yes"),
+    approve: z.literal("human").optional().describe("Such a call needs a human's yes, on /approve"),
   })
   .refine((r) => (r.refuse === undefined) !== (r.approve === undefined), {
     error: "give either refuse or approve",
   });
 
 const grantSchema = z.strictObject({
-  approve: z.literal("human").optional().describe("Each call needs a human's yes"),
+  approve: z.literal("human").optional().describe("Each call needs a human's yes, on /approve"),
   scope: z
     .string()
     .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "one OAuth scope")

@@ -124,6 +124,10 @@ const issuerSchema = z.strictObject({
     .strictObject({ client_id: z.string().min(1) })
     .optional()
     .describe("doorless as a public client, for `login` where programs may not register"),
+  trusted_to_ask: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Clients (client_id) whose own question to the user counts; nobody unless named"),
   liveness: livenessSchema.optional(),
   events: eventsSchema.optional(),
   allow_private_addresses: z.boolean().default(false),

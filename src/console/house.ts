@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Catalog } from "../catalog/definition.ts";
 import { loadCatalog, readManifests } from "../catalog/load.ts";
 import { loadConfig } from "../config/load.ts";
+import { mustHaveApprovers } from "../config/approvers.ts";
 import type { Config } from "../config/load.ts";
 import { compilePolicy } from "../policy/policy.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -25,6 +26,7 @@ export async function readHouse(
   sandbox: Sandbox | undefined,
   drafts = false,
 ): Promise<House> {
+  mustHaveApprovers(config);
   const { isolation, tools_dir } = config;
   const code =
     sandbox === undefined || isolation.code_tools === "none"

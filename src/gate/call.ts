@@ -3,6 +3,7 @@ import type { ToolDefinition } from "../catalog/definition.ts";
 import type { Config } from "../config/load.ts";
 import type { Delegation } from "../delegation/delegation.ts";
 import type { DownstreamToken } from "../delegation/token.ts";
+import type { Approvals, Claim } from "./approvals.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Refusal, ToolError } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
@@ -33,6 +34,7 @@ export interface Rooms {
   readonly alive: Alive;
   readonly answers: Answers;
   readonly limits: Limits;
+  readonly approvals: Approvals;
   readonly ledger: Ledger;
   readonly sealer: Sealer;
   readonly delegation: Delegation;
@@ -62,6 +64,8 @@ export interface CallRequest {
   readonly traceparent: unknown;
   readonly idempotency_key: string | undefined;
   readonly signal: AbortSignal;
+  /** What the client says that its user said, and to which question: an answer is to one alone. */
+  readonly said?: { readonly word: "yes" | "no"; readonly approval: string } | undefined;
   /** The call whose code makes this one; its record names it. */
   readonly parent?: string;
 }
@@ -99,6 +103,8 @@ export interface Progress {
   shadowed?: Shadowed;
   /** arguments: what a declarative tool sends */
   request?: BrokerRequest;
+  /** approval: the human's yes that this call uses */
+  approved?: Claim;
   /** limits */
   lease?: Lease;
   /** intent */

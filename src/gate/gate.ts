@@ -26,9 +26,10 @@ import type {
   Progress,
   Rooms,
 } from "./call.ts";
+import { isTrustedToAsk } from "./approval.ts";
 import { NO_TOOL, outcomeOf, refusalOf, rounded } from "./records.ts";
 import { judgedNow } from "./judge.ts";
-import { DECIDE, PATH } from "./steps.ts";
+import { DRY, PATH } from "./steps.ts";
 import type { Step } from "./steps.ts";
 
 export interface GateOptions extends Rooms {
@@ -163,12 +164,27 @@ export class Gate {
     return this.exit(call, progress, refused);
   }
 
-  /** Steps 2 to 5 alone: nothing is taken, written, obtained or sent. */
+  /** Whether this client may put a question to its user whose answer counts. */
+  mayAsk(entry: Entry): boolean {
+    return isTrustedToAsk(this.rooms, entry);
+  }
+
+  /** A call of somebody who came in a while ago: from step 1 on, with what she has now. */
+  async callAnew(entry: Entry, request: CallRequest): Promise<CallAnswer> {
+    const { proof, agent } = entry.credential;
+    const entered = await this.enter(proof, agent, entry.narrowing);
+    if (entered.ok) return this.call(entered.value, request);
+    await this.refuse(entry, entered.refusal);
+    const call_id = uuidv7(this.rooms.clock.now());
+    return { kind: "error", call_id, error: refusalToError(entered.refusal, call_id) };
+  }
+
+  /** Steps 2 to 5 alone: nothing is taken, asked, written, obtained or sent. */
   async dryRun(entry: Entry, request: CallRequest): Promise<DryRun> {
     const call = this.begin(entry, request);
     call.watch.leave();
     const progress: Progress = { attempts: [], steps: {}, bytes: 0 };
-    for (const step of DECIDE) {
+    for (const step of DRY) {
       const refused = await this.step(step, call, progress);
       if (refused === undefined) continue;
       const rule = progress.verdict?.rule ?? progress.door?.rule;
@@ -242,7 +258,8 @@ export class Gate {
     call.watch.leave();
     const recorded = await this.record(call, progress, refused);
     progress.lease?.end(progress.bytes, refused?.code);
-    const final = recorded ? refused : unrecorded(progress);
+    if (progress.intended !== true) progress.approved?.giveBack();
+    const final = saidOfYes(progress, recorded ? refused : unrecorded(progress));
     if (final === undefined) this.remember(call, progress);
     this.noteShadow(call, progress);
     this.observe(call, progress, final);
@@ -322,6 +339,15 @@ function effectAt(step: Step | undefined, progress: Progress): Effect {
   if (step?.name === "run") return sent ? "unknown" : "none";
   return sent && (step?.name === "contract" || step?.name === "release") ? "done" : "none";
 }
+
+// Whoever tries once more must know that nobody has said yes to that.
+function saidOfYes({ approved, intended }: Progress, refused: Refusal | undefined) {
+  if (refused === undefined || approved === undefined || intended !== true) return refused;
+  const { reason } = refused;
+  return { ...refused, reason: reason === undefined ? SPENT : `${reason} ${SPENT}` };
+}
+
+const SPENT = "The user's approval is used up: another try needs another.";
 
 function unrecorded(progress: Progress): Refusal {
   const sent = progress.sent_unsafe === true;

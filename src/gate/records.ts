@@ -1,10 +1,12 @@
 // From a call on its way to the records of the ledger.
 import type { ToolDefinition } from "../catalog/definition.ts";
 import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
-import { errorTable } from "../kernel/errors.ts";
+import { errorTable, refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { fitLine } from "../ledger/fit.ts";
 import type { Who } from "../ledger/keyring.ts";
+import { LedgerUnavailable } from "../ledger/room.ts";
+import type { UnavailableCause } from "../ledger/room.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 
 /** In the place of a name where a request was refused before it named one. */
@@ -35,7 +37,7 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
     args: tool === undefined ? {} : rooms.sealer.args(tool.inputs, call.args, whoOf(call)),
     effects: tool === undefined ? null : { ...tool.effects },
     rule: progress.verdict?.rule ?? progress.door?.rule ?? null,
-    approved_by: null,
+    ...approvalIn(progress),
     trace_id: call.span.context.trace_id,
     isolation: isolationOf(rooms, tool),
     liveness: rooms.alive.factOf(credential),
@@ -44,13 +46,17 @@ function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts
   };
 }
 
+function approvalIn({ approved }: Progress): Pick<CallFacts, "approved_by" | "approval"> {
+  return approved ? { approved_by: approved.by, approval: approved.id } : { approved_by: null };
+}
+
 // Where it runs, or would have: a tool that is data runs nowhere.
 function isolationOf({ sandbox }: Rooms, tool: ToolDefinition | undefined): string {
   if (tool === undefined || tool.kind === "declarative") return "declarative";
   return sandbox?.isolationOf(tool.kind) ?? "none";
 }
 
-function whoOf(call: CallContext): Who {
+export function whoOf(call: CallContext): Who {
   const { tenant = null, issuer, subject } = call.entry.credential.principal;
   return { tenant, issuer, subject };
 }
@@ -106,6 +112,26 @@ function downstreamOf(rooms: Rooms, progress: Progress): CallEnd["downstream"] {
 export function intentOf(rooms: Rooms, call: CallContext, progress: Progress): Intent {
   return fitted(rooms, call, { kind: "intent", ...factsOf(rooms, call, progress) });
 }
+
+/** Something that must be on record first could not be written. */
+export function unavailable(error: unknown): Refusal {
+  const known = error instanceof LedgerUnavailable ? error.reason : undefined;
+  return refusal("audit_unavailable", {
+    retry_after_ms: 1000,
+    cause: String(error),
+    ...(known === undefined ? {} : { reason: CAUSES[known], details: { cause: known } }),
+  });
+}
+
+// Nothing of this machine's paths reaches an agent.
+const CAUSES: Readonly<Record<UnavailableCause, string>> = {
+  disk_full: "Its disk is full, or nearly so.",
+  read_only: "Its folder is read-only.",
+  segment_missing: "One of its files was removed or replaced.",
+  sink_behind: "A copy of it that is required is too far behind.",
+  failed: "It has failed, and the server must be restarted.",
+  closed: "The server is stopping.",
+};
 
 function endOf(
   rooms: Rooms,

@@ -7,14 +7,13 @@ import type { Mismatch } from "../contract/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { buildRequest } from "../sandbox/request.ts";
-import { LedgerUnavailable } from "../ledger/room.ts";
-import type { UnavailableCause } from "../ledger/room.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
+import { approval, wouldAsk } from "./approval.ts";
 import { found } from "./found.ts";
 import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { factsOf, notAllowed, rejudged, shadowOf } from "./judge.ts";
-import { intentOf } from "./records.ts";
+import { intentOf, unavailable } from "./records.ts";
 
 type No = Refusal | undefined;
 type StepName =
@@ -34,16 +33,18 @@ export interface Step {
   readonly run: (rooms: Rooms, call: CallContext, progress: Progress) => Promise<No> | No;
 }
 
-/** Steps 2 to 6: everything that is decided before anything is written or sent. */
-export const DECIDE: readonly Step[] = [
+const JUDGE: readonly Step[] = [
   { name: "alive", run: alive },
   { name: "door", run: door },
   { name: "arguments", run: checkArguments },
-  { name: "approval", run: approval },
 ];
 
+/** Steps 2 to 5 of a call that is none: nothing is taken, asked, written or sent. */
+export const DRY: readonly Step[] = [...JUDGE, { name: "approval", run: wouldAsk }];
+
 export const PATH: readonly Step[] = [
-  ...DECIDE,
+  ...JUDGE,
+  { name: "approval", run: approval },
   { name: "limits", run: limits },
   { name: "intent", run: intent },
   { name: "as_whom", run: asWhom },
@@ -87,14 +88,6 @@ function checkArguments(rooms: Rooms, call: CallContext, progress: Progress): No
   return undefined;
 }
 
-function approval(_rooms: Rooms, _call: CallContext, progress: Progress): No {
-  const { verdict } = progress;
-  if (verdict?.allowed !== true) throw new Error("approval before arguments");
-  if (verdict.approve === undefined) return undefined;
-  const reason = "This deployment has no page to approve it on yet, so it cannot run.";
-  return refusal("confirmation_required", { reason });
-}
-
 function limits(rooms: Rooms, { entry, args, parent }: CallContext, progress: Progress): No {
   const { tool } = found(progress);
   const tooLong = requestTooLong(rooms, progress);
@@ -121,30 +114,13 @@ async function intent(rooms: Rooms, call: CallContext, progress: Progress): Prom
   try {
     await rooms.ledger.intent(intentOf(rooms, call, progress));
     progress.intended = true;
+    // On record as used: from here on it is, whatever comes of the call.
+    progress.approved?.spend();
     return undefined;
   } catch (error) {
-    const known = error instanceof LedgerUnavailable ? error : undefined;
-    return refusal("audit_unavailable", {
-      retry_after_ms: 1000,
-      cause: String(error),
-      ...(known === undefined ? {} : { reason: saidOf(known), details: { cause: known.reason } }),
-    });
+    return unavailable(error);
   }
 }
-
-// Nothing of this machine's paths reaches an agent.
-function saidOf({ reason }: LedgerUnavailable): string {
-  return CAUSES[reason];
-}
-
-const CAUSES: Readonly<Record<UnavailableCause, string>> = {
-  disk_full: "Its disk is full, or nearly so.",
-  read_only: "Its folder is read-only.",
-  segment_missing: "One of its files was removed or replaced.",
-  sink_behind: "A copy of it that is required is too far behind.",
-  failed: "It has failed, and the server must be restarted.",
-  closed: "The server is stopping.",
-};
 
 async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
   const { tool } = found(progress);

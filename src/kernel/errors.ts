@@ -127,6 +127,7 @@ export const errorTable = Object.freeze({
     "refused",
     "A human must approve this call before it can run.",
   ),
+  confirmation_declined: row("result", "never", "user", NONE, "refused", "The user said no to it."),
   // 6 limits
   rate_limited: row(
     "result",

@@ -52,7 +52,28 @@ export interface LedgerEvents {
   link: { readonly id: string; readonly version: number } & Details;
   connect_refused: Person & { readonly connector: string; readonly what: string };
 
+  approve_refused: Person & { readonly approval: string; readonly what: string };
+
   // Tools.
+  /** What a human said of one call, or why that question, or an unused yes, is over. */
+  approval: Person & {
+    readonly what: "given" | "declined" | "taken_back" | "expired" | "voided";
+    /** In the record of the call that used it. */
+    readonly approval: string;
+    /** The call that asked; there may be others that asked the same. */
+    readonly call_id: string;
+    readonly agent: string;
+    readonly client_id: string;
+    readonly session: string;
+    readonly tool: string;
+    readonly tool_hash: string;
+    readonly policy: string;
+    /** Marked and sealed as in the calls' own records. */
+    readonly args: Details;
+    /** On our page, or to a client that is trusted to ask. */
+    readonly where?: "page" | "client";
+    readonly why?: string;
+  };
   tool_log: { readonly call_id: string; readonly tool: string; readonly lines: readonly unknown[] };
 
   // The policy.

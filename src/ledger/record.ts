@@ -40,6 +40,8 @@ export interface CallFacts {
   readonly liveness: { readonly source: string; readonly bound_ms: number };
   readonly policy: string;
   readonly tool_hash: string | null;
+  /** Which yes it used, where it needed one: what became of that is in events of this name. */
+  readonly approval?: string;
 }
 
 /** How it ended. */
@@ -142,6 +144,7 @@ export function joined(
     policy: call.policy,
     tool_hash: call.tool_hash,
     liveness: call.liveness,
+    ...(call.approval === undefined ? {} : { approval: call.approval }),
     ...(end.bytes === undefined ? {} : { bytes: end.bytes }),
     ...(call.kind === "refusal" && call.count > 1 ? { count: call.count } : {}),
   };

@@ -9,6 +9,7 @@ import type { McpServer } from "@modelcontextprotocol/server";
 import type { Config } from "../config/load.ts";
 import { placeOf } from "../delegation/connections.ts";
 import type { Connections } from "../delegation/connections.ts";
+import type { Approvals } from "../gate/approvals.ts";
 import type { Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -21,6 +22,7 @@ export interface McpEndpointOptions {
   readonly config: Config;
   readonly gate: Gate;
   readonly connections: Connections;
+  readonly approvals: Approvals;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
@@ -36,7 +38,7 @@ export interface McpEndpoint {
 }
 
 export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
-  const { config, gate, clock, log, version, connections } = options;
+  const { config, gate, clock, log, version, connections, approvals } = options;
   const serverFor = (entry: Entry): McpServer => {
     const agent = config.agents[entry.session.agent];
     if (agent === undefined) throw new RangeError(`no agent ${entry.session.agent}`);
@@ -44,8 +46,13 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       gate,
       agent,
       version,
-      whenConnected: (who, connector, tell) =>
-        connections.whenConnected(placeOf(who.credential.principal, connector), tell),
+      questionOf: (approval) => approvals.textOf(approval),
+      form_timeout_ms: config.limits.approval_s * 1000,
+      whenDone(who, { connector, approval }, tell) {
+        if (approval !== undefined) approvals.whenDecided(approval, tell);
+        if (connector === undefined) return;
+        connections.whenConnected(placeOf(who.credential.principal, connector), tell);
+      },
     });
   };
   const bus = new ConcernedBus();
@@ -57,7 +64,7 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       onerror: (error) => log.debug({ err: error }, "an MCP request was rejected"),
     },
   );
-  const legacy = new LegacySessions(config.http, clock, serverFor);
+  const legacy = new LegacySessions(config.http, clock, serverFor, (entry) => gate.mayAsk(entry));
   return {
     async handle(request, entry, parsedBody) {
       const body = withObjectArguments(parsedBody);

@@ -26,11 +26,18 @@ export class LegacySessions {
   private readonly limits: HttpLimits;
   private readonly clock: Clock;
   private readonly createServer: (entry: Entry) => McpServer;
+  private readonly mayAsk: (entry: Entry) => boolean;
 
-  constructor(limits: HttpLimits, clock: Clock, createServer: (entry: Entry) => McpServer) {
+  constructor(
+    limits: HttpLimits,
+    clock: Clock,
+    createServer: (entry: Entry) => McpServer,
+    mayAsk: (entry: Entry) => boolean,
+  ) {
     this.limits = limits;
     this.clock = clock;
     this.createServer = createServer;
+    this.mayAsk = mayAsk;
   }
 
   get count(): number {
@@ -66,7 +73,8 @@ export class LegacySessions {
     const server = this.createServer(entry);
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
-      enableJsonResponse: true,
+      // A question beside the call needs a stream to go out on.
+      enableJsonResponse: !this.mayAsk(entry),
       onsessioninitialized: (id) => {
         const used_ms = this.clock.monotonic();
         const owner = entry.session.id;

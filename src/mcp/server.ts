@@ -17,7 +17,8 @@ import type { CallAnswer, Entry } from "../gate/call.ts";
 import type { Gate } from "../gate/gate.ts";
 import { refusalToError } from "../kernel/errors.ts";
 import type { ClientClaim } from "../session/sessions.ts";
-import { elicit } from "./elicit.ts";
+import { askBeside, askWithResult, elicit, formOf, isModern, saidIn } from "./elicit.ts";
+import type { Errand } from "./elicit.ts";
 
 /** Ours, outside -32768…-32000 which JSON-RPC and MCP reserve: a refused list. */
 const REFUSED = 1001;
@@ -46,8 +47,11 @@ export interface McpServerOptions {
   readonly gate: Gate;
   readonly agent: AgentConfig;
   readonly version: string;
-  /** Calls `tell` once, when this user has linked an account to the connector. */
-  readonly whenConnected: (entry: Entry, connector: string, tell: () => void) => void;
+  /** Calls `tell` once, when this user has done what she was sent to a page for. */
+  readonly whenDone: (entry: Entry, errand: Errand, tell: () => void) => void;
+  /** What a client that may ask says to its user. */
+  readonly questionOf: (approval: string) => string | undefined;
+  readonly form_timeout_ms: number;
 }
 
 /** A server for one agent. Which tools there are is asked of the gate, each time anew. */
@@ -76,18 +80,28 @@ export function createMcpServer(options: McpServerOptions): McpServer {
     const { name, arguments: args = {} } = request.params;
     const meta = context.mcpReq._meta;
     const entry = enter(context);
-    const answer = await gate.call(entry, {
+    const asked = {
       tool: name,
       args,
       traceparent: meta?.["traceparent"],
       idempotency_key: idempotencyKeyOf(meta),
+      said: saidIn(context),
       signal: context.mcpReq.signal,
-    });
-    const whenDone = (connector: string, tell: () => void): void =>
-      options.whenConnected(entry, connector, tell);
-    const asked =
-      answer.kind === "error" ? elicit(answer.error, { mcp, context, whenDone }) : undefined;
-    return asked ?? toResult(answer);
+    };
+    const answer = await gate.call(entry, asked);
+    if (answer.kind !== "error") return toResult(answer);
+    const form = gate.mayAsk(entry)
+      ? formOf(answer.error, mcp, context, options.questionOf)
+      : undefined;
+    if (form !== undefined && isModern(context)) return askWithResult(form);
+    if (form !== undefined) {
+      const said = await askBeside(form, context, options.form_timeout_ms);
+      // It may have taken a while: who it is, and what she has, is looked at anew.
+      if (said !== undefined) return toResult(await gate.callAnew(entry, { ...asked, said }));
+    }
+    const whenDone = (errand: Errand, tell: () => void): void =>
+      options.whenDone(entry, errand, tell);
+    return elicit(answer.error, { mcp, context, whenDone }) ?? toResult(answer);
   });
   return mcp;
 }

@@ -137,17 +137,22 @@ export function narrow(surface: Surface, by: Narrowing): Surface {
 
 const inner = new WeakMap<Surface, Surface>();
 
-/** What generated code of this surface reaches: its tools that read, less those that run code. */
+/**
+ * What generated code of this surface reaches: its tools that read, less those that run code, and
+ * those that a human must approve.
+ */
 export function innerSurface(surface: Surface): Surface {
   const known = inner.get(surface);
   if (known !== undefined) return known;
   const doors = surface.list
     .map(({ name }) => surface.get(name))
-    .filter((door) => door?.tool.effects.readOnly === true && door.tool.kind !== "generated");
-  const made = createSurface(
-    doors.filter((door) => door !== undefined),
-    surface.policy,
-  );
+    .filter((door) => door !== undefined)
+    .filter(({ tool, approve }) => isInner(tool) && approve === undefined);
+  const made = createSurface(doors, surface.policy);
   inner.set(surface, made);
   return made;
+}
+
+function isInner({ effects, kind }: ToolDefinition): boolean {
+  return effects.readOnly && kind !== "generated";
 }

@@ -86,11 +86,6 @@ export function onwardPage(url: URL): Markup {
     <p><a href="${url.href}">Go on, if your browser does not</a></p>`;
 }
 
-export function wordsPage(text: string, more: string = ""): Markup {
-  return html`<p>${text}</p>
-    ${more === "" ? "" : html`<p class="soft">${more}</p>`}`;
-}
-
 export function notYoursPage(person: string, again: string): Markup {
   return html`<p class="bad">This link was made for somebody else. Nothing was connected.</p>
     <p>
@@ -98,11 +93,4 @@ export function notYoursPage(person: string, again: string): Markup {
       somebody sent you this link, do not go on.
     </p>
     <p><a href="${again}">Sign in as somebody else</a></p>`;
-}
-
-export function whichIssuerPage(path: string, issuers: readonly string[]): Markup {
-  return html`<p>Where do you sign in?</p>
-    <ul>
-      ${issuers.map((name) => html`<li><a href="${path}?issuer=${name}">${name}</a></li>`)}
-    </ul>`;
 }

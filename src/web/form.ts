@@ -20,14 +20,28 @@ export async function takeForm(
   }
   const url = new URL(req.url ?? "/", public_url);
   if (req.method !== "POST") return ok(new Request(url, { method: req.method ?? "GET", headers }));
-  // Pages elsewhere may be allowed to call /mcp; to fill in our forms, none is.
-  if (req.headers.origin !== undefined && req.headers.origin !== public_url) {
-    return no(refusal("forbidden_origin", { cause: "Origin" }));
-  }
+  const foreign = comesFromElsewhere(req, public_url);
+  if (foreign !== undefined) return no(refusal("forbidden_origin", { cause: foreign }));
   if (!/^application\/x-www-form-urlencoded(?:$|[ ;])/i.test(req.headers["content-type"] ?? "")) {
     return no(refusal("parse_error", { reason: "It is not a form by its headers." }));
   }
   const body = await readBody(req, FORM_BYTES_MAX);
   if (!body.ok) return body;
   return ok(new Request(url, { method: "POST", headers, body: new Uint8Array(body.value) }));
+}
+
+/**
+ * Pages elsewhere may be allowed to call /mcp; to fill in our forms, none is, and no frame. A
+ * browser says of each form where it comes from, by Origin and by Fetch Metadata.
+ */
+function comesFromElsewhere({ headers }: IncomingMessage, public_url: string): string | undefined {
+  const expected = {
+    origin: public_url,
+    "sec-fetch-site": "same-origin",
+    "sec-fetch-dest": "document",
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    if (headers[name] !== undefined && headers[name] !== value) return name;
+  }
+  return undefined;
 }

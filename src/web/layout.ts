@@ -17,12 +17,20 @@ body { margin: 0; background: var(--paper); color: var(--ink);
 main { max-width: 34rem; margin: 0 auto; padding: 3rem 1.25rem; }
 header { color: var(--soft); font-weight: 600; letter-spacing: .02em; margin-bottom: 1.5rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 1rem; }
+h2 { font-size: 1.0625rem; margin: 0 0 .5rem; }
 p { margin: 0 0 1rem; } .soft { color: var(--soft); font-size: .9375rem; }
 .bad { color: var(--bad); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; margin: 0 0 1.5rem;
   padding: 1rem 1.25rem; border: 1px solid var(--line); border-radius: .6rem;
   background: var(--card); }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; font-weight: 600; }
+dd .soft { font-weight: 400; } .text { white-space: pre-wrap; }
+pre { margin: 0 0 1.5rem; padding: 1rem 1.25rem; border: 1px solid var(--line);
+  border-radius: .6rem; background: var(--card); white-space: pre-wrap; overflow-wrap: anywhere;
+  font: .9375rem/1.5 ui-monospace, monospace; }
+mark { background: var(--bad); color: var(--paper); border-radius: .2rem; padding: 0 .2rem;
+  font-size: .8125em; }
+.choice { display: flex; gap: 1rem; }
 form { margin: 0 0 1rem; } label { display: block; margin-bottom: .35rem; font-weight: 600; }
 input[type=password] { font: inherit; color: inherit; width: 100%;
   padding: .6rem .8rem;
@@ -68,4 +76,22 @@ export function layout(title: string, body: Markup): Markup {
         </main>
       </body>
     </html>`;
+}
+
+export function wordsPage(text: string, more: string = ""): Markup {
+  return html`<p>${text}</p>
+    ${more === "" ? "" : html`<p class="soft">${more}</p>`}`;
+}
+
+export function whichIssuerPage(
+  path: string,
+  query: Readonly<Record<string, string>>,
+  issuers: readonly string[],
+): Markup {
+  const to = (issuer: string): string =>
+    `${path}?${new URLSearchParams({ ...query, issuer }).toString()}`;
+  return html`<p>Where do you sign in?</p>
+    <ul>
+      ${issuers.map((name) => html`<li><a href="${to(name)}">${name}</a></li>`)}
+    </ul>`;
 }

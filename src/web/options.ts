@@ -15,8 +15,8 @@ export interface WebOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly ready: () => boolean;
-  /** Answers the pages under /connect and /sign-in. */
-  readonly connect: (request: Request) => Promise<Response>;
+  /** Answers the pages of people. */
+  readonly people: (request: Request) => Promise<Response>;
   readonly pushed: Pushed;
   /** What a provider pushed; resolves when it holds, here and after a restart. */
   readonly onEnded: (ended: Ended) => Promise<void>;

@@ -10,12 +10,12 @@ import type { Guards } from "./guards.ts";
 import { McpFront } from "./mcp-front.ts";
 import type { WebOptions } from "./options.ts";
 import { createPages } from "./pages.ts";
+import { isPeoples } from "./people.ts";
 import { takeForm } from "./form.ts";
 import { refuse, respond, sendJson } from "./respond.ts";
 import { Strangers } from "./strangers.ts";
 
 const HEADER_BYTES_MAX = 98_304;
-const PEOPLES_PATH = /^\/(?:connect|sign-in)\//;
 const MCP_PATH = /^\/mcp\/([a-z][a-z0-9_-]{0,47})$/;
 
 export interface Web {
@@ -118,12 +118,12 @@ class HttpFront implements Web {
     if (over !== undefined) return this.refused(res, over, 429);
     const request = await takeForm(req, this.options.config);
     if (!request.ok) return this.refused(res, request.refusal);
-    return respond(await this.options.connect(request.value), res);
+    return respond(await this.options.people(request.value), res);
   }
 
   /** Every path but the agents' own. */
   private async answerElse(req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
-    if (PEOPLES_PATH.test(path)) return this.answerPerson(req, res);
+    if (isPeoples(path)) return this.answerPerson(req, res);
     if (this.events.answers(path)) return this.events.answer(req, res, path);
     const mayMeasure = mayReadMetrics(req, this.options.config);
     return respond(await this.pages(path, req.method ?? "GET", mayMeasure), res);

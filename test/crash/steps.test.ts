@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect } from "vitest";
+import { Visitor } from "../../src/cli/prove-visitor.ts";
 import type { Line } from "../../src/ledger/record.ts";
 import type { Child } from "../setup/child.ts";
 import { verifies } from "../verifies.ts";
@@ -157,3 +158,53 @@ verifies(
     expect(left).toEqual({ ...UNSENT, outcomes: ["ok"], recovered: ["ok"], effects: 1 });
   },
 );
+
+const REFUND = { id: 1003, amount: 80, reason: "Charged twice" };
+const refund = () => house.call("dana", "support", "billing_refund", REFUND);
+
+/** What she has read lately, she may refund. */
+async function readFirst(): Promise<void> {
+  await house.call("dana", "support", "tickets_search", {});
+  await house.call("dana", "support", "billing_get_invoice", { id: REFUND.id });
+}
+
+async function refunds(): Promise<number> {
+  const rows = await house.evidence.api_rows();
+  return rows.filter(({ path }) => path.endsWith("/refunds")).length;
+}
+
+/** Dana says yes to a refund, which is killed where the trap is; then it is asked for again. */
+async function killRefund(core: Child, set: () => Promise<Trap>): Promise<number> {
+  const before = await refunds();
+  await readFirst();
+  const { error } = await refund();
+  const dana = new Visitor();
+  await dana.signIn(String(error?.details?.["url"]), "dana");
+  expect((await dana.act("yes")).html).toContain("You said yes");
+  const trap = await set();
+  const answer = refund().catch(() => undefined);
+  await trap.reached;
+  await core.kill();
+  house.proxy.free();
+  expect(await answer).toBeUndefined();
+  const next = await house.start();
+  await readFirst();
+  expect((await refund()).error).toMatchObject({ code: "confirmation_required" });
+  await next.stop();
+  return (await refunds()) - before;
+}
+
+verifies(
+  "approval.once",
+  "killed before its intent is durable, a yes is lost and unused",
+  async () => {
+    const core = await house.start("sync:intent:billing_refund");
+    const set = () => Promise.resolve({ reached: core.met("stuck").then(letItRun) });
+    expect(await killRefund(core, set)).toBe(0);
+  },
+);
+
+verifies("approval.once", "killed while the API has the request, a yes is used", async () => {
+  const core = await house.start();
+  expect(await killRefund(core, async () => ({ reached: house.proxy.hold("answer") }))).toBe(1);
+});

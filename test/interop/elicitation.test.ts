@@ -1,4 +1,4 @@
-// A call that needs a connection sends its user to the page: as each era of clients can.
+// A call that needs a connection, or a yes, sends its user to the page: as each era of clients can.
 import {
   Client as ModernClient,
   StreamableHTTPClientTransport as ModernHttp,
@@ -31,15 +31,19 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
-async function place(person: string) {
+async function place(person: string, agent = "sales") {
   const requestInit = {
-    headers: { authorization: `Bearer ${await house.token(person, "sales")}` },
+    headers: { authorization: `Bearer ${await house.token(person, agent)}` },
   };
-  return { at: new URL(house.ready.mcp["sales"] ?? ""), requestInit };
+  return { at: new URL(house.ready.mcp[agent] ?? ""), requestInit };
 }
 
-async function modern(person: string, answer: (url: string) => Promise<"accept" | "decline">) {
-  const { at, requestInit } = await place(person);
+async function modern(
+  person: string,
+  answer: (url: string) => Promise<"accept" | "decline">,
+  agent?: string,
+) {
+  const { at, requestInit } = await place(person, agent);
   const versionNegotiation = { mode: { pin: MODERN } };
   const client = new ModernClient(IDENTITY, { versionNegotiation, ...URL_MODE });
   client.setRequestHandler("elicitation/create", async ({ params }) => {
@@ -132,3 +136,67 @@ async function revoked(person: string): Promise<string> {
   if (page.html.includes("Disconnect")) await visitor.act("disconnect");
   return house.token(person, "sales");
 }
+
+const REFUND = {
+  name: "billing_refund",
+  arguments: { id: 1002, amount: 40, reason: "Half of it was charged twice" },
+};
+
+type Call = { name: string; arguments: Record<string, unknown> };
+
+/** A refund is for a customer of one's own tickets, and of an invoice that one has read. */
+async function readFirst(call: (call: Call) => Promise<unknown>): Promise<void> {
+  await call({ name: "tickets_search", arguments: {} });
+  await call({ name: "billing_get_invoice", arguments: { id: REFUND.arguments.id } });
+}
+
+verifies(
+  ["approval.elicited", "approval.human"],
+  "2026-07-28: a refund sends its user to the page, and goes through once she has said yes",
+  async () => {
+    const asked: string[] = [];
+    const client = await modern(
+      "dana",
+      async (url) => {
+        asked.push(url);
+        const dana = new Visitor();
+        await dana.signIn(url, "dana");
+        expect((await dana.act("yes")).html).toContain("You said yes");
+        return "accept";
+      },
+      "support",
+    );
+    await readFirst((call) => client.callTool(call));
+    const result = await client.callTool(REFUND);
+    expect(result.structuredContent).toMatchObject({ amount: 40, created_by: "dana" });
+    expect(asked).toHaveLength(1);
+    await client.close();
+  },
+);
+
+verifies(
+  ["approval.elicited", "approval.human"],
+  "2025-11-25: error -32042 has the link to the question, and its answer is told",
+  async () => {
+    const { at, requestInit } = await place("dana", "support");
+    const client = new OlderClient(IDENTITY, URL_MODE);
+    const done = Promise.withResolvers<string>();
+    client.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) => {
+      done.resolve(params.elicitationId);
+    });
+    await client.connect(new older_http.StreamableHTTPClientTransport(at, { requestInit }));
+    await readFirst((call) => client.callTool(call));
+    const refused: unknown = await client.callTool(REFUND).catch((error: unknown) => error);
+    const { data } = refused as McpError;
+    const [one] = (data as { elicitations: { url: string; elicitationId: string }[] }).elicitations;
+    const dana = new Visitor();
+    await dana.signIn(one?.url ?? "", "dana");
+    // Every question that waits for her has its place on one page.
+    expect((await dana.go("/approve")).html).toContain("Refund an invoice");
+    await dana.go(one?.url ?? "");
+    await dana.act("yes");
+    expect(await done.promise).toBe(one?.elicitationId);
+    expect((await client.callTool(REFUND)).structuredContent).toMatchObject({ amount: 40 });
+    await client.close();
+  },
+);

@@ -193,29 +193,24 @@ verifies("surface.narrowing", "narrowing headers never widen a surface", async (
   }
 });
 
-const NOT_YET = [
-  {
-    pair: { person: "dana", agent: "support" },
-    name: "billing_refund",
-    args: { id: 1001, amount: 20, reason: "Charged twice" },
-    error: { code: "confirmation_required", retry: "after_user_action", effect: "none" },
-  },
-] as const;
+const UNAPPROVED = { id: 1001, amount: 20, reason: "Charged twice" };
 
-verifies("surface.not-yet", "billing_refund is listed, and refuses", async () => {
-  for (const { pair, name, args, error } of NOT_YET) {
+verifies(
+  "approval.human",
+  "billing_refund is listed and refused with a link, whichever client asks",
+  async () => {
     for (const kind of CLIENT_KINDS) {
-      const token = await house.token(pair.person, pair.agent);
-      const client = await connectHttp(kind, urlOf(pair.agent), token);
-      expect(await client.names()).toContain(name);
+      const token = await house.token("dana", "support");
+      const client = await connectHttp(kind, urlOf("support"), token);
+      expect(await client.names()).toContain("billing_refund");
       // Refunds are for customers of tickets of her own, and of invoices that she has read.
       await client.call("tickets_search", {});
-      await client.call("billing_get_invoice", { id: args.id });
-      const refused = await client.call(name, args);
-      expect(refused).toMatchObject({ isError: true, error });
+      await client.call("billing_get_invoice", { id: UNAPPROVED.id });
+      const { error, text } = await client.call("billing_refund", UNAPPROVED);
+      const expected = { retry: "after_user_action", who_can_fix: "user", effect: "none" };
+      expect(error).toMatchObject({ code: "confirmation_required", ...expected });
+      expect(text).toMatch(/\/approve\/[\w-]{43}$/);
       await client.close();
     }
-  }
-  const audit = (await (await fetch(`${house.ready.api}/audit`)).json()) as Json[];
-  expect(audit.filter(({ path }) => String(path).endsWith("/refunds"))).toEqual([]);
-});
+  },
+);

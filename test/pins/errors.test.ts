@@ -20,6 +20,7 @@ const PINNED = {
   invalid_arguments: "result never agent none refused",
   argument_not_allowed: "result never agent none refused",
   confirmation_required: "result after_user_action user none refused",
+  confirmation_declined: "result never user none refused",
   loop_detected: "result never agent none rate_limited",
   rate_limited: "result after agent none rate_limited",
   audit_unavailable: "result after operator none refused",

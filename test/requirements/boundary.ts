@@ -105,10 +105,6 @@ export const surface = {
     source: "I2 build 5",
     behavior: "surface and explain show what a session has, and the rule that decided",
   },
-  "surface.not-yet": {
-    source: "I2 until their own issues",
-    behavior: "billing_refund is listed and refuses with what is missing",
-  },
 } satisfies Record<string, Requirement>;
 
 export const broker = {

@@ -6,9 +6,12 @@ import { tell } from "./child-side.ts";
 
 const NEVER = new Promise<void>(() => undefined);
 
-/** `write:KIND` before a record of that kind is written; `sync:KIND` after, before it is synced. */
+/**
+ * `write:KIND` before a record of that kind is written; `sync:KIND` after, before it is synced.
+ * With `:TOOL` behind it, only before a record of that tool's.
+ */
 export function stuckDisk(at: string): (path: string) => Promise<SegmentFile> {
-  const [moment = "", kind = ""] = at.split(":");
+  const [moment = "", kind = "", tool] = at.split(":");
   const mark = `"kind":"${kind}"`;
   return async (path) => {
     const file = await openSegmentFile(path);
@@ -19,7 +22,8 @@ export function stuckDisk(at: string): (path: string) => Promise<SegmentFile> {
     };
     return {
       async append(bytes) {
-        const here = bytes.includes(mark);
+        const isTheirs = tool === undefined || bytes.includes(`"tool":"${tool}"`);
+        const here = bytes.includes(mark) && isTheirs;
         if (here && moment === "write") return stick();
         await file.append(bytes);
         stuck = here && moment === "sync";
