@@ -43,17 +43,22 @@ const UPPER = ["maximum", "exclusiveMaximum", "maxLength", "maxItems"] as const;
 
 function bounds(property: Json, condition: ConditionFile): Json {
   const out: Record<string, number> = {};
-  for (const [keys, stricter] of [
-    [LOWER, Math.max],
-    [UPPER, Math.min],
-  ] as const) {
-    for (const key of keys) {
-      const [ours, theirs] = [condition[key], property[key]];
-      if (ours === undefined) continue;
-      out[key] = typeof theirs === "number" ? stricter(ours, theirs) : ours;
-    }
-  }
+  for (const key of LOWER) tighten(out, key, property, condition, Math.max);
+  for (const key of UPPER) tighten(out, key, property, condition, Math.min);
   return out;
+}
+
+function tighten(
+  out: Record<string, number>,
+  key: (typeof LOWER)[number] | (typeof UPPER)[number],
+  property: Json,
+  condition: ConditionFile,
+  stricter: (a: number, b: number) => number,
+): void {
+  const ours = condition[key];
+  if (ours === undefined) return;
+  const theirs = property[key];
+  out[key] = typeof theirs === "number" ? stricter(ours, theirs) : ours;
 }
 
 // An empty list of values is no schema: such a rule allows nothing, and says so at the call.
@@ -92,6 +97,17 @@ function shape(property: Json, condition: ConditionFile, who: Who): Json {
 
 // JSON Schema means ECMA-262's expressions; what only RE2 knows is not shown.
 function isPortable(pattern: string): boolean {
+  const known = portable.get(pattern);
+  if (known !== undefined) return known;
+  const is = isExpression(pattern);
+  if (portable.size < PATTERNS_MAX) portable.set(pattern, is);
+  return is;
+}
+
+const PATTERNS_MAX = 10_000;
+const portable = new Map<string, boolean>();
+
+function isExpression(pattern: string): boolean {
   try {
     return new RegExp(pattern, "u").source !== "";
   } catch {

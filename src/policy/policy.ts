@@ -51,6 +51,14 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
   checkPolicy(lists, catalog);
   const surfaces = new Map<string, Surface>();
   let kept = 0;
+  const openings = new Map<string, readonly Opened[]>();
+  // Who differ in their claims alone share this; what they are shown may differ.
+  const opened = (who: Who, agent: string): readonly Opened[] => {
+    const key = keyOf(who, agent, { scopes: asked.get(agent)?.scopes ?? [], claims: [] });
+    const known = openings.get(key) ?? openedTo(lists, catalog, who, agent);
+    if (openings.size < OPENINGS_MAX) openings.set(key, known);
+    return known;
+  };
   const asked = new Map(Object.keys(config.agents).map((name) => [name, askedOf(lists, name)]));
   const sources = sourcesIn(lists);
   return Object.freeze({
@@ -60,7 +68,7 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
       const key = keyOf(who, agent, asked.get(agent));
       const known = surfaces.get(key);
       if (known !== undefined) return known;
-      const doors = doorsOf(lists, catalog, who, agent);
+      const doors = opened(who, agent).map(([tool, opening]) => doorOf(tool, opening, who));
       const surface = createSurface(doors, config.hash);
       kept += doors.length + 1;
       surfaces.set(key, surface);
@@ -87,6 +95,7 @@ export function compilePolicy(config: Config, catalog: Catalog): Policy {
   });
 }
 
+const OPENINGS_MAX = 1000;
 /** In all surfaces that are kept, together. */
 const DOORS_MAX = 200_000;
 
@@ -190,15 +199,17 @@ function lacking(grants: readonly Grant[], who: Who): Grant | undefined {
   return grants.find(({ file }) => file.scope !== undefined && !hasScope(who, file.scope));
 }
 
-function doorsOf(lists: Lists, catalog: Catalog, who: Who, agent: string): Door[] {
+type Opened = readonly [tool: ToolDefinition, opening: Opening & { open: true }];
+
+function openedTo(lists: Lists, catalog: Catalog, who: Who, agent: string): readonly Opened[] {
   const its = lists.agents.get(agent);
-  const doors: Door[] = [];
-  if (its === undefined) return doors;
+  const found: Opened[] = [];
+  if (its === undefined) return found;
   for (const tool of toolsIn(its, catalog)) {
     const opening = open(lists, who, agent, tool);
-    if (opening.open) doors.push(doorOf(tool, opening, who));
+    if (opening.open) found.push([tool, opening]);
   }
-  return doors;
+  return found.toSorted(([a], [b]) => (a.name < b.name ? -1 : 1));
 }
 
 function doorOf(tool: ToolDefinition, opening: Opening & { open: true }, who: Who): Door {

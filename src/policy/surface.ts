@@ -98,15 +98,30 @@ export function listingOf(
     title: tool.title,
     description: tool.description,
     inputSchema: { ...input_schema },
-    outputSchema: { type: "object", anyOf: [tool.output_schema, REFUSED_OUTPUT] },
-    annotations: Object.freeze({
-      title: tool.title,
-      readOnlyHint: tool.effects.readOnly,
-      destructiveHint: tool.effects.destructive,
-      idempotentHint: tool.effects.idempotent,
-      openWorldHint: tool.effects.openWorld,
-    }),
+    ...sharedOf(tool),
   });
+}
+
+type Shared = Pick<ListedTool, "outputSchema" | "annotations">;
+const shared = new WeakMap<ToolDefinition, Shared>();
+
+/** The same for everybody who has the tool. */
+function sharedOf(tool: ToolDefinition): Shared {
+  const known = shared.get(tool);
+  if (known !== undefined) return known;
+  const { title, effects, output_schema } = tool;
+  const made = {
+    outputSchema: { type: "object", anyOf: [output_schema, REFUSED_OUTPUT] },
+    annotations: Object.freeze({
+      title,
+      readOnlyHint: effects.readOnly,
+      destructiveHint: effects.destructive,
+      idempotentHint: effects.idempotent,
+      openWorldHint: effects.openWorld,
+    }),
+  };
+  shared.set(tool, made);
+  return made;
 }
 
 export function schemaOf({ input_schema }: ToolDefinition): Door["input_schema"] {
