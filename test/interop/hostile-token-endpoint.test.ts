@@ -109,6 +109,10 @@ const WRONG_TOKEN: Readonly<Record<string, Case>> = {
   "one without issued_token_type": answer(MISMATCH, () => ({ issued_token_type: undefined })),
   "one with an id token's nonce": claims(MISMATCH, () => ({ nonce: "n" })),
   "one with a logout token's events": claims(MISMATCH, () => ({ events: {} })),
+  "one that is no access token by its type": {
+    code: MISMATCH,
+    issue: () => ({ header: { typ: "JWT" } }),
+  },
   "an id token": answer(MISMATCH, () => ({ issued_token_type: ID_TOKEN })),
 };
 
