@@ -31,7 +31,7 @@ beforeAll(async () => {
     isolation: {
       code_tools: "process",
       run_code: "engine",
-      run_code_timeout_ms: 2500,
+      run_code_timeout_ms: 5000,
       run_code_calls_max: 10,
       run_code_output_chars_max: 1000,
     },
