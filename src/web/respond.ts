@@ -20,7 +20,8 @@ export async function respond(
   }
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
   if (!isStream) {
-    res.end(Buffer.from(await response.arrayBuffer()));
+    // All that is answered here is text, and Node sends a text together with its head.
+    res.end(await response.text());
     return;
   }
   res.flushHeaders();
