@@ -1,7 +1,10 @@
 // A verb: its words, its options and what it does. One file each; the table is in index.ts.
 import { parseArgs } from "node:util";
 import type { ParseArgsOptionsConfig } from "node:util";
+import { JsonError, parseJson } from "../kernel/json.ts";
 import { EXIT, Stop } from "./output.ts";
+
+const JSON_BOUNDS = { depth_max: 64, keys_max: 100_000 };
 
 export interface Verb {
   readonly name: string;
@@ -57,11 +60,13 @@ export function wordsOf(verb: Verb, given: Given, ...names: readonly string[]): 
   return [...given.words];
 }
 
+/** As strict as the server is with a client's: what it refuses here would not pass there. */
 export function jsonOf(verb: Verb, option: string, text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw usageError(verb, `${option} is not JSON`);
+    return parseJson(text, JSON_BOUNDS);
+  } catch (error) {
+    const why = error instanceof JsonError ? `: ${error.message}` : "";
+    throw usageError(verb, `${option} is not JSON${why}`);
   }
 }
 

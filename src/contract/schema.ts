@@ -82,10 +82,13 @@ function checkNumber(schema: Schema, value: number, wrong: Wrong): void {
     wrong(`a multiple of ${multipleOf}`);
 }
 
-// 0.3 is a multiple of 0.1 for people, though not for doubles.
+// 0.3 is a multiple of 0.1 for people, though not for doubles: by as much as a division is off.
+// Where that could be half of a step, nobody can tell.
 function isMultiple(value: number, of: number): boolean {
+  if (Number.isSafeInteger(value) && Number.isSafeInteger(of)) return value % of === 0;
   const ratio = value / of;
-  return Math.abs(ratio - Math.round(ratio)) < 1e-9 * Math.max(1, Math.abs(ratio));
+  const off = Math.abs(ratio) * 4 * Number.EPSILON;
+  return off < 0.5 && Math.abs(ratio - Math.round(ratio)) <= off;
 }
 
 function checkString(schema: Schema, value: string, wrong: Wrong): void {

@@ -194,7 +194,7 @@ class Check {
 
   private pattern({ pattern }: ConditionFile, at: string): void {
     if (pattern === undefined) return;
-    const compiled = compilePattern(pattern);
+    const compiled = compilePattern(pattern, false);
     if (typeof compiled !== "string") return;
     const mend = "write it as RE2 has it: no look-around, no back-references, no huge repetition";
     this.report(`${at}/pattern`, compiled, mend);

@@ -15,17 +15,21 @@ type Test = (value: unknown, facts: Facts) => Says;
 /** Longer texts are not matched, so that one argument cannot hold up everybody's calls. */
 const PATTERN_INPUT_CHARS_MAX = 65_536;
 
-/** `sources` are those of the file's `seen_in`, compiled by the caller, in order. */
+/**
+ * `compileSources` makes the sources of a file's `seen_in`, in order. `denies`: whether a yes
+ * allows less than a no, as under `when`, and under `not` among the arguments.
+ */
 export function compileCondition(
   file: ConditionFile,
-  compileSources: (file: ConditionFile) => readonly Source[],
+  compileSources: (file: ConditionFile, denies: boolean) => readonly Source[],
+  denies: boolean,
 ): Condition {
-  const sources = compileSources(file);
-  const tests = [...plainTests(file), ...claimTests(file)];
+  const sources = compileSources(file, denies);
+  const tests = [...plainTests(file, denies), ...claimTests(file)];
   if (sources.length > 0) tests.push((value, facts) => wasSeen(sources, value, facts));
   const inner: Condition[] = [];
-  const deeper = (below: ConditionFile): Condition => {
-    const made = compileCondition(below, compileSources);
+  const deeper = (below: ConditionFile, its = denies): Condition => {
+    const made = compileCondition(below, compileSources, its);
     inner.push(made);
     return made;
   };
@@ -35,7 +39,7 @@ export function compileCondition(
       tests.push(property(name, deeper(below)));
     }
   }
-  if (file.not !== undefined) tests.push(opposite(deeper(file.not)));
+  if (file.not !== undefined) tests.push(opposite(deeper(file.not, !denies)));
   return Object.freeze({
     file,
     says: (value: unknown, facts: Facts) => all(tests, (test) => test(value, facts)),
@@ -118,7 +122,7 @@ export function kindsOf(file: ConditionFile): readonly (readonly string[])[] {
   return kinds;
 }
 
-function plainTests(file: ConditionFile): Test[] {
+function plainTests(file: ConditionFile, denies: boolean): Test[] {
   const tests: Test[] = [];
   const values = valuesIn(file);
   if (values !== undefined) {
@@ -126,7 +130,7 @@ function plainTests(file: ConditionFile): Test[] {
     tests.push((value) => (isNamed(value) ? yesOrNo(set.has(value as never)) : "unclear"));
   }
   const schemas: [Schema | undefined, (value: unknown) => boolean][] = [
-    [schemaOf(file, "number", NUMERIC), (value) => typeof value === "number"],
+    [schemaOf(file, "number", NUMERIC), (value) => typeof value === "number" && isNamed(value)],
     [schemaOf(file, "string", TEXTUAL), (value) => typeof value === "string"],
     [schemaOf(file, "array", LISTED), Array.isArray],
   ];
@@ -136,7 +140,7 @@ function plainTests(file: ConditionFile): Test[] {
       isKind(value) ? yesOrNo(mismatches(schema, value).length === 0) : "unclear",
     );
   }
-  if (file.pattern !== undefined) tests.push(matches(compilePattern(file.pattern)));
+  if (file.pattern !== undefined) tests.push(matches(compilePattern(file.pattern, denies)));
   return tests;
 }
 
@@ -165,13 +169,18 @@ const PATTERNS_MAX = 10_000;
 /** Many rules say the same pattern, and compiling one costs more than a thousand matches. */
 const patterns = new Map<string, RE2JS>();
 
-/** Or why it is none: outside RE2's syntax, or a repetition that would grow too large. */
-export function compilePattern(pattern: string): RE2JS | string {
-  const known = patterns.get(pattern);
+/**
+ * Or why it is none: outside RE2's syntax, or a repetition that would grow too large. A dot is a
+ * line break as well where a match denies, and not where it allows: no line break slips past.
+ */
+export function compilePattern(pattern: string, denies: boolean): RE2JS | string {
+  const flags = denies ? RE2JS.DOTALL : 0;
+  const key = `${flags} ${pattern}`;
+  const known = patterns.get(key);
   if (known !== undefined) return known;
   try {
-    const compiled = RE2JS.compile(pattern);
-    if (patterns.size < PATTERNS_MAX) patterns.set(pattern, compiled);
+    const compiled = RE2JS.compile(pattern, flags);
+    if (patterns.size < PATTERNS_MAX) patterns.set(key, compiled);
     return compiled;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -75,23 +75,27 @@ export function compileGrant(
   place: (pointer: string) => string,
 ): Grant {
   const sources: Source[] = [];
-  const compile = (condition: ConditionFile): Condition =>
-    compileCondition(condition, (below) => {
-      const made = (below.seen_in ?? []).map((seen) =>
-        createSource(seen, Object.values(seen.where ?? {}).map(compile)),
-      );
-      sources.push(...made);
-      return made;
-    });
+  const compileSources = (below: ConditionFile, denies: boolean): readonly Source[] => {
+    const made = (below.seen_in ?? []).map((seen) =>
+      createSource(
+        seen,
+        Object.values(seen.where ?? {}).map((one) => compile(one, denies)),
+      ),
+    );
+    sources.push(...made);
+    return made;
+  };
+  const compile = (condition: ConditionFile, denies: boolean): Condition =>
+    compileCondition(condition, compileSources, denies);
   const limitsAt = pointerTo(pointer, "arguments");
   const limits = Object.entries(file.arguments ?? {}).map(([name, condition]) => {
-    return { name, condition: compile(condition), rule: place(pointerTo(limitsAt, name)) };
+    return { name, condition: compile(condition, false), rule: place(pointerTo(limitsAt, name)) };
   });
   const window = hoursOf(file);
   const rules = (file.rules ?? []).map((rule, i): Rule => ({
     file: rule,
     rule: place(`${pointer}/rules/${i}`),
-    when: Object.entries(rule.when).map(([name, one]) => [name, compile(one)] as const),
+    when: Object.entries(rule.when).map(([name, one]) => [name, compile(one, true)] as const),
     hours: hoursOf(rule),
   }));
   const parts: Parts = {

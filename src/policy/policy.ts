@@ -278,7 +278,7 @@ function allOf(grants: readonly Grant[], args: Arguments, facts: Facts): Verdict
   return { allowed: true, approve, rule: rules.join(", ") };
 }
 
-function termsOf({ agent, roles }: Opening & { open: true }): string {
+function termsOf({ agent, roles, forbidding }: Opening & { open: true }): string {
   const texts = (grants: readonly Grant[]): string[] =>
     grants
       .map(({ file }) => canonicalJson(file))
@@ -287,7 +287,13 @@ function termsOf({ agent, roles }: Opening & { open: true }): string {
   // A role without limits makes the others' limits none.
   const byRole = roles.map(({ grants }) => texts(grants).join());
   const each = byRole.includes("") ? [] : [...new Set(byRole)].toSorted();
-  return JSON.stringify([texts(agent), each]);
+  // What any role refuses is refused, whatever another one allows.
+  const refusing = forbidding.flatMap(({ file }) =>
+    (file.rules ?? [])
+      .filter(({ refuse }) => refuse !== undefined)
+      .map((one) => canonicalJson(one)),
+  );
+  return JSON.stringify([texts(agent), each, [...new Set(refusing)].toSorted()]);
 }
 
 function explained(tool: string, opening: Opening, who: Who): Explanation {

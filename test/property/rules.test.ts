@@ -69,9 +69,9 @@ const denies = ({ exclude, read_only }: List, tool: string): boolean =>
 function holds(c: Condition, value: unknown): boolean | undefined {
   if (value === undefined) return c.optional === true;
   const parts: (boolean | undefined)[] = [];
-  if (c.enum !== undefined)
-    parts.push(value === 2 ** 53 ? undefined : c.enum.includes(value as never));
-  if (c.maximum !== undefined) parts.push((value as number) <= c.maximum);
+  const said = (is: boolean): boolean | undefined => (value === 2 ** 53 ? undefined : is);
+  if (c.enum !== undefined) parts.push(said(c.enum.includes(value as never)));
+  if (c.maximum !== undefined) parts.push(said((value as number) <= c.maximum));
   if (c.equals !== undefined) parts.push(value === "ada");
   if (c.not !== undefined) {
     const inner = holds(c.not, value);

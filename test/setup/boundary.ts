@@ -255,6 +255,7 @@ function configFile(
       calls_per_session: { calls: 100_000, per_s: 60, burst: 10_000 },
       calls_per_user_and_tool: { calls: 100_000, per_s: 60, burst: 10_000 },
       destructive_calls_per_user: { calls: 100_000, per_s: 60, burst: 10_000 },
+      budget_per_user: { calls: 10_000_000, bytes: 2 ** 50, cost: 10_000_000 },
       loops: { same_calls_max: 1_000_000, same_errors_max: 1_000_000 },
     },
     delegation: { reuse_ms_max: 0 },

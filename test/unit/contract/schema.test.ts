@@ -37,8 +37,8 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
   exclusiveMaximum: { schema: { type: "number", exclusiveMaximum: 1 }, fits: [0.99], not: [1, 2] },
   multipleOf: {
     schema: { type: "number", multipleOf: 0.1 },
-    fits: [0, 0.3, 1.1, -0.7, 1e6],
-    not: [0.25, 0.01],
+    fits: [0, 0.3, 1.1, -0.7, 1e6, 1e9 + 0.1],
+    not: [0.25, 0.01, 1e9 + 0.01, 1e300],
   },
   minLength: { schema: { type: "string", minLength: 2 }, fits: ["ab", "👍👍"], not: ["a", "👍"] },
   maxLength: { schema: { type: "string", maxLength: 2 }, fits: ["", "👍👍"], not: ["abc"] },

@@ -49,6 +49,17 @@ verifies("policy.plan", "who gains a tool that writes is found, and counted as s
   expect(gains_writes).toBe(true);
 });
 
+verifies("policy.plan", "a refusal that one of her roles no longer makes is a change", () => {
+  const rules = [{ when: { id: { minimum: 2 } }, refuse: "The first only." }];
+  const both = withRoles(["boss", "clerk"]);
+  const before = { ...ROLES, clerk: { desk: { tools: { item_put: { rules } } } } };
+  const person = { label: "both", before: both, after: both };
+  const plan = planOf(policyWith(BOTH, before), policyWith(BOTH, ROLES), [person]);
+  expect(plan.changes.map(({ changed }) => changed.map(({ tool }) => tool))).toEqual([
+    ["item_put"],
+  ]);
+});
+
 verifies("policy.plan", "who loses or only gains a read is found, and is no such thing", () => {
   const less = changes({ item_get: {} }, { ...ROLES, nobody: { desk: "all" } });
   expect(less).toEqual({

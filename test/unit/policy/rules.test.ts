@@ -76,8 +76,9 @@ const TEXT_CASES: Record<string, Case> = {
 };
 
 const NUMBER_CASES: Record<string, Case> = {
-  maximum: { rule: { maximum: 10 }, yes: [10, 0, -0, -1e308], no: LIKE_TEN },
-  minimum: { rule: { minimum: 10 }, yes: [10, 1e308], no: [9.999, "10", null, -1e308, true, ""] },
+  // Beyond 2^53 nobody can tell which whole number it was.
+  maximum: { rule: { maximum: 10 }, yes: [10, 0, -0, -9.5], no: [...LIKE_TEN, -1e308] },
+  minimum: { rule: { minimum: 10 }, yes: [10, 1e9], no: [9.999, "10", null, 1e308, true, ""] },
   exclusive: {
     rule: { exclusiveMinimum: 0, exclusiveMaximum: 1 },
     yes: [0.5],
@@ -90,6 +91,11 @@ const NUMBER_CASES: Record<string, Case> = {
     no: [2 ** 53, 2 ** 53 + 2, "10", [10], null, true],
   },
   multipleOf: { rule: { multipleOf: 0.1 }, yes: [0.3, 0], no: [0.35, "0.3", null] },
+  "multipleOf, also of large numbers": {
+    rule: { multipleOf: 2 },
+    yes: [1_000_000_000],
+    no: [1_000_000_001, 3_000_000_001, 9_007_199_254_740_991],
+  },
 };
 
 function casesOf(argument: string, cases: Record<string, Case>): void {
@@ -146,6 +152,34 @@ describe("a rule for one argument", () => {
     expect(allows({ text: { member_of: "principal.email" } }, { text: "ada@acme.test" })).toBe(
       false,
     );
+  });
+
+  verifies("policy.bad-input", "a line break slips past no pattern that denies", () => {
+    const denied = [
+      { rules: [{ when: { text: { pattern: ".*test.*" } }, refuse: "No tests." }] },
+      { arguments: { text: { not: { pattern: ".*test.*" } } } },
+    ];
+    for (const grant of denied) {
+      for (const text of ["a test", "\na test", "a test\n", "a\r\ntest\nb"]) {
+        expect(verdictOf(grant, { text }).allowed).toBe(false);
+      }
+      expect(verdictOf(grant, { text: "a\nb" }).allowed).toBe(true);
+    }
+    const asks = { rules: [{ when: { text: { pattern: ".*iban.*" } }, approve: "human" }] };
+    expect(verdictOf(asks, { text: "Hi,\nyour iban" })).toMatchObject({ approve: "human" });
+    // And widens none that allows, however often it is turned round.
+    for (const rule of [{ pattern: ".*@acme" }, { not: { not: { pattern: ".*@acme" } } }]) {
+      expect(allows({ text: rule }, { text: "a@evil\nb@acme" })).toBe(false);
+      expect(allows({ text: rule }, { text: "b@acme" })).toBe(true);
+    }
+  });
+
+  verifies("policy.bad-input", "a rule counts for a number that nobody can tell", () => {
+    const rule = { when: { amount: { exclusiveMinimum: 2 ** 53 } }, refuse: "Too much." };
+    for (const amount of [2 ** 53, 2 ** 53 + 2, 1e300]) {
+      expect(verdictOf({ rules: [rule] }, { amount }).allowed).toBe(false);
+    }
+    expect(verdictOf({ rules: [rule] }, { amount: 5 }).allowed).toBe(true);
   });
 
   verifies("policy.bad-input", "null, where a type allows it, satisfies no rule for text", () => {
