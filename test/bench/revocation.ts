@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { askLocal } from "../../src/console/local.ts";
 import { layOut } from "../setup/boundary.ts";
 import { startChild } from "../setup/child.ts";
-import { ROOT } from "../setup/core-config.ts";
+import { ROOT, UNREACHED } from "../setup/core-config.ts";
 import { openApi } from "../setup/hostile-peer.ts";
 import type { HostileApi } from "../setup/hostile-peer.ts";
 import { json, nowS, openProvider } from "../setup/hostile-provider.ts";
@@ -198,7 +198,7 @@ async function openStage(undo: AsyncDisposableStack): Promise<Stage> {
         shared_signals: { audience: "bench" },
       },
     },
-    file: { delegation: { reuse_ms_max: 2000 } },
+    file: { delegation: { reuse_ms_max: 2000 }, limits: UNREACHED },
   });
   const core = await startChild(join(ROOT, "test", "setup", "core-process.ts"), { args: [file] });
   undo.defer(() => core.stop());

@@ -13,7 +13,8 @@ export const MAIL_CLIENT = { client_id: "doorless-at-mail", client_secret: "anot
 /** A rate that no test reaches. */
 const FREE = { calls: 1_000_000, per_s: 1, burst: 1_000_000 };
 
-const UNREACHED = {
+/** Limits that no test reaches. */
+export const UNREACHED = {
   requests_per_user: FREE,
   calls_per_user: FREE,
   calls_per_session: FREE,
