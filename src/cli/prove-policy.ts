@@ -2,6 +2,7 @@
 // send.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "./prove-stage.ts";
 import type { Answer, Stage } from "./prove-stage.ts";
 
@@ -55,7 +56,11 @@ export async function changedLive(stage: Stage): Promise<string> {
   const file = join(stage.demo.ready.data, "mcp.config.json");
   const text = readFileSync(file, "utf8");
   const token = await stage.token("omar", "sales");
-  const call = async () => (await stage.call("sales", token, "crm_get_deal", { id: 43 })).text;
+  const call = async () => {
+    // Asked without a pause, the limit of requests would answer before the policy does.
+    await sleep(25);
+    return (await stage.call("sales", token, "crm_get_deal", { id: 43 })).text;
+  };
   const opened = await call();
   must(opened.includes('"id":43'), `before the change: ${opened}`);
   const started = performance.now();
@@ -68,7 +73,8 @@ export async function changedLive(stage: Stage): Promise<string> {
     writeFileSync(file, "{ not JSON");
     const broken = performance.now();
     while (performance.now() - broken < 2 * ms + 200) {
-      must((await call()).includes("Unknown tool"), "a broken file changed the policy");
+      const said = await call();
+      must(said.includes("Unknown tool"), `a broken file changed the policy: ${said}`);
     }
     return `a tool taken out of the file was unknown ${ms} ms later; a broken file changed nothing`;
   } finally {
