@@ -109,7 +109,7 @@ export function createAuditDesk(desk: AuditDeskOptions) {
       await note(ledger, verb, os_user, { filter: { ...asked_for, ...tool } });
       return ledger.query(filter, OPERATOR);
     },
-    async "/audit/reveal"(body: unknown) {
+    async "/audit/reveal"(body: unknown): Promise<{ record: object | null }> {
       const { call_id, reason: why, os_user } = schemas.reveal.parse(body);
       await note(ledger, "audit show --reveal", os_user, { call_id, reason: why });
       const [record] = (await ledger.query({ call_id, limit: 1 }, OPERATOR)).records;

@@ -2,6 +2,7 @@
 // task's policy allows. The agent is hostile: it knows every name and sends anything.
 import { openBoundary } from "./boundary.ts";
 import type { Boundary } from "./boundary.ts";
+import { UNREACHED } from "./core-config.ts";
 import { hostileArguments, readInjecAgent, toolArguments } from "./injecagent.ts";
 import type { Attack, InjecAgent, Task } from "./injecagent.ts";
 import { mcpHeaders, post, toolCall } from "./mcp-post.ts";
@@ -29,7 +30,8 @@ interface Received {
 
 export async function openStand(folder: string): Promise<Stand> {
   const data = readInjecAgent(folder);
-  const boundary = await openBoundary({ world: data.world });
+  // What is in the attacker's way here is the policy alone.
+  const boundary = await openBoundary({ world: data.world, file: { limits: UNREACHED } });
   const received: Received[] = [];
   const ids = new Set<string>();
   boundary.api.answer = (res, { url, body, headers }) => {
