@@ -31,7 +31,8 @@ interface Received {
 export async function openStand(folder: string): Promise<Stand> {
   const data = readInjecAgent(folder);
   // What is in the attacker's way here is the policy alone.
-  const boundary = await openBoundary({ world: data.world, file: { limits: UNREACHED } });
+  const http = { strangers_per_address: { calls: 1_000_000, per_s: 1, burst: 1_000_000 } };
+  const boundary = await openBoundary({ world: data.world, file: { limits: UNREACHED, http } });
   const received: Received[] = [];
   const ids = new Set<string>();
   boundary.api.answer = (res, { url, body, headers }) => {
