@@ -6,14 +6,12 @@ import { join } from "node:path";
 import { freePort } from "../../src/cli/demo-world.ts";
 import { limitsSchema } from "../../src/config/limits.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
-import { Secret } from "../../src/kernel/secret.ts";
-import type { Credential } from "../../src/kernel/principal.ts";
 import { runCodeTool } from "../../src/catalog/generated.ts";
 import { Limits } from "../../src/limits/limits.ts";
-import { sessionOf } from "../../src/session/session.ts";
 import { startChild } from "../setup/child.ts";
 import type { Child } from "../setup/child.ts";
 import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
+import { going } from "../setup/going.ts";
 import { callTool } from "../setup/mcp-post.ts";
 import type { Measured } from "./load.ts";
 import { markdown, median } from "./report.ts";
@@ -138,7 +136,7 @@ function tokenOf(world: Child, person: string): Promise<string> {
 
 function costWith(users: number, plan: { rounds: number; decisions: number }): Cost {
   const tool = runCodeTool(1000);
-  const people = Array.from({ length: users }, (_, i) => goingOf(`user-${i}`));
+  const people = Array.from({ length: users }, (_, i) => going({ subject: `user-${i}` }));
   const before = heapUsed();
   const limits = open({
     calls_per_user: MANY,
@@ -150,7 +148,7 @@ function costWith(users: number, plan: { rounds: number; decisions: number }): C
     budget_per_tenant: { calls: 1e9, bytes: 2 ** 50, cost: 1e9 },
   });
   const take = (on: Limits, i: number): boolean => {
-    const taken = on.take(people[i % users] ?? goingOf(""), {
+    const taken = on.take(people[i % users] ?? going(), {
       tool,
       args: { i },
       parent: undefined,
@@ -194,28 +192,4 @@ function perSecond(times: number, once: () => void): number {
 function heapUsed(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed;
-}
-
-function goingOf(subject: string) {
-  const credential: Credential = {
-    principal: {
-      issuer: "https://login.test",
-      subject,
-      name: subject,
-      tenant: "acme",
-      roles: [],
-      actor_chain: [],
-    },
-    issuer_name: "corp",
-    agent: "desk",
-    client_id: "an-ide",
-    scopes: [],
-    family: "1",
-    issued_at_s: 0,
-    expires_at_ms: 0,
-    incomplete: undefined,
-    token_digest: "",
-    proof: new Secret("x"),
-  };
-  return { credential, session: sessionOf(credential) };
 }

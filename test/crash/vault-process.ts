@@ -1,7 +1,8 @@
 // One of several processes on one vault: ten callers that want their users' tokens, over and over.
 import { setTimeout as sleep } from "node:timers/promises";
 import { serveParent, tell } from "../setup/child-side.ts";
-import { credentialOf, openLinks, SCOPES } from "../setup/links.ts";
+import { credentialOf } from "../setup/going.ts";
+import { openLinks, SCOPES } from "../setup/links.ts";
 
 const CALLERS = 10;
 const PAUSE_MS = 40;
@@ -20,7 +21,7 @@ async function ownerOf(token: string): Promise<unknown> {
 async function caller(number: number): Promise<void> {
   for (let turn = number; !stopped.signal.aborted; turn++) {
     const person = people[turn % people.length] ?? "";
-    const got = await links.connections.token(credentialOf(person), "mail", SCOPES);
+    const got = await links.connections.token(credentialOf({ subject: person }), "mail", SCOPES);
     counts.calls++;
     if (got.ok) {
       if ((await ownerOf(got.value.token.reveal())) !== person) counts.foreign++;

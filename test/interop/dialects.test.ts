@@ -9,7 +9,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import type { Credential } from "../../src/kernel/principal.ts";
 import { Secret } from "../../src/kernel/secret.ts";
 import { API, CLIENT, MANNERS, openDialectProvider } from "../setup/dialect-provider.ts";
-import { credentialOf } from "../setup/links.ts";
+import { credentialOf } from "../setup/going.ts";
 import { configFrom, minimalConfig, problemsOf, testFolder } from "../setup/minimal.ts";
 import { verifies } from "../verifies.ts";
 
@@ -40,7 +40,7 @@ async function house(name: keyof typeof MANNERS, changes: Partial<ExchangeConfig
   const to: ExchangeConfig = { kind: "exchange", audience: API, extra_scopes: [], ...changes };
   const proof = await server.userToken("ada");
   const subject = decodeJwt(proof).sub ?? "";
-  const credential: Credential = { ...credentialOf(subject), proof: new Secret(proof) };
+  const credential: Credential = credentialOf({ subject, proof: new Secret(proof) });
   const exchange = () => exchanger.exchange(credential, to, SCOPES, Date.now());
   const codeOf = async () => {
     const got = await exchange();

@@ -9,8 +9,6 @@ import { openSqliteVault } from "../../src/delegation/vault-sqlite.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
-import type { Credential } from "../../src/kernel/principal.ts";
-import { Secret } from "../../src/kernel/secret.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { minimalConfig, put, SHOP } from "./minimal.ts";
 
@@ -72,28 +70,4 @@ export function openLinks(folder: string, issuer: string, changes: LinkChanges =
 
 export function placeOfPerson(subject: string) {
   return { tenant: "acme", issuer: "https://login.test", subject, connector: "mail" };
-}
-
-export function credentialOf(subject: string): Credential {
-  const principal = {
-    issuer: "https://login.test",
-    subject,
-    name: subject,
-    tenant: "acme",
-    roles: [],
-    actor_chain: [],
-  };
-  return {
-    principal,
-    issuer_name: "corp",
-    agent: "desk",
-    client_id: "an-ide",
-    scopes: [],
-    family: undefined,
-    incomplete: undefined,
-    issued_at_s: 0,
-    token_digest: subject,
-    proof: new Secret("not looked at here"),
-    expires_at_ms: Number.MAX_SAFE_INTEGER,
-  };
 }

@@ -4,7 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished } from "vitest";
 import type { Credential } from "../../../src/kernel/principal.ts";
 import { verifies } from "../../verifies.ts";
-import { credentialOf, openLinks, placeOfPerson, SCOPES } from "../../setup/links.ts";
+import { credentialOf } from "../../setup/going.ts";
+import { openLinks, placeOfPerson, SCOPES } from "../../setup/links.ts";
 import type { LinkChanges } from "../../setup/links.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { RotatingServer } from "../../setup/rotating-server.ts";
@@ -12,7 +13,7 @@ import type { Behaviour } from "../../setup/rotating-server.ts";
 import { json } from "../../setup/hostile-provider.ts";
 
 const place = placeOfPerson("ada");
-const ada: Credential = credentialOf("ada");
+const ada: Credential = credentialOf();
 
 /** A link whose access token has just ended, so that the next call refreshes it. */
 async function expired(changes: LinkChanges = {}) {

@@ -1,6 +1,7 @@
 // A third-party server that accepts a refresh and never answers: bounded, and then in doubt.
 import { expect, onTestFinished } from "vitest";
-import { credentialOf, openLinks, placeOfPerson, SCOPES } from "../../setup/links.ts";
+import { credentialOf } from "../../setup/going.ts";
+import { openLinks, placeOfPerson, SCOPES } from "../../setup/links.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { RotatingServer } from "../../setup/rotating-server.ts";
 import { verifies } from "../../verifies.ts";
@@ -19,7 +20,7 @@ verifies(
     const about = { scopes: SCOPES, account: undefined, account_label: undefined };
     const granted = { access_token, refresh_token, lifetime_s: 0, ...about };
     await links.connections.connect(placeOfPerson("ada"), granted);
-    const token = () => links.connections.token(credentialOf("ada"), "mail", SCOPES);
+    const token = () => links.connections.token(credentialOf(), "mail", SCOPES);
     server.on.token = () => undefined;
     expect(await token()).toMatchObject({ ok: false, refusal: { code: "delegation_unavailable" } });
     server.on = {};

@@ -5,7 +5,8 @@ import type { Going } from "../../../src/session/reach.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { intent, opened, testClock } from "../ledger/entries.ts";
 import { verifies } from "../../verifies.ts";
-import { config, flood, going, ONE_PER_HOUR, started } from "./server.ts";
+import { going } from "../../setup/going.ts";
+import { config, flood, ONE_PER_HOUR, started } from "./server.ts";
 
 const HOUR_MS = 3_600_000;
 

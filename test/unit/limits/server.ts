@@ -4,14 +4,12 @@ import { limitsSchema } from "../../../src/config/limits.ts";
 import type { LimitsConfig } from "../../../src/config/limits.ts";
 import type { Clock } from "../../../src/kernel/clock.ts";
 import type { Refusal } from "../../../src/kernel/errors.ts";
-import type { Credential } from "../../../src/kernel/principal.ts";
-import { Secret } from "../../../src/kernel/secret.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { spendHistory } from "../../../src/ledger/spend-history.ts";
 import { Limits } from "../../../src/limits/limits.ts";
 import type { Lease } from "../../../src/limits/limits.ts";
 import type { Going } from "../../../src/session/reach.ts";
-import { sessionOf } from "../../../src/session/session.ts";
+import { going } from "../../setup/going.ts";
 import { catalogOf, toolFile, WRITES } from "../../setup/minimal.ts";
 import { intent, outcome } from "../ledger/entries.ts";
 
@@ -19,43 +17,6 @@ import { intent, outcome } from "../ledger/entries.ts";
 function catalogued(): Catalog["tools"] {
   const effects = { ...WRITES.effects, destructive: true };
   return catalogOf(toolFile("item_get"), toolFile("item_drop", { ...WRITES, effects })).tools;
-}
-
-interface Who {
-  readonly subject?: string;
-  readonly family?: string;
-  readonly client_id?: string;
-  readonly tenant?: string;
-}
-
-export function going({
-  subject = "ada",
-  family = "1",
-  client_id = "ide",
-  tenant = "acme",
-}: Who = {}) {
-  const principal = {
-    issuer: "https://login.test",
-    subject,
-    name: subject,
-    tenant,
-    roles: [],
-    actor_chain: [],
-  };
-  const credential: Credential = {
-    principal,
-    issuer_name: "corp",
-    agent: "desk",
-    client_id,
-    scopes: [],
-    family,
-    issued_at_s: 0,
-    expires_at_ms: 0,
-    token_digest: "",
-    incomplete: undefined,
-    proof: new Secret("x"),
-  };
-  return { credential, session: sessionOf(credential) };
 }
 
 export interface Server {

@@ -4,7 +4,8 @@ import type { Going } from "../../../src/session/reach.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { opened } from "../ledger/entries.ts";
 import { verifies } from "../../verifies.ts";
-import { config, flood, going, ONE_PER_HOUR, sessions, started } from "./server.ts";
+import { going } from "../../setup/going.ts";
+import { config, flood, ONE_PER_HOUR, sessions, started } from "./server.ts";
 
 describe("what a call takes from", () => {
   const tight = { calls: 2, per_s: 3600, burst: 2 };

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { Answers } from "../../../src/session/answers.ts";
 import type { Row } from "../../../src/session/answers.ts";
 import { verifies } from "../../verifies.ts";
-import { going } from "./going.ts";
+import { going } from "../../setup/going.ts";
 
 function opened() {
   let now = 0;

@@ -5,7 +5,7 @@ import { ExclusiveAgents } from "../../../src/session/exclusive.ts";
 import { openSqliteStopStore } from "../../../src/session/stop-store-sqlite.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
-import { going } from "./going.ts";
+import { going } from "../../setup/going.ts";
 
 const IDLE_MS = 900_000;
 const MINUTE_MS = 60_000;

@@ -7,7 +7,7 @@ import { openSqliteStopStore } from "../../../src/session/stop-store-sqlite.ts";
 import { Stops } from "../../../src/session/stops.ts";
 import { verifies } from "../../verifies.ts";
 import { testClock } from "../ledger/entries.ts";
-import { going } from "./going.ts";
+import { going } from "../../setup/going.ts";
 
 const BOUND_MS = 2000;
 const OUT = refusal("invalid_token");

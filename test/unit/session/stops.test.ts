@@ -7,7 +7,7 @@ import { Stops } from "../../../src/session/stops.ts";
 import type { Ending, Reach } from "../../../src/session/reach.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
-import { going, ISSUER } from "./going.ts";
+import { going, ISSUER } from "../../setup/going.ts";
 
 const NOW_S = 2000;
 const DAY_S = 86_400;
