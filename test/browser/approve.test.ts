@@ -1,44 +1,30 @@
 // Approving in a real browser: Dana refunds 80 to a customer of hers, once, and as it was shown.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect } from "vitest";
 import { askLocal } from "../../src/console/local.ts";
 import type { AuditRecord } from "../../src/ledger/record.ts";
 import { connectHttp } from "../interop/clients.ts";
 import type { Json, McpClient } from "../interop/clients.ts";
-import { openChromium, NO_CHROMIUM } from "../setup/chromium.ts";
-import { openHouse } from "../setup/house.ts";
-import type { House } from "../setup/house.ts";
+import { BrowserHouse } from "../setup/browser-house.ts";
+import { NO_CHROMIUM } from "../setup/chromium.ts";
 import { verifies } from "../verifies.ts";
 
 const REFUND = { id: 1001, amount: 80, reason: "Charged twice in August" };
 const OPERATOR = { os_user: "a test" };
 const BROWSER = { skip: NO_CHROMIUM, timeout_ms: 60_000 };
 
-let house: House;
-let chromium: Browser;
+const stage = new BrowserHouse();
 let dana: McpClient;
-const contexts: BrowserContext[] = [];
-const complaints: string[] = [];
 
 beforeAll(async () => {
   if (NO_CHROMIUM !== undefined) return;
-  house = await openHouse();
-  chromium = await openChromium();
-  const url = house.ready.mcp["support"] ?? "";
-  dana = await connectHttp("v1", url, await house.token("dana", "support"));
+  const url = stage.house.ready.mcp["support"] ?? "";
+  dana = await connectHttp("v1", url, await stage.house.token("dana", "support"));
   await readFirst();
 });
 
-afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close();
-  expect(complaints.filter((text) => text.includes("Content Security Policy"))).toEqual([]);
-});
-
 afterAll(async () => {
-  if (NO_CHROMIUM !== undefined) return;
-  await dana.close();
-  await chromium.close();
-  await house.close();
+  if (NO_CHROMIUM === undefined) await dana.close();
 });
 
 // She refunds customers of her own tickets alone, and what she has read that they were charged.
@@ -47,17 +33,8 @@ async function readFirst(): Promise<void> {
   for (const id of [1001, 1002]) await dana.call("billing_get_invoice", { id });
 }
 
-/** A browser of somebody's own: its cookies are nobody else's. */
-async function browserOf(): Promise<Page> {
-  const context = await chromium.newContext();
-  contexts.push(context);
-  const page = await context.newPage();
-  page.on("console", (message) => complaints.push(message.text()));
-  return page;
-}
-
 async function openAs(url: string, name: string): Promise<Page> {
-  const page = await browserOf();
+  const page = await stage.browserOf();
   await page.goto(url);
   await page.getByRole("button", { name }).click();
   return page;
@@ -73,7 +50,7 @@ async function question(args: Json): Promise<string> {
 }
 
 async function refunds(): Promise<Json[]> {
-  const rows = (await (await fetch(`${house.ready.api}/audit?limit=10000`)).json()) as Json[];
+  const rows = (await (await fetch(`${stage.house.ready.api}/audit?limit=10000`)).json()) as Json[];
   return rows.filter(({ path }) => String(path).endsWith("/refunds"));
 }
 
@@ -96,7 +73,7 @@ verifies(
     expect(await refunds()).toMatchObject([
       { subject: "dana", status: 201, request_id: done.call_id },
     ]);
-    const { records } = (await askLocal(house.data, "core", "/audit", {
+    const { records } = (await askLocal(stage.house.data, "core", "/audit", {
       ...OPERATOR,
       filter: { call_id: done.call_id, limit: 1 },
     })) as { records: AuditRecord[] };
@@ -130,7 +107,7 @@ verifies(
     const page = await openAs(url, "Dana");
     await page.getByRole("button", { name: "Yes, do it once" }).waitFor();
     const csrf = await page.locator("input[name=csrf]").first().inputValue();
-    const evil = house.ready.api.replace("127.0.0.1", "localhost");
+    const evil = stage.house.ready.api.replace("127.0.0.1", "localhost");
     await page.route(`${evil}/**`, (route) =>
       route.fulfill({
         contentType: "text/html",
@@ -146,7 +123,7 @@ verifies(
     const answered = page.waitForResponse((response) => response.request().method() === "POST");
     await page.getByRole("button", { name: "Win" }).click();
     expect((await answered).status()).toBe(403);
-    complaints.length = 0;
+    stage.forgive();
     await question({ ...REFUND, id: 1002 });
     expect(await refunds()).toHaveLength(1);
   },
@@ -162,9 +139,9 @@ verifies(
     await page.getByRole("button", { name: "Yes, do it once" }).click();
     await page.getByText("You said yes").waitFor();
     const lock = { ...OPERATOR, what: "user:dana" };
-    await askLocal(house.data, "core", "/locks/add", { ...lock, reason: "a test" });
+    await askLocal(stage.house.data, "core", "/locks/add", { ...lock, reason: "a test" });
     expect((await dana.call("billing_refund", args)).error).toMatchObject({ code: "locked" });
-    await askLocal(house.data, "core", "/locks/rm", lock);
+    await askLocal(stage.house.data, "core", "/locks/rm", lock);
     // What a session has read ends with a lock, too.
     await readFirst();
     const again = await openAs(await question(args), "Dana");

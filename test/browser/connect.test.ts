@@ -1,55 +1,24 @@
 // Connecting an account in a real browser, and the three ways in which one person could be made to
 // give hers to another. Two accounts, two authorization servers.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
 import { askLocal } from "../../src/console/local.ts";
 import type { LinkView } from "../../src/delegation/connections.ts";
 import { connectHttp } from "../interop/clients.ts";
 import type { Json } from "../interop/clients.ts";
-import { openChromium, NO_CHROMIUM } from "../setup/chromium.ts";
-import { openHouse } from "../setup/house.ts";
-import type { House } from "../setup/house.ts";
+import { BrowserHouse } from "../setup/browser-house.ts";
+import { NO_CHROMIUM } from "../setup/chromium.ts";
 import { verifies } from "../verifies.ts";
 
 const MESSAGE = { to: "c.harbour@harbour.example", subject: "Offer", body: "As agreed." };
 const ASKER = { os_user: "a test" };
 const REFUSED = /Nothing was connected/;
 
-let house: House;
-let chromium: Browser;
-const contexts: BrowserContext[] = [];
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  if (NO_CHROMIUM !== undefined) return;
-  house = await openHouse();
-  chromium = await openChromium();
-});
-
-afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close();
-  expect(complaints.filter((text) => text.includes("Content Security Policy"))).toEqual([]);
-});
-
-afterAll(async () => {
-  if (NO_CHROMIUM !== undefined) return;
-  await chromium.close();
-  await house.close();
-});
-
-/** A browser of somebody's own: its cookies are nobody else's. */
-async function browserOf(): Promise<Page> {
-  const context = await chromium.newContext();
-  contexts.push(context);
-  const page = await context.newPage();
-  // What our own policy forbids our own pages would be a page without its looks, or worse.
-  page.on("console", (message) => complaints.push(message.text()));
-  return page;
-}
+const stage = new BrowserHouse();
 
 async function send(person: string) {
-  const url = house.ready.mcp["sales"] ?? "";
-  const client = await connectHttp("v2 pinned", url, await house.token(person, "sales"));
+  const url = stage.house.ready.mcp["sales"] ?? "";
+  const client = await connectHttp("v2 pinned", url, await stage.house.token(person, "sales"));
   try {
     // Mail goes only to contacts of deals that this session has read.
     await client.call("crm_get_deal", { id: 42 });
@@ -90,7 +59,7 @@ async function heading(page: Page): Promise<string> {
 }
 
 const linked = async (): Promise<string[]> => {
-  const links = (await askLocal(house.data, "core", "/connections", ASKER)) as LinkView[];
+  const links = (await askLocal(stage.house.data, "core", "/connections", ASKER)) as LinkView[];
   return links.filter(({ state }) => state === "connected").map(({ subject }) => subject);
 };
 
@@ -98,7 +67,7 @@ verifies(
   ["connections.connect", "connections.disconnect"],
   "Mia connects her mailbox in a browser, and her call goes through as her",
   async () => {
-    const page = await browserOf();
+    const page = await stage.browserOf();
     await openAs(page, await invitation("mia"), "Mia");
     expect(await heading(page)).toMatch(/Connect Acme Mail[\s\S]*Mia Lindqvist[\s\S]*mail:send/);
     await depart(page);
@@ -106,9 +75,9 @@ verifies(
     expect(await heading(page)).toMatch(/Connected[\s\S]*as mia@acme\.example/);
     const sent = await send("mia");
     expect(sent.value).toMatchObject({ status: "queued", created_by: "mia" });
-    const rows = (await (await fetch(`${house.ready.api}/audit`)).json()) as object[];
+    const rows = (await (await fetch(`${stage.house.ready.api}/audit`)).json()) as object[];
     expect(rows.at(-1)).toMatchObject({ subject: "mia", path: "/mail/messages", status: 201 });
-    await page.goto(`${new URL(house.ready.mcp["sales"] ?? "").origin}/connect/mail`);
+    await page.goto(`${new URL(stage.house.ready.mcp["sales"] ?? "").origin}/connect/mail`);
     await page.getByRole("button", { name: "Disconnect" }).click();
     expect(await heading(page)).toMatch(/Disconnected[\s\S]*has forgotten it, too/);
     expect((await send("mia")).error).toMatchObject({ code: "connection_required" });
@@ -120,7 +89,7 @@ verifies(
   "connections.same-person",
   "a link that Mia sends to Omar connects nothing: he is not the one who was invited",
   async () => {
-    const bob = await browserOf();
+    const bob = await stage.browserOf();
     await openAs(bob, await invitation("mia"), "Omar");
     expect(await heading(bob)).toMatch(/made for somebody else[\s\S]*Nothing was connected/);
     expect(await linked()).toEqual([]);
@@ -132,10 +101,10 @@ verifies(
   "connections.same-person",
   "the mail server's page that Mia forwards to Omar, who has no session here, connects nothing",
   async () => {
-    const alice = await browserOf();
+    const alice = await stage.browserOf();
     await openAs(alice, await invitation("mia"), "Mia");
     const forwarded = await depart(alice);
-    const bob = await browserOf();
+    const bob = await stage.browserOf();
     await bob.goto(forwarded);
     await bob.getByRole("button", { name: "omar@acme.example" }).click();
     expect(await heading(bob)).toMatch(REFUSED);
@@ -149,10 +118,10 @@ verifies(
   "connections.same-person",
   "the same, forwarded to Omar who has a session of his own here, connects nothing to either",
   async () => {
-    const bob = await browserOf();
+    const bob = await stage.browserOf();
     await openAs(bob, await invitation("omar"), "Omar");
     await bob.getByText("Connect Acme Mail").waitFor();
-    const alice = await browserOf();
+    const alice = await stage.browserOf();
     await openAs(alice, await invitation("mia"), "Mia");
     const forwarded = await depart(alice);
     await bob.goto(forwarded);
@@ -168,7 +137,7 @@ verifies(
   "a link works once, and the way back works once",
   async () => {
     const url = await invitation("mia");
-    const page = await browserOf();
+    const page = await stage.browserOf();
     await openAs(page, url, "Mia");
     await depart(page);
     let callback = "";
