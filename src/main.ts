@@ -48,7 +48,7 @@ import { Answers } from "./session/answers.ts";
 import { ExclusiveAgents } from "./session/exclusive.ts";
 import { Liveness } from "./session/liveness.ts";
 import type { Ask, IssuerLiveness } from "./session/liveness.ts";
-import { isReached } from "./session/reach.ts";
+import { isReached, reachableOf } from "./session/reach.ts";
 import { Sessions } from "./session/sessions.ts";
 import { openSqliteStopStore } from "./session/stop-store-sqlite.ts";
 import { Stops } from "./session/stops.ts";
@@ -279,7 +279,7 @@ function openSessions(
     sandbox?.endSessions(isTheirs);
   };
   stops.onChange(({ reach, lifted }) => {
-    if (!lifted) drop((credential) => isReached(reach, credential));
+    if (!lifted) drop((credential) => isReached(reach, reachableOf(credential)));
   });
   // Others of her tokens may still be good, and are asked about themselves.
   liveness.onEnded((out) => drop((one) => one.token_digest === out.token_digest));

@@ -9,7 +9,8 @@ import { visibleText } from "../kernel/visible.ts";
 import type { LedgerEvents } from "../ledger/events.ts";
 import type { Who } from "../ledger/keyring.ts";
 import { userKey } from "../session/session.ts";
-import type { Ending, Reach } from "../session/reach.ts";
+import { isReached } from "../session/reach.ts";
+import type { Ending, Reach, Reachable } from "../session/reach.ts";
 
 /** What a yes is bound to. Anything else is another call, and needs another yes. */
 export interface Bound {
@@ -219,7 +220,7 @@ export class Approvals {
 
   /** A lock or an ending takes back what it reaches: nothing of it comes to life again. */
   stop(reach: Reach | Ending): void {
-    this.voidEach((waiting) => isReached(reach, waiting), "access ended");
+    this.voidEach((waiting) => isReached(reach, reachableIn(waiting)), "access ended");
   }
 
   /** What no longer means what was shown is void. */
@@ -303,22 +304,9 @@ function isBusy({ state }: Waiting): boolean {
   return state === "deciding" || state === "claimed";
 }
 
-function isReached(reach: Reach | Ending, { bound, session, family }: Waiting): boolean {
+function reachableIn({ bound, session, family }: Waiting): Reachable {
   const { who, agent, tool } = bound;
-  switch (reach.kind) {
-    case "user":
-      return reach.issuer === who.issuer && reach.subject === who.subject;
-    case "family":
-      return reach.issuer === who.issuer && reach.family === family;
-    case "session":
-      return reach.session === session;
-    case "agent":
-      return reach.agent === agent;
-    case "tool":
-      return reach.tool === tool;
-    case "all":
-      return true;
-  }
+  return { issuer: who.issuer, subject: who.subject, family, session, agent, tool };
 }
 
 function wordsOf({ agent, title, tool, connector, args, request }: Shown): string {

@@ -2,9 +2,8 @@
 // that this session has read". Held in memory and bounded. What is forgotten, by a bound, an
 // ending or a restart, counts as never answered, and no rule can be written that allows more then.
 import type { Clock } from "../kernel/clock.ts";
-import type { Credential } from "../kernel/principal.ts";
-import type { Ending, Going, Reach } from "./reach.ts";
-import { isReached } from "./reach.ts";
+import { isReached, reachableOf } from "./reach.ts";
+import type { Ending, Going, Reach, Reachable } from "./reach.ts";
 
 export type Scalar = string | number | boolean;
 
@@ -18,7 +17,7 @@ const TEXT_CHARS_MAX = 512;
 const IDLE_MS_MAX = 12 * 3_600_000;
 
 interface Held {
-  readonly credential: Credential;
+  readonly whose: Reachable;
   readonly user: string;
   readonly bySource: Map<string, Map<Scalar, Row[]>>;
   rows: number;
@@ -65,7 +64,7 @@ export class Answers {
   /** Whoever may not go on has read nothing, should she ever come back. */
   forget(reach: Reach | Ending): void {
     for (const [id, held] of this.sessions) {
-      if (isReached(reach, held.credential)) this.drop(id, held);
+      if (isReached(reach, held.whose)) this.drop(id, held);
     }
   }
 
@@ -80,7 +79,8 @@ export class Answers {
       known.used_ms = used_ms;
       return known;
     }
-    const made = { credential, user: session.user, bySource: new Map(), rows: 0, used_ms };
+    const whose = reachableOf(credential);
+    const made = { whose, user: session.user, bySource: new Map(), rows: 0, used_ms };
     this.sessions.set(session.id, made);
     return made;
   }

@@ -64,21 +64,37 @@ export function endingKey(ending: Ending): string {
   }
 }
 
-/** Whether a lock or an ending concerns a credential. A lock on a tool is nobody's. */
-export function isReached(reach: Reach | Ending, credential: Credential): boolean {
+/** What something of a person's is known by, where a lock or an ending may concern it. */
+export interface Reachable {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly family: string | undefined;
+  readonly session: string;
+  readonly agent: string;
+  /** The tool that it is about; nothing where it is about none, or about any. */
+  readonly tool?: string;
+}
+
+export function reachableOf(credential: Credential): Reachable {
   const { principal, family, agent } = credential;
+  const { issuer, subject } = principal;
+  return { issuer, subject, family, session: sessionOf(credential).id, agent };
+}
+
+/** Whether a lock or an ending concerns this. */
+export function isReached(reach: Reach | Ending, its: Reachable): boolean {
   switch (reach.kind) {
     case "user":
-      return reach.issuer === principal.issuer && reach.subject === principal.subject;
+      return reach.issuer === its.issuer && reach.subject === its.subject;
     case "family":
-      return reach.issuer === principal.issuer && reach.family === family;
+      return reach.issuer === its.issuer && reach.family === its.family;
     case "session":
-      return reach.session === sessionOf(credential).id;
+      return reach.session === its.session;
     case "agent":
-      return reach.agent === agent;
+      return reach.agent === its.agent;
+    case "tool":
+      return reach.tool === its.tool;
     case "all":
       return true;
-    case "tool":
-      return false;
   }
 }
