@@ -358,8 +358,7 @@ function openLimits(
 ): Limits {
   const onJump = (by_ms: number): void => {
     log.warn({ by_ms }, "the clock of this machine was set");
-    // A log that cannot be written takes no call either.
-    ledger.event("clock", { by_ms }).catch(() => undefined);
+    void ledger.eventually("clock", { by_ms });
   };
   const limits = new Limits({ limits: config.limits, clock, onJump });
   limits.recall(spendHistory(folder), (name) => house().catalog.tools.get(name));

@@ -104,9 +104,9 @@ export function createAuditDesk(desk: AuditDeskOptions) {
   return {
     async "/audit"(body: unknown) {
       const { verb, filter, os_user } = schemas.query.parse(body);
-      const asked_for = askedOf(filter, (text) => sealer.digestOf(null, text));
-      const tool = filter.tool === undefined ? {} : { tool: toolAsked(desk, filter.tool) };
-      await note(ledger, verb, os_user, { filter: { ...asked_for, ...tool } });
+      const digest = (text: string): string => sealer.digestOf(null, text);
+      const asked = askedOf(filter, digest, (tool) => toolAsked(desk, tool));
+      await note(ledger, verb, os_user, { filter: asked });
       return ledger.query(filter, OPERATOR);
     },
     async "/audit/reveal"(body: unknown): Promise<{ record: object | null }> {

@@ -39,11 +39,15 @@ async function exchange(options: ReloadOptions, next: Config): Promise<boolean> 
   const made = await read(next);
   const before = house();
   const isOther = made.config.hash !== before.config.hash;
-  // A policy that cannot be recorded is not in force.
-  if (isOther) await ledger.event("policy", { from: before.config.hash, to: made.config.hash });
   const tools = hashesOf(made.catalog);
   const hasOther = canonicalJson(tools) !== canonicalJson(hashesOf(before.catalog));
-  if (hasOther) await ledger.event("catalogue", { tools });
+  // What cannot be recorded is not in force; both are one write, so that neither is without the
+  // other.
+  const change = { from: before.config.hash, to: made.config.hash };
+  await Promise.all([
+    ...(isOther ? [ledger.event("policy", change)] : []),
+    ...(hasOther ? [ledger.event("catalogue", { tools })] : []),
+  ]);
   take(made);
   toolsChanged(({ credential, narrowing }) => {
     const [old, now] = [before, made].map(({ policy }) =>

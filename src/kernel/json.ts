@@ -64,7 +64,7 @@ class Parser {
   }
 
   private fail(message: string): never {
-    throw new JsonError(message, positionOf(this.text, this.i));
+    throw new JsonError(message, positionAmong(lineStartsIn(this.text), this.i));
   }
 
   private space(): void {
@@ -205,10 +205,8 @@ export function pointerTo(pointer: string, key: string): string {
   return `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-function positionOf(text: string, offset: number): Position {
-  const before = text.slice(0, offset);
-  const line = before.split("\n").length;
-  return { line, column: offset - before.lastIndexOf("\n") };
+function lineStartsIn(text: string): readonly number[] {
+  return [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
 }
 
 function positionAmong(lines: readonly number[], offset: number): Position {
@@ -240,7 +238,7 @@ export function parseJsonDocument(text: string, limits: JsonLimits): JsonDocumen
   const offsets = new Map<string, number>();
   const value = new Parser(text, limits, offsets).document();
   // Thousands of rules ask for their lines: each is a search among the lines' beginnings.
-  const lines = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+  const lines = lineStartsIn(text);
   const at = (pointer: string): Position => {
     for (let p = pointer; ; p = p.slice(0, p.lastIndexOf("/"))) {
       const offset = offsets.get(p);

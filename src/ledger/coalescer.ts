@@ -50,7 +50,7 @@ export class Coalescer {
     return undefined;
   }
 
-  /** Counted and never written by itself: there is no room for it now. */
+  /** Counted and never written by itself, one or a count of them: there is no room for it now. */
   hold(record: RefusalRecord): void {
     const { session, error_code } = record;
     count(this.find(digestOf("similar", session, error_code ?? ""), record), record);
@@ -87,7 +87,7 @@ export class Coalescer {
 }
 
 function count(repeated: Repeated, last: RefusalRecord): void {
-  repeated.held++;
+  repeated.held += last.count;
   repeated.last = last;
 }
 

@@ -134,7 +134,7 @@ export class SqliteIndex {
       WHERE call_id = ? AND end_seq IS NULL`);
     this.link = db.prepare(`INSERT INTO links (id, version) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET version = max(version, excluded.version)`);
-    this.log = db.prepare("INSERT OR REPLACE INTO tool_logs VALUES (?, ?, ?, ?)");
+    this.log = db.prepare("INSERT INTO tool_logs VALUES (?, ?, ?, ?)");
     this.remember = db.prepare("UPDATE state SET last = ?");
     this.last = Number(db.prepare("SELECT last FROM state").get()?.["last"]);
   }

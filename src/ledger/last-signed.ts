@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Checkpoint } from "./checkpoint.ts";
 import { passing } from "./room.ts";
 import { LedgerDamaged } from "./segments.ts";
-import { replaceFile } from "./signing-key.ts";
+import { replaceFile } from "./replace-file.ts";
 
 const FILE = "ledger-signed";
 const LINE = /^(\d{16}) ([\d+/A-Za-z]{43}=)\n$/;
@@ -35,7 +35,7 @@ export function rememberSigned(keys_folder: string, { size, root }: Head): void 
     else replaceFile(file, line, 0o600);
   } catch (error) {
     // Without room the one before goes on being remembered; the next takes its place.
-    if (passing(error) === undefined) throw error;
+    if (passing(error)?.reason !== "disk_full") throw error;
   }
 }
 

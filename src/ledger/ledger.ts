@@ -56,7 +56,7 @@ export interface LedgerOptions {
   readonly room?: WalOptions["room"];
   readonly syncFolder?: (folder: string) => Promise<void>;
   readonly openNotes?: (folder: string) => Promise<NoteFile>;
-  /** An operator's order, which he records: what a tombstone stands for need not be signed. */
+  /** An operator's order, which he records: what was signed may be gone, and a tombstone unsigned. */
   readonly accept_loss?: boolean;
   /** Without it, the index is in this thread. */
   readonly openIndex?: (options: LogIndexOptions) => Promise<LedgerIndex>;
@@ -249,9 +249,7 @@ export class Ledger {
     const { interrupted } = this;
     if (interrupted === undefined) return;
     this.interrupted = undefined;
-    // A failed append has stopped the server already, and says why.
-    this.event("audit_unavailable", interrupted).catch(() => undefined);
-    void this.owed.write();
+    void this.eventually("audit_unavailable", interrupted);
   }
 
   /** Resolves only when durable; takes the room that `intent` keeps. */
@@ -264,10 +262,22 @@ export class Ledger {
     if ((await this.wal.closed()) !== undefined) return this.coalescer.hold(record);
     await this.writeCounted(false);
     const due = this.coalescer.admit(record);
-    if (due !== undefined) await this.wal.append(due);
+    if (due !== undefined) await this.writeRefusal(due);
+  }
+
+  // Where there turns out to be no room for it, it goes on being counted.
+  private async writeRefusal(record: RefusalRecord): Promise<void> {
+    try {
+      await this.wal.append(record);
+    } catch (error) {
+      this.coalescer.hold(record);
+      throw error;
+    }
   }
 
   async event<Name extends EventName>(event: Name, detail: LedgerEvents[Name]): Promise<void> {
+    // What is owed happened before.
+    if (this.owed.isOwing) await this.owed.write();
     await this.wal.append({ kind: "event", event, detail } as LedgerEvent);
   }
 
@@ -286,8 +296,7 @@ export class Ledger {
     // What is kept free is for the ends of calls.
     if ((await this.wal.closed()) !== undefined) return;
     const counted = this.coalescer.counted(all);
-    // A failed append has stopped the server already, and says why.
-    await Promise.allSettled(counted.map((record) => this.wal.append(record)));
+    await Promise.allSettled(counted.map((record) => this.writeRefusal(record)));
   }
 
   /**

@@ -11,6 +11,10 @@ export class Owed {
     this.append = append;
   }
 
+  get isOwing(): boolean {
+    return this.events.length > 0;
+  }
+
   /** Whether it is durable now, and with it all before it. */
   async add(event: LedgerEvent): Promise<boolean> {
     this.events.push(event);

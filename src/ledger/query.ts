@@ -125,12 +125,13 @@ export async function withDigests(
 export function askedOf(
   filter: AuditFilter,
   digest: (text: string) => string,
+  toolName = digest,
 ): Readonly<Record<string, unknown>> {
   const { user, tool } = filter;
   return {
     ...filter,
     ...(user === undefined ? {} : { user: digest(user) }),
-    ...(tool === undefined ? {} : { tool: digest(tool) }),
+    ...(tool === undefined ? {} : { tool: toolName(tool) }),
   };
 }
 

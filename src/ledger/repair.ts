@@ -27,6 +27,8 @@ export interface Repaired {
 /** Cuts the log at its first fault. The caller holds the folder's lock, and records the loss. */
 export function repairLedger(folder: string, keys_folder: string, evidence: string): Repaired {
   cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
+  // First: what cannot be read stops the repair before it has cut anything.
+  const notes = notesIn(folder);
   const problems: ChainProblem[] = [];
   const stone = stoneIn(folder, problems);
   const breaks: ChainProblem[] = [];
@@ -42,7 +44,7 @@ export function repairLedger(folder: string, keys_folder: string, evidence: stri
   problems.push(...breaks);
   const roots = new Map<number, Buffer>();
   const signed = lastSigned(keys_folder);
-  const sizes = new Set(notesIn(folder).map((note) => parseCheckpoint(note).size));
+  const sizes = new Set(notes.map((note) => parseCheckpoint(note).size));
   if (signed !== undefined) sizes.add(signed.size);
   const tree = treeAfter(stone);
   const tail = walk(
@@ -57,9 +59,11 @@ export function repairLedger(folder: string, keys_folder: string, evidence: stri
   );
   if (tail.path !== undefined) truncateSync(tail.path, tail.size);
   const dropped_to = stone?.dropped_to ?? 0;
-  const dropped_checkpoints = dropCheckpoints(folder, publicKeysIn(keys_folder), roots, dropped_to);
+  const kept = standing(notes, publicKeysIn(keys_folder), roots, dropped_to);
+  const dropped_checkpoints = notes.length - kept.length;
+  if (dropped_checkpoints > 0) writeNotes(folder, kept);
   const is_there = signed === undefined || roots.get(signed.size)?.equals(signed.root) === true;
-  if (!is_there || (signed !== undefined && notesIn(folder).length === 0)) {
+  if (!is_there || (signed !== undefined && kept.length === 0)) {
     const what = is_there ? "is gone" : "is of another log than this";
     const message = `the checkpoint at ${signed?.size ?? 0} that was signed ${what}`;
     problems.push({ file: join(folder, CHECKPOINTS), line: 0, message });
@@ -88,11 +92,17 @@ function stoneIn(folder: string, problems: ChainProblem[]): Tombstone | undefine
 
 function cutBefore(folder: string, { file, line }: ChainProblem): void {
   const paths = segmentsOf(folder);
-  const bytes = readFileSync(file);
-  let end = 0;
-  for (let kept = 1; kept < line; kept++) end = bytes.indexOf(0x0a, end) + 1;
-  truncateSync(file, end);
+  // One that cannot be read holds no record; the copy has whatever is there.
+  if (line === 0) rmSync(file, { recursive: true });
+  else truncateSync(file, endOf(line - 1, readFileSync(file)));
   for (const later of paths.slice(paths.indexOf(file) + 1)) rmSync(later);
+}
+
+/** Where the first `lines` lines end. */
+function endOf(lines: number, bytes: Buffer): number {
+  let end = 0;
+  for (let line = 0; line < lines; line++) end = bytes.indexOf(0x0a, end) + 1;
+  return end;
 }
 
 function notesIn(folder: string): string[] {
@@ -102,23 +112,24 @@ function notesIn(folder: string): string[] {
 }
 
 // Those that still stand for the log in front of them, up to the first that does not.
-function dropCheckpoints(
-  folder: string,
+function standing(
+  notes: readonly string[],
   keys: readonly VerifierKey[],
   roots: ReadonlyMap<number, Buffer>,
   dropped_to: number,
-): number {
-  const notes = notesIn(folder);
+): readonly string[] {
   const broken = notes.findIndex((note) => {
     if (!isSigned(note, keys)) return true;
     const { size, root } = parseCheckpoint(note);
     // Of what retention dropped nobody can tell any more.
     return size >= dropped_to && roots.get(size)?.equals(root) !== true;
   });
-  if (broken === -1) return 0;
-  const kept = notes.slice(0, broken).map(framedNote).join("");
-  writeFileSync(join(folder, CHECKPOINTS), kept, { mode: 0o600, flush: true });
-  return notes.length - broken;
+  return broken === -1 ? notes : notes.slice(0, broken);
+}
+
+function writeNotes(folder: string, notes: readonly string[]): void {
+  const text = notes.map(framedNote).join("");
+  writeFileSync(join(folder, CHECKPOINTS), text, { mode: 0o600, flush: true });
 }
 
 function isSigned(note: string, keys: readonly VerifierKey[]): boolean {

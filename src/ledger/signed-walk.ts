@@ -43,7 +43,8 @@ const TOLD_EVERY_MS = 2000;
  * whole. Whoever reads it again, line by line, says what is wrong.
  */
 export function walkSegment(path: string, stone: Tombstone | undefined): SoundSegment | undefined {
-  const bytes = readFileSync(path);
+  const bytes = bytesOf(path);
+  if (bytes === undefined) return undefined;
   const first = firstSeqOf(path);
   const [, number, prev] = FIRST.exec(bytes.toString("latin1", 0, FIRST_BYTES_MAX)) ?? [];
   if (prev === undefined || Number(number) !== first) return undefined;
@@ -63,6 +64,14 @@ export function walkSegment(path: string, stone: Tombstone | undefined): SoundSe
     start = end + 1;
   }
   return { first, seq, hash: before, prev, said_at, subtrees: tree.subtrees };
+}
+
+function bytesOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function says(raw: Buffer, stone: Tombstone): boolean {

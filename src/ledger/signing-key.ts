@@ -2,13 +2,13 @@
 // not carry it; made at first use; changed without breaking what was signed before.
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { renameSync, rmSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { originOf } from "./checkpoint.ts";
 import type { SigningKeys } from "./checkpoint.ts";
 import { NoteInvalid, parseVerifierKey, verifierKeyOf } from "./note.ts";
 import type { SigningKey, VerifierKey } from "./note.ts";
+import { replaceFile, syncFolder } from "./replace-file.ts";
 
 /** The copy of the public keys that lies beside the log. */
 export const KEYS_BESIDE = "keys.pub";
@@ -149,28 +149,4 @@ function makeKey(file: string): void {
 function promote(files: Files): void {
   renameSync(files.next, files.current);
   syncFolder(dirname(files.current));
-}
-
-/** The whole text or none of it, also after a power loss. */
-export function replaceFile(file: string, text: string, mode: number): void {
-  const unfinished = `${file}.tmp`;
-  rmSync(unfinished, { force: true });
-  const fd = openSync(unfinished, "wx", mode);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(unfinished, file);
-  syncFolder(dirname(file));
-}
-
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

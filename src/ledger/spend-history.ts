@@ -1,11 +1,10 @@
 // The ledger as the limits' memory: what ran is there, written before it ran, whoever was killed.
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
 import type { SpendHistory, Spent } from "../limits/history.ts";
 import { LogReader } from "./log-reader.ts";
 import type { Line } from "./record.ts";
 import { firstTimeIn } from "./retention.ts";
-import { segmentsOf } from "./segments.ts";
+import { firstSeqOf, segmentsOf } from "./segments.ts";
 
 /** Of a log that was recovered, and before anything is appended by a call. */
 export function spendHistory(folder: string): SpendHistory {
@@ -28,7 +27,7 @@ function startOf(folder: string, from_ms: number): number {
   let jumped_ms = 0;
   let after = 0;
   for (const path of newest_first) {
-    after = Number.parseInt(basename(path), 10) - 1;
+    after = firstSeqOf(path) - 1;
     jumped_ms += jumpedIn(path);
     if (firstTimeIn(path) < from_ms - jumped_ms) break;
   }

@@ -1,11 +1,11 @@
 // What stands for segments that retention dropped: the number and hash of their last record, and
 // the nodes of the Merkle tree over them. The chain goes on from the one, every root from the
 // others; so what is left is verified as before, and whoever dropped more than he said is found.
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
-import { renameSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MerkleTree } from "./merkle.ts";
 import type { Line } from "./record.ts";
+import { replaceFile } from "./replace-file.ts";
 
 export const TOMBSTONE = "tombstone.json";
 
@@ -56,25 +56,7 @@ export function saysOf(stone: Tombstone | undefined, line: Line): boolean {
   return dropped_to === stone?.dropped_to && hash === stone?.hash;
 }
 
-/** Durable, whole or not at all: before it is, nothing may be dropped. */
+/** Before it is durable, nothing may be dropped. */
 export function placeTombstone(folder: string, stone: Tombstone): void {
-  const file = join(folder, TOMBSTONE);
-  const fd = openSync(`${file}.tmp`, "w", 0o600);
-  try {
-    writeSync(fd, `${JSON.stringify(stone)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${file}.tmp`, file);
-  syncFolder(folder);
-}
-
-export function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  replaceFile(join(folder, TOMBSTONE), `${JSON.stringify(stone)}\n`, 0o600);
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
+import { rememberSigned } from "../../../src/ledger/last-signed.ts";
 import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
 import { repairLedger } from "../../../src/ledger/repair.ts";
 import { OPERATOR, plainNames } from "../../../src/ledger/query.ts";
@@ -131,6 +132,11 @@ describe("a rewritten log is not signed again", () => {
     rmSync(folder, { recursive: true });
     cpSync(copy, folder, { recursive: true });
     await expect(opened(folder)).rejects.toThrow(/are not those .* signed for/);
+  });
+
+  verifies("ledger.signed", "where what was signed cannot be remembered, and not for room", () => {
+    const head = { size: 1, root: Buffer.alloc(32) };
+    expect(() => rememberSigned(`${testFolder()}/nowhere`, head)).toThrow(/ENOENT/);
   });
 
   verifies("ledger.signed", "when what is remembered of it cannot be read", async () => {

@@ -1,7 +1,27 @@
 // Refusals: recorded, and from the sixth identical one on counted, so that no loop fills the disk.
 import { describe, expect } from "vitest";
+import { openSegmentFile } from "../../../src/ledger/wal.ts";
+import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { verifies } from "../../verifies.ts";
 import { asked, linesOf, opened, refusalOf } from "./entries.ts";
+
+/** A disk that has no room while it is full. */
+function fillingDisk() {
+  const disk = {
+    isFull: false,
+    openSegment: async (path: string): Promise<SegmentFile> => {
+      const file = await openSegmentFile(path);
+      return {
+        ...file,
+        async append(bytes) {
+          if (disk.isFull) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+          return file.append(bytes);
+        },
+      };
+    },
+  };
+  return disk;
+}
 
 const countsOf = (folder: string): unknown[] => linesOf(folder).map((line) => line["count"]);
 
@@ -39,6 +59,44 @@ describe("refusals", () => {
       expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1000, 1000, 1000]);
       await ledger.close();
       expect(countsOf(folder).at(-1)).toBe(495);
+    },
+  );
+
+  verifies(
+    "ledger.refusals",
+    "a count for which there was no room goes on, and none of it is lost",
+    async () => {
+      const disk = fillingDisk();
+      const { ledger, folder, clock } = await opened(undefined, { openSegment: disk.openSegment });
+      for (let i = 1; i <= 1004; i++) await ledger.refusal(refusalOf(`r${i}`));
+      disk.isFull = true;
+      // The thousandth that is counted is due, and finds the disk full.
+      await expect(ledger.refusal(refusalOf("r1005"))).rejects.toThrow(/full/);
+      disk.isFull = false;
+      clock.ms += 10_000;
+      await ledger.refusal(refusalOf("r1006"));
+      await ledger.close();
+      expect(countsOf(folder).reduce<number>((sum, n) => sum + Number(n), 0)).toBe(1006);
+    },
+  );
+
+  verifies(
+    "ledger.no-sink-no-call",
+    "what holds already is on record before what came after it",
+    async () => {
+      const disk = fillingDisk();
+      const { ledger, folder, clock } = await opened(undefined, { openSegment: disk.openSegment });
+      await ledger.event("clock", { by_ms: 1 });
+      disk.isFull = true;
+      expect(await ledger.eventually("clock", { by_ms: 2 })).toBe(false);
+      disk.isFull = false;
+      clock.ms += 1000;
+      await ledger.event("clock", { by_ms: 3 });
+      expect(linesOf(folder).map(({ detail }) => detail)).toEqual([
+        { by_ms: 1 },
+        { by_ms: 2 },
+        { by_ms: 3 },
+      ]);
     },
   );
 

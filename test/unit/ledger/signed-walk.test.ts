@@ -1,12 +1,15 @@
 // The part of the log that a checkpoint covers is walked by threads, and is as surely whole.
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { MerkleTree } from "../../../src/ledger/merkle.ts";
 import type { Subtree } from "../../../src/ledger/merkle.ts";
+import { repairLedger } from "../../../src/ledger/repair.ts";
 import { segmentName, segmentsOf, walk } from "../../../src/ledger/segments.ts";
 import { walkSigned } from "../../../src/ledger/signed-walk.ts";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { verifies } from "../../verifies.ts";
+import { testFolder } from "../../setup/minimal.ts";
 import { call, HeldDisk, inFolder, opened, testClock } from "./entries.ts";
 
 const OPTIONS = { segment_bytes_max: 3000, openSegment: new HeldDisk().open };
@@ -40,6 +43,17 @@ function slowly(paths: readonly string[]) {
 }
 
 describe("the walk at a start", () => {
+  verifies(["ledger.chain", "ledger.repair"], "names a segment that cannot be read", async () => {
+    const { folder, paths } = await severalSegments();
+    const [, second = ""] = paths;
+    rmSync(second);
+    mkdirSync(second);
+    await expect(opened(folder, OPTIONS)).rejects.toThrow(`${second}:0 cannot be read`);
+    const repaired = repairLedger(folder, `${folder}-keys`, join(testFolder(), "found"));
+    expect(repaired.kept_to).toBe(slowly(paths.slice(0, 1)).seq);
+    expect(segmentsOf(folder)).toEqual(paths.slice(0, 1));
+  });
+
   for (const threads of [1, 2]) {
     verifies(
       "ledger.chain",
