@@ -6,21 +6,18 @@ import { connect as connectTls } from "node:tls";
 import { livenessOf, livenessText } from "../config/liveness.ts";
 import type { Config } from "../config/load.ts";
 import type { IssuerConfig } from "../config/schema.ts";
+import { EXCHANGE_GRANTS } from "../delegation/dialects.ts";
 import { createThirdParty } from "../delegation/third-party.ts";
 import { createProvider, describe } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
+import { CLOCK_TOLERANCE_S } from "../identity/verifier.ts";
 import { assertHost, guardedLookup, REFUSED_ADDRESS } from "../kernel/address.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { fine, noted, wrong } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 
-/** Tokens are taken this long before and after their time (identity/verifier.ts). */
-const SKEW_MS_MAX = 5000;
+const SKEW_MS_MAX = CLOCK_TOLERANCE_S * 1000;
 const CONNECT_MS_MAX = 5000;
-const EXCHANGE_GRANTS = [
-  "urn:ietf:params:oauth:grant-type:token-exchange",
-  "urn:ietf:params:oauth:grant-type:jwt-bearer",
-];
 
 export async function lookAtPeers(config: Config): Promise<readonly Finding[]> {
   const found = await Promise.all([

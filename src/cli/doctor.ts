@@ -1,11 +1,9 @@
 // `doctor`: what is wrong and how to mend it: the files, then everybody whom doorless talks to.
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { boundOf, livenessOf } from "../config/liveness.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
-import { readLocal } from "../console/local.ts";
-import { CORE_HELP, CORE_OPTIONS, defaultConfig } from "./core.ts";
+import { CORE_HELP, CORE_OPTIONS, defaultConfig, placeOf } from "./core.ts";
 import { lookAtFiles } from "./doctor-files.ts";
 import { lookAtPeers } from "./doctor-peers.ts";
 import { lookAtCore } from "./doctor-core.ts";
@@ -55,13 +53,9 @@ export const doctor: Verb = {
 
 // As `placeOf`, but a file that does not load is what is looked for here.
 function fileOf(given: Given): string {
-  const named = given.text("config");
   const data = given.text("data");
-  if (named !== undefined || data === undefined) return named ?? defaultConfig();
-  const folder = resolve(data);
-  const own = join(folder, "mcp.config.json");
-  const running = readLocal(folder, "core")?.["config"];
-  return typeof running === "string" && !existsSync(own) ? running : own;
+  if (data === undefined) return given.text("config") ?? defaultConfig();
+  return placeOf(given).config ?? join(resolve(data), "mcp.config.json");
 }
 
 // Secrets that are missing here hide nothing else.

@@ -1,6 +1,7 @@
 // What is read again while it is served: the policy, when its file changes or SIGHUP comes; and the
 // tools, for their author (`start --watch`). A mistake keeps what worked.
 import { watch } from "node:fs";
+import type { FSWatcher } from "node:fs";
 import { basename, dirname } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
@@ -47,16 +48,26 @@ function watchFolder(
   then: () => void,
 ): () => void {
   let timer: NodeJS.Timeout | undefined;
-  const watcher = watch(folder, { recursive }, (_event, name) => {
+  let watcher: FSWatcher | undefined;
+  const changed = (name: string | null): void => {
     if (!isMeant(name)) return;
     clearTimeout(timer);
     timer = setTimeout(then, SETTLED_MS);
-  });
-  // A folder that goes away ends the watching, and not the server.
-  watcher.on("error", () => watcher.close());
+  };
+  // A folder that goes away, or a system that watches enough already, ends the watching, and not
+  // the server.
+  const failed = (error: unknown): void => {
+    watcher?.close();
+    note(`${folder} is not watched (${String(error)}): SIGHUP has its files read again`);
+  };
+  try {
+    watcher = watch(folder, { recursive }, (_event, name) => changed(name)).on("error", failed);
+  } catch (error) {
+    failed(error);
+  }
   return () => {
     clearTimeout(timer);
-    watcher.close();
+    watcher?.close();
   };
 }
 

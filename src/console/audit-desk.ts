@@ -105,8 +105,8 @@ export function createAuditDesk(desk: AuditDeskOptions) {
     async "/audit"(body: unknown) {
       const { verb, filter, os_user } = schemas.query.parse(body);
       const digest = (text: string): string => sealer.digestOf(null, text);
-      const asked = askedOf(filter, digest, (tool) => toolAsked(desk, tool));
-      await note(ledger, verb, os_user, { filter: asked });
+      const what = askedOf(filter, digest, (tool) => toolAsked(desk, tool));
+      await note(ledger, verb, os_user, { filter: what });
       return ledger.query(filter, OPERATOR);
     },
     async "/audit/reveal"(body: unknown): Promise<{ record: object | null }> {

@@ -8,6 +8,8 @@ export type ExchangeConfig = Extract<ConnectorConfig["delegation"], { kind: "exc
 
 const EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/** The grants by which a token is had for another one. */
+export const EXCHANGE_GRANTS: readonly string[] = [EXCHANGE, JWT_BEARER];
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 
 export interface Dialect {

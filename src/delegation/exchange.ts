@@ -20,11 +20,11 @@ import { createClient } from "../identity/client.ts";
 import { kindFault, scopesIn, typOf } from "../identity/profile.ts";
 import { describe, isProviderFault } from "../identity/provider.ts";
 import type { Provider } from "../identity/provider.ts";
+import { CLOCK_TOLERANCE_S } from "../identity/verifier.ts";
 import { DIALECTS, isSameHuman } from "./dialects.ts";
 import type { Dialect, ExchangeConfig } from "./dialects.ts";
 import type { DownstreamToken } from "./token.ts";
 
-const CLOCK_TOLERANCE_S = 5;
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
 const ISSUED_TYPES = [ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt"];
 

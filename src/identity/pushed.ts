@@ -7,8 +7,8 @@ import type { JWTPayload } from "jose";
 import type { Clock } from "../kernel/clock.ts";
 import { describe, isProviderFault } from "./provider.ts";
 import type { Provider } from "./provider.ts";
+import { CLOCK_TOLERANCE_S } from "./verifier.ts";
 
-const CLOCK_TOLERANCE_S = 5;
 const LOGOUT = "http://schemas.openid.net/event/backchannel-logout";
 const CAEP = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC = "https://schemas.openid.net/secevent/risc/event-type/";

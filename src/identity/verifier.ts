@@ -17,7 +17,8 @@ import { describe, isProviderFault } from "./provider.ts";
 import type { Provider } from "./provider.ts";
 import { VerifiedTokens } from "./verified.ts";
 
-const CLOCK_TOLERANCE_S = 5;
+/** How far apart clocks may be: times in tokens are taken so much before and after. */
+export const CLOCK_TOLERANCE_S = 5;
 
 /** access token -> Credential, or `invalid_token` | `identity_unavailable`. */
 export interface Verifier {

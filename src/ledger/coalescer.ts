@@ -23,14 +23,37 @@ interface Repeated {
 
 export class Coalescer {
   private readonly clock: Clock;
+  private readonly append: (record: RefusalRecord) => Promise<void>;
   private readonly repeated = new Map<string, Repeated>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, append: (record: RefusalRecord) => Promise<void>) {
     this.clock = clock;
+    this.append = append;
+  }
+
+  /** Durable, or counted into a record that will be. */
+  async write(record: RefusalRecord): Promise<void> {
+    const due = this.admit(record);
+    if (due !== undefined) await this.writeOne(due);
+  }
+
+  /** Writes what was counted: of the windows that ended, or of all. Never rejects. */
+  async writeCounted(all: boolean): Promise<void> {
+    await Promise.allSettled(this.counted(all).map((record) => this.writeOne(record)));
+  }
+
+  // Where there turns out to be no room for it, it goes on being counted.
+  private async writeOne(record: RefusalRecord): Promise<void> {
+    try {
+      await this.append(record);
+    } catch (error) {
+      this.hold(record);
+      throw error;
+    }
   }
 
   /** What is to be written of it: itself, nothing where it was counted, or a count that is full. */
-  admit(record: RefusalRecord): RefusalRecord | undefined {
+  private admit(record: RefusalRecord): RefusalRecord | undefined {
     const repeated = this.repetition(record);
     if (repeated === undefined) return record;
     count(repeated, record);
@@ -65,8 +88,7 @@ export class Coalescer {
     return fresh;
   }
 
-  /** Takes what was counted: of the windows that ended, or of all. */
-  counted(all: boolean): RefusalRecord[] {
+  private counted(all: boolean): RefusalRecord[] {
     const now_ms = this.clock.monotonic();
     const due: RefusalRecord[] = [];
     for (const [key, repeated] of this.repeated) {

@@ -2,7 +2,7 @@
 // something to record adds its line here; what is not listed cannot be written.
 
 /** Whom it is about, as every record names him. */
-interface Person {
+export interface Person {
   readonly tenant: string | null;
   readonly issuer: string;
   readonly subject: string;

@@ -56,7 +56,7 @@ export interface LedgerOptions {
   readonly room?: WalOptions["room"];
   readonly syncFolder?: (folder: string) => Promise<void>;
   readonly openNotes?: (folder: string) => Promise<NoteFile>;
-  /** An operator's order, which he records: what was signed may be gone, and a tombstone unsigned. */
+  /** An operator's order, which he records: what was signed may be gone, a tombstone unsigned. */
   readonly accept_loss?: boolean;
   /** Without it, the index is in this thread. */
   readonly openIndex?: (options: LogIndexOptions) => Promise<LedgerIndex>;
@@ -204,7 +204,7 @@ export class Ledger {
     this.room = room;
     this.index = index;
     this.checkpointer = checkpointer;
-    this.coalescer = new Coalescer(options.clock);
+    this.coalescer = new Coalescer(options.clock, (record) => wal.append(record));
     this.owed = new Owed((record) => wal.append(record));
     // What was only counted is written when its window ends, asked or not.
     this.timer = setInterval(() => void this.writeCounted(false), COUNTED_EVERY_MS).unref();
@@ -261,18 +261,7 @@ export class Ledger {
   async refusal(record: RefusalRecord): Promise<void> {
     if ((await this.wal.closed()) !== undefined) return this.coalescer.hold(record);
     await this.writeCounted(false);
-    const due = this.coalescer.admit(record);
-    if (due !== undefined) await this.writeRefusal(due);
-  }
-
-  // Where there turns out to be no room for it, it goes on being counted.
-  private async writeRefusal(record: RefusalRecord): Promise<void> {
-    try {
-      await this.wal.append(record);
-    } catch (error) {
-      this.coalescer.hold(record);
-      throw error;
-    }
+    await this.coalescer.write(record);
   }
 
   async event<Name extends EventName>(event: Name, detail: LedgerEvents[Name]): Promise<void> {
@@ -295,8 +284,7 @@ export class Ledger {
     await this.owed.write();
     // What is kept free is for the ends of calls.
     if ((await this.wal.closed()) !== undefined) return;
-    const counted = this.coalescer.counted(all);
-    await Promise.allSettled(counted.map((record) => this.writeRefusal(record)));
+    await this.coalescer.writeCounted(all);
   }
 
   /**

@@ -31,17 +31,7 @@ export function repairLedger(folder: string, keys_folder: string, evidence: stri
   const notes = notesIn(folder);
   const problems: ChainProblem[] = [];
   const stone = stoneIn(folder, problems);
-  const breaks: ChainProblem[] = [];
-  walk(
-    segmentsOf(folder),
-    () => undefined,
-    (problem) => breaks.push(problem),
-    undefined,
-    stone,
-  );
-  const [first] = breaks;
-  if (first !== undefined) cutBefore(folder, first);
-  problems.push(...breaks);
+  problems.push(...cutAtFault(folder, stone));
   const roots = new Map<number, Buffer>();
   const signed = lastSigned(keys_folder);
   const sizes = new Set(notes.map((note) => parseCheckpoint(note).size));
@@ -88,6 +78,21 @@ function stoneIn(folder: string, problems: ChainProblem[]): Tombstone | undefine
   if (stone !== undefined || first === segmentName(1)) return stone;
   const begins = `the log begins with ${first}, and ${file} does not say what was before`;
   throw new LedgerDamaged(`${begins}: restore it from a copy, or take the segments away, too`);
+}
+
+/** What breaks the chain; after it nothing does. */
+function cutAtFault(folder: string, stone: Tombstone | undefined): readonly ChainProblem[] {
+  const breaks: ChainProblem[] = [];
+  walk(
+    segmentsOf(folder),
+    () => undefined,
+    (problem) => breaks.push(problem),
+    undefined,
+    stone,
+  );
+  const [first] = breaks;
+  if (first !== undefined) cutBefore(folder, first);
+  return breaks;
 }
 
 function cutBefore(folder: string, { file, line }: ChainProblem): void {

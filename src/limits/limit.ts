@@ -1,4 +1,6 @@
 // One limit, and what is taken from several at once: from each of them, or from none.
+import { refusal } from "../kernel/errors.ts";
+import type { Refusal } from "../kernel/errors.ts";
 
 /** So much of something, for each key: a user, a session, a tool. Times are whole milliseconds. */
 export interface Limit {
@@ -109,4 +111,14 @@ class Full implements Limit {
     return 0;
   }
   sweep(): void {}
+}
+
+/** What whoever is short is told. */
+export function rateLimited({ claim, retry_after_ms, remaining }: Short): Refusal {
+  const { name, scope } = claim.limit;
+  return refusal("rate_limited", {
+    reason: `The limit ${name} is reached.`,
+    retry_after_ms,
+    details: { limit: name, scope, remaining },
+  });
 }

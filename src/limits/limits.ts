@@ -11,7 +11,7 @@ import { userKey } from "../session/session.ts";
 import { DayBudget } from "./budget.ts";
 import { Crossings } from "./crossings.ts";
 import type { SpendHistory } from "./history.ts";
-import { Limiter } from "./limit.ts";
+import { Limiter, rateLimited } from "./limit.ts";
 import type { Claim, Limit, Short } from "./limit.ts";
 import { Loops } from "./loops.ts";
 import type { Loop } from "./loops.ts";
@@ -288,15 +288,6 @@ function limitsOf(config: LimitsConfig) {
     tenant_bytes: budget("tenant", "bytes"),
     tenant_cost: budget("tenant", "cost"),
   } satisfies Record<string, Limit>;
-}
-
-function rateLimited({ claim, retry_after_ms, remaining }: Short): Refusal {
-  const { name, scope } = claim.limit;
-  return refusal("rate_limited", {
-    reason: `The limit ${name} is reached.`,
-    retry_after_ms,
-    details: { limit: name, scope, remaining },
-  });
 }
 
 function capacity(limit: string, scope: string): Refusal {

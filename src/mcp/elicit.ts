@@ -13,7 +13,7 @@ import { z } from "zod";
 import type { CallRequest } from "../gate/call.ts";
 import type { ToolError } from "../kernel/errors.ts";
 
-const PAGE = "connect";
+const PAGE = "page";
 const FORM = "approve";
 
 /** Where the user can mend this, and what she is told before she goes there. */

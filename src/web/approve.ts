@@ -5,21 +5,17 @@
 import type { Context, Hono } from "hono";
 import type { Approvals, Pending } from "../gate/approvals.ts";
 import type { Principal } from "../kernel/principal.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import type { Who } from "../ledger/keyring.ts";
-import type { Logger } from "../telemetry/log.ts";
 import { approvePage, waitingPage } from "./approve-pages.ts";
 import type { BrowserSession } from "./browsers.ts";
 import { wordsPage } from "./layout.ts";
-import { isPerson } from "./reception.ts";
+import { GO_BACK, isPerson } from "./reception.ts";
 import type { Reception } from "./reception.ts";
 
 const ID = /^[\w-]{1,100}$/;
 
 export interface ApproveOptions {
   readonly approvals: Approvals;
-  readonly ledger: Ledger;
-  readonly log: Logger;
 }
 
 /** Adds /approve and /approve/… to the pages of people. */
@@ -70,14 +66,7 @@ class ApprovePages {
     const form = await this.reception.formOf(c);
     if (form instanceof Response) return form;
     const act = form.said("act");
-    if (act !== "yes" && act !== "no") {
-      return this.reception.page(
-        c,
-        400,
-        "Please start again",
-        wordsPage("That was no known button."),
-      );
-    }
+    if (act !== "yes" && act !== "no") return this.reception.unknownButton(c);
     const pending = await this.find(form.session, id);
     if (pending === undefined) return this.over(c);
     const isDone = await this.options.approvals.decide(id, act === "yes", "page");
@@ -91,21 +80,18 @@ class ApprovePages {
   }
 
   private async find(session: BrowserSession, id: string): Promise<Pending | undefined> {
-    const { approvals, log, ledger } = this.options;
+    const { approvals } = this.options;
     const pending = approvals.look(id, isFor(session.person));
-    if (pending !== undefined || session.reported || !approvals.isOpen(id)) return pending;
-    session.reported = true;
-    log.warn({ approval: id }, "somebody else's question was opened");
-    const { issuer, subject, tenant = null } = session.person;
-    const detail = { issuer, subject, tenant, approval: id, what: "opened by another" };
-    await ledger.event("approve_refused", detail);
+    if (pending !== undefined || !approvals.isOpen(id)) return pending;
+    const detail = { what: "opened by another", approval: id };
+    await this.reception.report(session, "approve_refused", detail);
     return undefined;
   }
 
   private over(c: Context): Promise<Response> {
     const text = "It was answered or done, is too old, or is not for you.";
-    const more = "Go back to your agent and let it try again: it will get a new link.";
-    return this.reception.page(c, 404, "There is nothing to approve here", wordsPage(text, more));
+    const title = "There is nothing to approve here";
+    return this.reception.page(c, 404, title, wordsPage(text, GO_BACK));
   }
 }
 

@@ -12,7 +12,6 @@ import type { Clock } from "../kernel/clock.ts";
 import { own } from "../kernel/own.ts";
 import type { Principal } from "../kernel/principal.ts";
 import { Secret } from "../kernel/secret.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { BrowserSession } from "./browsers.ts";
 import { connectedAs, connectPage, notYoursPage, onwardPage } from "./connect-pages.ts";
@@ -32,7 +31,6 @@ export interface ConnectOptions {
   readonly titleOf: (connector: string) => string;
   /** Whether any agent gives this person a tool that needs the connector. */
   readonly isFor: (person: Principal, connector: string) => boolean;
-  readonly ledger: Ledger;
 }
 
 /** Adds /connect/… to the pages of people. */
@@ -92,7 +90,7 @@ class ConnectPages {
       return this.reception.page(c, 410, "This link has ended", wordsPage(text, GO_BACK));
     }
     if (isPerson(invitation.place, session.person)) return invitation.place;
-    await this.reportOnce(session, "link of another person opened", connector);
+    await this.refused(session, "link of another person opened", connector);
     const again = `/connect/${connector}?e=${encodeURIComponent(code)}&as=other`;
     return this.reception.page(
       c,
@@ -148,12 +146,7 @@ class ConnectPages {
       case "connect":
         return this.depart(c, session, place, code);
       default:
-        return this.reception.page(
-          c,
-          400,
-          "Please start again",
-          wordsPage("That was no known button."),
-        );
+        return this.reception.unknownButton(c);
     }
   }
 
@@ -193,14 +186,14 @@ class ConnectPages {
       session === undefined ? undefined : this.reception.browsers.arrive(session, state);
     const server = servers.get(connector);
     if (session === undefined || journey === undefined || server === undefined) {
-      await this.reportOnce(session, "arrived without having left", connector);
+      await this.refused(session, "arrived without having left", connector);
       const text =
         "You came back from a sign-in that you did not begin here, or began more than ten " +
         "minutes ago. Nothing was connected. If somebody sent you a link, do not follow it.";
       return this.reception.page(c, 403, "Nothing was connected", wordsPage(text, GO_BACK));
     }
     if (journey.place.connector !== connector || !isPerson(journey.place, session.person)) {
-      await this.reportOnce(session, "arrived as another person", connector);
+      await this.refused(session, "arrived as another person", connector);
       return this.reception.page(
         c,
         403,
@@ -268,18 +261,8 @@ class ConnectPages {
     );
   }
 
-  private async reportOnce(session: BrowserSession | undefined, what: string, connector: string) {
-    this.options.log.warn({ connector, what, known: session !== undefined }, "connect refused");
-    if (session === undefined || session.reported) return;
-    session.reported = true;
-    const { issuer, subject, tenant = null } = session.person;
-    await this.options.ledger.event("connect_refused", {
-      what,
-      connector,
-      issuer,
-      subject,
-      tenant,
-    });
+  private refused(session: BrowserSession | undefined, what: string, connector: string) {
+    return this.reception.report(session, "connect_refused", { what, connector });
   }
 
   private kindOf(connector: string) {

@@ -40,6 +40,8 @@ export function createGuards(config: Config, port: number): Guards {
 export function readBody(request: IncomingMessage, bytes_max: number): Promise<Result<Buffer>> {
   const claimed = Number(request.headers["content-length"] ?? 0);
   if (claimed > bytes_max) return Promise.resolve(no(refusal("request_too_large")));
+  // Then none of its events is yet to come.
+  if (request.destroyed) return Promise.reject(request.errored ?? new Error("it broke off"));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -133,8 +133,6 @@ export class McpFront {
     const bytes = await readBody(req, config.http.body_bytes_max);
     if (!bytes.ok) {
       await gate.refuse(entry, bytes.refusal);
-      // The rest of the body is not wanted, so neither is the connection.
-      res.setHeader("connection", "close");
       this.refused(res, bytes.refusal);
       return undefined;
     }

@@ -6,6 +6,7 @@ import type { Config } from "../config/load.ts";
 import type { SignIn } from "../identity/sign-in.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/principal.ts";
+import type { LedgerEvents, Person } from "../ledger/events.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Stops } from "../session/stops.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -133,6 +134,25 @@ export class Reception {
     body: Markup,
   ): Promise<Response> {
     return c.html(layout(title, body), status, PAGE_HEADERS);
+  }
+
+  unknownButton(c: Context): Promise<Response> {
+    return this.page(c, 400, "Please start again", wordsPage("That was no known button."));
+  }
+
+  /** Somebody came for what is another's; on record once for each who is signed in. */
+  async report<Event extends "connect_refused" | "approve_refused">(
+    session: BrowserSession | undefined,
+    event: Event,
+    what: Omit<LedgerEvents[Event], keyof Person>,
+  ): Promise<void> {
+    const { log, ledger } = this.options;
+    const known = session !== undefined;
+    log.warn({ event, detail: what, known }, "a page was refused");
+    if (session === undefined || session.reported) return;
+    session.reported = true;
+    const { issuer, subject, tenant = null } = session.person;
+    await ledger.event(event, { issuer, subject, tenant, ...what } as LedgerEvents[Event]);
   }
 
   nothing(c: Context): Promise<Response> {

@@ -52,6 +52,8 @@ function drained(res: ServerResponse): Promise<void> {
 export function refuse(res: ServerResponse, refusal: Refusal, status?: number): void {
   const { wire } = errorTable[refusal.code];
   const error = refusalToError(refusal);
+  // The rest of the body is not wanted, so neither is the connection.
+  if (refusal.code === "request_too_large") res.setHeader("connection", "close");
   // What has no status of its own is no mistake of the client's.
   res.statusCode = status ?? (typeof wire === "number" ? wire : 500);
   if (error.retry_after_ms !== undefined) {

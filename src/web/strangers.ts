@@ -3,10 +3,10 @@ import type { IncomingMessage } from "node:http";
 import { isIPv4, isIPv6 } from "node:net";
 import type { Config } from "../config/load.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { Limiter } from "../limits/limit.ts";
+import { Limiter, rateLimited } from "../limits/limit.ts";
+import type { Claim } from "../limits/limit.ts";
 import { RateLimit } from "../limits/rate.ts";
 
 const KEYS_MAX = 100_000;
@@ -29,18 +29,18 @@ export class Strangers {
 
   /** Why this request is not looked at; takes nothing. `token`: what it shows of itself. */
   over(req: IncomingMessage, token?: Secret): Refusal | undefined {
-    const retry_after_ms = this.limit.wait(this.addressOf(req), 1, this.now());
+    const claim = this.claimOf(req);
+    const retry_after_ms = this.limit.wait(claim.key, claim.amount, this.now());
     if (retry_after_ms === 0) return undefined;
     if (token !== undefined && this.known.has(token.digest())) return undefined;
-    return limited(retry_after_ms);
+    return rateLimited({ claim, retry_after_ms, remaining: 0 });
   }
 
   /** Counts a request that nobody vouched for. */
   count(req: IncomingMessage, token?: Secret): Refusal | undefined {
     if (token !== undefined) this.known.delete(token.digest());
-    const key = this.addressOf(req);
-    const short = this.limiter.take([{ limit: this.limit, key, amount: 1 }], this.now());
-    return short && limited(short.retry_after_ms);
+    const short = this.limiter.take([this.claimOf(req)], this.now());
+    return short && rateLimited(short);
   }
 
   letIn(token_digest: string): void {
@@ -48,6 +48,10 @@ export class Strangers {
     this.known.add(token_digest);
     const [oldest] = this.known;
     if (this.known.size > KNOWN_MAX && oldest !== undefined) this.known.delete(oldest);
+  }
+
+  private claimOf(req: IncomingMessage): Claim {
+    return { limit: this.limit, key: this.addressOf(req), amount: 1 };
   }
 
   private now(): number {
@@ -63,15 +67,6 @@ export class Strangers {
     const hops = (headersDistinct[header.toLowerCase()] ?? []).join(",").split(",");
     return networkOf(hops.at(-proxies)?.trim() ?? "") ?? peer;
   }
-}
-
-function limited(retry_after_ms: number): Refusal {
-  const limit = "strangers_per_address";
-  return refusal("rate_limited", {
-    reason: `The limit ${limit} is reached.`,
-    retry_after_ms,
-    details: { limit, scope: "address", remaining: 0 },
-  });
 }
 
 /** An IPv4 address, or the /64 that an IPv6 address is in: whoever has one has all of it. */
