@@ -1,10 +1,9 @@
 // The agents that a verb means, with their addresses and providers: of the doorless whose
 // configuration is here, or of one elsewhere, which says it itself (RFC 9728).
 import { loadConfig } from "../config/load.ts";
-import { readLocal } from "../console/local.ts";
 import { createGuardedFetch } from "../identity/guarded-fetch.ts";
 import { resourceMetadata } from "../identity/metadata.ts";
-import { placeOf } from "./core.ts";
+import { placeOf, runningConfig } from "./core.ts";
 import { EXIT, Stop } from "./output.ts";
 import { usageError } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
@@ -42,12 +41,10 @@ export async function agentsOf(
 }
 
 function localAgents(verb: Verb, given: Given, names: readonly string[]): AgentPlace[] {
-  const { data, config: file } = placeOf(given);
-  // The configuration that runs is the one whose addresses count.
-  const running = readLocal(data, "core")?.["config"];
-  const chosen = typeof running === "string" ? running : file;
-  if (chosen === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
-  const config = loadConfig(chosen, process.env, { secrets: false });
+  const { data, config: named } = placeOf(given);
+  const file = runningConfig(data) ?? named;
+  if (file === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
+  const config = loadConfig(file, process.env, { secrets: false });
   const asked = names.length > 0 ? names : Object.keys(config.agents);
   return asked.map((agent) => {
     if (!Object.hasOwn(config.agents, agent)) {

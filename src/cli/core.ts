@@ -27,17 +27,24 @@ export interface Place {
 }
 
 export function placeOf(given: Given): Place {
-  const data = given.text("data");
   const named = given.text("config");
-  if (data !== undefined) {
-    const folder = resolve(data);
-    const running = readLocal(folder, "core")?.["config"];
-    const own = join(folder, "mcp.config.json");
-    const kept = typeof running === "string" ? running : existsSync(own) ? own : undefined;
-    return { data: folder, config: named ?? kept };
-  }
-  const config = named ?? defaultConfig();
-  return { data: loadConfigLeniently(config), config };
+  const folder = given.text("data");
+  const data =
+    folder === undefined ? loadConfigLeniently(named ?? defaultConfig()) : resolve(folder);
+  const config =
+    named ?? runningConfig(data) ?? (folder === undefined ? defaultConfig() : kept(data));
+  return { data, config };
+}
+
+/** The file that the doorless there serves: its addresses and rules are the ones that count. */
+export function runningConfig(data: string): string | undefined {
+  const running = readLocal(data, "core")?.["config"];
+  return typeof running === "string" ? running : undefined;
+}
+
+function kept(data: string): string | undefined {
+  const own = join(data, "mcp.config.json");
+  return existsSync(own) ? own : undefined;
 }
 
 /** ./mcp.config.json; without one, the demo's own in the package. */
@@ -78,15 +85,17 @@ export function osUser(): string {
   }
 }
 
-/** Asks the running doorless, or, where none runs, answers from the files. */
+/** Asks the doorless that serves the configuration, or, where none does, answers from the files. */
 export async function askHouse<T>(
   place: Place,
   path: string,
   question: object,
   offline: (house: House) => T,
 ): Promise<T> {
+  const running = runningConfig(place.data);
+  const isServed = place.config === undefined || running === resolve(place.config);
   try {
-    return (await askCore(place, path, question)) as T;
+    if (isServed) return (await askCore(place, path, question)) as T;
   } catch (error) {
     if (!(error instanceof Stop) || error.code !== EXIT.unreachable) throw error;
   }

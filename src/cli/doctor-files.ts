@@ -15,7 +15,8 @@ import type { Finding } from "./finding.ts";
 const OTHERS = 0o077;
 
 export async function lookAtFiles(config: Config): Promise<readonly Finding[]> {
-  return [...(await lookAtTools(config)), ...lookAtData(config), ...lookAtSecrets(config)];
+  const data = [...lookAtData(config), ...lookAtAnchors(config)];
+  return [...(await lookAtTools(config)), ...data, ...lookAtSecrets(config)];
 }
 
 // The probe makes its attempts here as at a start: what it says is what a start would say.
@@ -71,6 +72,15 @@ function lookAtData({ data_dir, ledger }: Config): readonly Finding[] {
   }
   if (there !== data_dir) return [noted(about, `${data_dir} is made at the first start`)];
   return [fine(about, `${data_dir}, ${mib(free_bytes)} free`)];
+}
+
+// A start goes on without: a mount that is missing now may come back.
+function lookAtAnchors({ ledger }: Config): readonly Finding[] {
+  return ledger.anchors.flatMap((anchor, i) => {
+    if (anchor.kind !== "file" || existsSync(dirname(anchor.path))) return [];
+    const said = `/ledger/anchors/${i}/path: ${dirname(anchor.path)} is not there`;
+    return [wrong("anchor", said, "make the folder inside its mount, or mount it")];
+  });
 }
 
 function mib(bytes: number): string {

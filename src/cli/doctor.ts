@@ -51,11 +51,15 @@ export const doctor: Verb = {
   },
 };
 
-// As `placeOf`, but a file that does not load is what is looked for here.
+// As `placeOf`, but a file that does not load, or is not there, is what is looked for here.
 function fileOf(given: Given): string {
   const data = given.text("data");
-  if (data === undefined) return given.text("config") ?? defaultConfig();
-  return placeOf(given).config ?? join(resolve(data), "mcp.config.json");
+  const own = data === undefined ? defaultConfig() : join(resolve(data), "mcp.config.json");
+  try {
+    return placeOf(given).config ?? own;
+  } catch {
+    return given.text("config") ?? own;
+  }
 }
 
 // Secrets that are missing here hide nothing else.

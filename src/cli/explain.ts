@@ -14,7 +14,7 @@ export const explain: Verb = {
   help: [
     ...WHO_HELP,
     "--tool T        only this tool; exit 1 where it is not allowed",
-    "--args JSON     arguments to judge as well",
+    "--args JSON     arguments to judge as well, of a session that has read nothing yet",
     ...CORE_HELP,
   ],
   options: {

@@ -9,7 +9,7 @@ import { Secret } from "../kernel/secret.ts";
 import { runBridge } from "../mcp/bridge.ts";
 import type { TokenSource } from "../mcp/side.ts";
 import { attachTo } from "./background.ts";
-import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { CORE_HELP, CORE_OPTIONS, placeOf, runningConfig } from "./core.ts";
 import { EXIT, note, Stop } from "./output.ts";
 import { SignIns } from "./sign-ins.ts";
 import { usageError, wordsOf } from "./verb.ts";
@@ -126,8 +126,7 @@ function tokensFor(verb: Verb, given: Given, agent: string): Tokens {
 // The agent's URL as its configuration has it: what the token is bound to, wherever we dial.
 function localResource(given: Given, agent: string): string | undefined {
   const { data, config } = placeOf(given);
-  const running = readLocal(data, "core")?.["config"];
-  const file = typeof running === "string" ? running : config;
+  const file = runningConfig(data) ?? config;
   if (file === undefined) return undefined;
   return `${loadConfig(file, process.env, { secrets: false }).public_url}/mcp/${agent}`;
 }

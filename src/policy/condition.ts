@@ -48,7 +48,7 @@ export function compileCondition(
       const said = [
         ...plainTexts(file),
         ...claimTexts(file, who),
-        ...sources.map((s) => s.text(who)),
+        ...(sources.length === 0 ? [] : [sources.map((s) => s.text(who)).join(" or ")]),
       ];
       if (file.items !== undefined) said.push(`each item ${inner[0]?.allowed(who)}`);
       for (const [name, below] of Object.entries(file.properties ?? {})) {

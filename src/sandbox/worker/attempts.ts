@@ -8,6 +8,7 @@ import {
   readFileSync,
   openSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -244,6 +245,10 @@ function written(path: string): string {
 
 // A little is what a private temporary folder is for; this is more than it may hold.
 function large(path: string): string {
-  writeFileSync(path, Buffer.alloc(64 * 1024 * 1024));
-  return "64 MiB written";
+  try {
+    writeFileSync(path, Buffer.alloc(64 * 1024 * 1024));
+    return "64 MiB written";
+  } finally {
+    rmSync(path, { force: true });
+  }
 }
