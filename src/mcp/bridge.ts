@@ -164,10 +164,11 @@ class Bridge {
     const { request, controller } = running;
     running.side = side;
     const { signal } = controller;
-    const isStill = (): boolean => running.side === side && !signal.aborted;
+    // A stream ends after its answer, too.
+    const isStill = (): boolean => running.side === side && this.isRunning(running);
     const fail = (error: unknown): void => {
       if (!isStill()) return;
-      if (running.stands) this.askAgain(side, running);
+      if (running.stands) this.askAgain(running);
       else this.answerFailure(running, error);
     };
     const onEnd = (): void => fail(new Error("the connection broke off"));
@@ -175,13 +176,21 @@ class Bridge {
   }
 
   // A stream ends with the token that opened it, which its client knows nothing of.
-  private askAgain(side: Side, running: Running): void {
-    const { request, again_ms } = running;
-    running.again_ms = Math.min(again_ms * 2, AGAIN_MS_MAX);
-    setTimeout(() => {
-      const isWanted = this.running.get(request.id) === running && this.side === side;
-      if (isWanted) this.inTurn(async () => this.ask(await this.sideNow(), running));
-    }, again_ms).unref();
+  private askAgain(running: Running): void {
+    const { again_ms } = running;
+    running.again_ms = twice(again_ms);
+    const ask = async (): Promise<void> => {
+      if (!this.isRunning(running)) return;
+      try {
+        const side = await this.sideNow();
+        // Whoever goes over to another side takes it along.
+        if (this.isRunning(running)) this.ask(side, running);
+      } catch (error) {
+        this.askAgain(running);
+        throw error;
+      }
+    };
+    setTimeout(() => this.inTurn(ask), again_ms).unref();
   }
 
   private async sideNow(): Promise<Side> {
@@ -281,9 +290,13 @@ class Bridge {
     return stands;
   }
 
+  private isRunning(running: Running): boolean {
+    return this.running.get(running.request.id) === running;
+  }
+
   private settle(running: Running): void {
     const { request, side, done } = running;
-    if (this.running.get(request.id) === running) this.running.delete(request.id);
+    if (this.isRunning(running)) this.running.delete(request.id);
     done.resolve();
     if (side !== undefined) this.closeIfDone(side);
   }
@@ -306,6 +319,10 @@ class Bridge {
       error: { code: REFUSED, message: inside.message, data: { error: inside } },
     });
   }
+}
+
+function twice(again_ms: number): number {
+  return Math.min(again_ms * 2, AGAIN_MS_MAX);
 }
 
 function isRequest(message: JSONRPCMessage): message is Request {

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { json as bodyOf } from "node:stream/consumers";
 import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, expect } from "vitest";
+import { SignInFailed } from "../../src/identity/native.ts";
 import { Secret } from "../../src/kernel/secret.ts";
 import { runBridge } from "../../src/mcp/bridge.ts";
 import type { SignedIn } from "../../src/mcp/side.ts";
@@ -16,48 +17,63 @@ import { MODERN } from "./clients.ts";
 import type { Json } from "./clients.ts";
 
 let peer: Peer;
-/** What came to the doorless, in order. */
+/** What came to the doorless, in order; the end of a transport session as `DELETE`. */
 let came: Json[];
 let heard: ((message: Json) => void)[];
 /** What it does with a request; without, `{}` for each. */
 let answer: (message: Json, res: ServerResponse) => unknown;
+/** The status of what gets no more than that; `undefined` for what `answer` is for. */
+let silent: (message: Json) => number | undefined;
 
 beforeEach(async () => {
   came = [];
   heard = [];
+  silent = isNoRequest;
   answer = ({ id }, res) => json(res, 200, { jsonrpc: "2.0", id, result: {} });
   peer = await openPeer();
   peer.serve(async (req, res) => {
-    if (req.method !== "POST") return res.writeHead(405).end();
-    const message = (await bodyOf(req)) as Json;
-    came.push({ ...message, as: req.headers.authorization });
-    for (const one of heard.splice(0)) one(message);
-    if (message["id"] === undefined) return res.writeHead(202).end();
-    return answer(message, res);
+    if (req.method === "GET") return res.writeHead(405).end();
+    const isEnd = req.method === "DELETE";
+    const message = isEnd ? { method: "DELETE" } : ((await bodyOf(req)) as Json);
+    const { authorization: as, "mcp-session-id": session } = req.headers;
+    const one = { ...message, as, ...(session === undefined ? {} : { session }) };
+    came.push(one);
+    for (const hear of heard.splice(0)) hear(one);
+    const status = silent(one);
+    return status === undefined ? answer(one, res) : res.writeHead(status).end();
   });
 });
 
 afterEach(() => peer.close());
 
+const isNoRequest = ({ id, method }: Json): 202 | undefined =>
+  id === undefined || method === undefined ? 202 : undefined;
+
 const nextThere = (): Promise<Json> => new Promise((resolve) => void heard.push(resolve));
 
-function bridge(who: SignedIn | undefined, drain_ms = 10_000) {
+function bridge(who: SignedIn | undefined, drain_ms = 10_000, again_ms = 5) {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   const notes: string[] = [];
+  const refused: unknown[] = [];
   let now = who;
+  let away = 0;
   let tell = (): void => undefined;
   const done = runBridge({
     stdin,
     stdout,
     drain_ms,
-    again_ms: 5,
+    again_ms,
     connect: async () => new URL(`${peer.origin}/mcp/desk`),
     onNote: (text) => void notes.push(text),
     tokens: {
       command: "doorless login",
-      current: async () => now,
-      refused: async () => undefined,
+      async current() {
+        if (away === 0) return now;
+        away--;
+        throw new SignInFailed("the provider is away");
+      },
+      refused: async () => void refused.push(now?.who),
       onChange: (listener) => {
         tell = listener;
         return () => undefined;
@@ -69,6 +85,7 @@ function bridge(who: SignedIn | undefined, drain_ms = 10_000) {
     stdin,
     stdout,
     notes,
+    refused,
     done,
     say: (message: object) =>
       void stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`),
@@ -77,6 +94,8 @@ function bridge(who: SignedIn | undefined, drain_ms = 10_000) {
       now = next;
       tell();
     },
+    /** So many times, nobody can say who is signed in. */
+    goAway: (times: number): void => void (away = times),
   };
 }
 
@@ -94,6 +113,15 @@ const _meta = {
   "io.modelcontextprotocol/protocolVersion": MODERN,
   "io.modelcontextprotocol/clientCapabilities": {},
 };
+/** What a stream says. */
+const event = (message: object): string =>
+  `data: ${JSON.stringify({ jsonrpc: "2.0", ...message })}\n\n`;
+/** Begins a stream. */
+const stream = (res: ServerResponse, ...messages: readonly object[]): void => {
+  res.writeHead(200, { "content-type": "text/event-stream" });
+  res.write(messages.map(event).join(""));
+};
+const call = { method: "tools/call", params: { name: "x", arguments: {} } };
 const methods = () => came.map(({ method }) => method);
 
 verifies(
@@ -337,3 +365,55 @@ verifies("mcp.stdio-bridge", "lines that are no messages are answered, and read 
   stdin.end();
   await done;
 });
+
+verifies(
+  "mcp.stdio-bridge",
+  "an answer that comes as a stream is the only answer, once the stream ends as well",
+  async () => {
+    const { say, next, stdin, stdout, done } = bridge(ada);
+    const closed = Promise.withResolvers<void>();
+    answer = ({ id }, res) => {
+      stream(res, { id, result: { of: id } });
+      res.once("close", () => closed.resolve()).end();
+    };
+    say({ id: 1, ...call });
+    expect(await next()).toMatchObject({ id: 1, result: { of: 1 } });
+    await closed.promise;
+    say({ id: 2, ...call });
+    expect(await next()).toMatchObject({ id: 2, result: { of: 2 } });
+    stdin.end();
+    await done;
+    stdout.end();
+    await expect(next()).rejects.toThrow();
+  },
+);
+
+const listen = {
+  id: 5,
+  method: "subscriptions/listen",
+  params: { notifications: { toolsListChanged: true }, _meta },
+};
+const of_five = { _meta: { "io.modelcontextprotocol/subscriptionId": 5 } };
+const acknowledged = { method: "notifications/subscriptions/acknowledged", params: of_five };
+const changed = { method: "notifications/tools/list_changed" };
+
+verifies(
+  "mcp.stdio-bridge",
+  "a subscription that broke off outlives a provider that is away for a moment",
+  async () => {
+    const { say, next, stdin, done, goAway, notes } = bridge(ada);
+    let asked = 0;
+    answer = (_message, res) => {
+      stream(res, acknowledged);
+      if (++asked > 1) return;
+      goAway(2);
+      res.end();
+    };
+    say(listen);
+    expect(await next()).toMatchObject(acknowledged);
+    expect(await next()).toMatchObject({ ...changed, params: of_five });
+    expect(notes).toEqual(["the provider is away", "the provider is away"]);
+    stdin.end();
+    await done;
+  },
+);
