@@ -57,7 +57,7 @@ type Request = Extract<JSONRPCMessage, { method: string; id: Id }>;
 /** A request that has no answer yet. */
 interface Running {
   readonly request: Request;
-  /** The bridge's own: its client did not ask, and gets no answer. */
+  /** The bridge's own, a handshake: its client did not ask, and gets no answer. */
   readonly is_ours: boolean;
   readonly controller: AbortController;
   readonly done: PromiseWithResolvers<void>;
@@ -81,6 +81,7 @@ class Bridge {
   private greeted = false;
   /** One message after the other, each after whatever has to come before it. */
   private turn: Promise<void> = Promise.resolve();
+  private has_ended = false;
 
   constructor(write: (message: JSONRPCMessage) => void, options: BridgeOptions) {
     this.write = write;
@@ -95,19 +96,30 @@ class Bridge {
   }
 
   /** Somebody signed in or out: the client's tools are others now. */
-  look(): void {
-    this.inTurn(async () => void (await this.sideNow()));
+  look(again_ms = this.options.again_ms ?? AGAIN_MS): void {
+    this.inTurn(async () => {
+      try {
+        await this.sideNow();
+      } catch (error) {
+        // A client that has no tools has nothing to say either, so that this would be tried again.
+        setTimeout(() => this.look(twice(again_ms)), again_ms).unref();
+        throw error;
+      }
+    });
   }
 
   /** When everything is answered that will be. */
   async drained(): Promise<void> {
     await this.turn;
-    const answered = [...this.running.values()].filter(({ request }) => !isListen(request));
+    const answered = [...this.running.values()].filter(
+      ({ request, is_ours }) => !isListen(request) && !is_ours,
+    );
     await Promise.all(answered.map(({ done }) => done.promise));
   }
 
   /** Cancels what still runs, and lets go of both sides. */
   async end(): Promise<void> {
+    this.has_ended = true;
     for (const [id, { request, side, controller }] of this.running) {
       // In the 2025 eras a connection that is lost cancels nothing.
       if (side !== undefined && !isModern(request)) {
@@ -123,7 +135,8 @@ class Bridge {
   }
 
   private inTurn(work: () => Promise<void>): void {
-    this.turn = this.turn.then(work).catch((error: unknown) => {
+    const unlessEnded = async (): Promise<void> => (this.has_ended ? undefined : work());
+    this.turn = this.turn.then(unlessEnded).catch((error: unknown) => {
       this.options.onNote(error instanceof Error ? error.message : "unknown error");
     });
   }
@@ -148,12 +161,11 @@ class Bridge {
     } catch (error) {
       if (mine === undefined) throw error;
       return this.answerFailure(mine, error);
-    }
-    if (mine === undefined) {
+    } finally {
       if ("method" in message && message.method === "notifications/initialized")
         this.greeted = true;
-      return side.send(message);
     }
+    if (mine === undefined) return side.send(message);
     this.ask(side, mine);
     if (mine.request.method !== "initialize" || isModern(message)) return undefined;
     this.hello = mine.request;
@@ -198,8 +210,8 @@ class Bridge {
     if (this.side !== undefined && this.side.who === now?.who) return this.side;
     const before = this.side;
     const side = await this.open(now?.who);
-    this.side = side;
     if (this.hello !== undefined) await this.greet(side, this.hello);
+    this.side = side;
     if (before === undefined) return side;
     this.left.add(before);
     const listening = [...this.running.values()].filter(({ request }) => isListen(request));
@@ -220,9 +232,14 @@ class Bridge {
   private async greet(side: Side, hello: Request): Promise<void> {
     const mine = this.run({ ...hello, id: randomUUID() }, true);
     this.ask(side, mine);
-    await mine.done.promise;
-    if (!this.greeted) return;
-    await side.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    try {
+      await mine.done.promise;
+      if (!this.greeted) return;
+      await side.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    } catch (error) {
+      void side.close();
+      throw error;
+    }
   }
 
   private carry(before: Running, side: Side): void {
@@ -267,6 +284,8 @@ class Bridge {
         const version = message.result["protocolVersion"];
         if (typeof version === "string") side.setProtocolVersion(version);
       }
+      if (mine.is_ours && "error" in message)
+        return this.answerFailure(mine, new Error(message.error.message));
       this.settle(mine);
       if (!mine.is_ours) this.write(message);
       return;
@@ -303,9 +322,11 @@ class Bridge {
 
   // What HTTP says with a status, stdio says with an error: the client hears of every request.
   private answerFailure(running: Running, error: unknown): void {
-    const { request, is_ours } = running;
+    const { request, is_ours, done } = running;
+    // Whoever repeats a handshake hears why it failed.
+    if (is_ours) done.reject(error);
     this.settle(running);
-    if (is_ours) return this.options.onNote("the handshake could not be repeated");
+    if (is_ours) return undefined;
     const said = jsonRpcIn(error);
     if (said !== undefined) return this.write({ ...said, id: request.id });
     const code = codeOf(error);

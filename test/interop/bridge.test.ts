@@ -122,6 +122,12 @@ const stream = (res: ServerResponse, ...messages: readonly object[]): void => {
   res.write(messages.map(event).join(""));
 };
 const call = { method: "tools/call", params: { name: "x", arguments: {} } };
+/** Answers the 2025 handshake, with a transport session that is named like the token. */
+const greets = ({ id, as }: Json, res: ServerResponse): void => {
+  const headers = { "content-type": "application/json", "mcp-session-id": `of ${String(as)}` };
+  const result = { protocolVersion: "2025-11-25" };
+  res.writeHead(200, headers).end(JSON.stringify({ jsonrpc: "2.0", id, result }));
+};
 const methods = () => came.map(({ method }) => method);
 
 verifies(
@@ -413,6 +419,90 @@ verifies(
     expect(await next()).toMatchObject(acknowledged);
     expect(await next()).toMatchObject({ ...changed, params: of_five });
     expect(notes).toEqual(["the provider is away", "the provider is away"]);
+    stdin.end();
+    await done;
+  },
+);
+
+/** A 2025 client, with its handshake done. */
+async function greeted(who: SignedIn | undefined, again_ms?: number, drain_ms?: number) {
+  const one = bridge(who, drain_ms, again_ms);
+  one.say({ id: 1, ...hello });
+  expect(await one.next()).toMatchObject({ id: 1 });
+  one.say({ method: "notifications/initialized" });
+  one.say({ id: 2, method: "ping" });
+  expect(await one.next()).toMatchObject({ id: 2 });
+  came.length = 0;
+  return one;
+}
+
+verifies(
+  ["mcp.stdio-bridge", "sign-in.shared"],
+  "a handshake that fails while somebody signs in is repeated with the next message",
+  async () => {
+    const { say, next, stdin, done, become } = await greeted(undefined, 3_600_000);
+    // Refused; an error; half of it; the whole.
+    let asked = 0;
+    answer = (message, res) => {
+      if (message["method"] !== "initialize") {
+        json(res, 200, { jsonrpc: "2.0", id: message["id"], result: { there: true } });
+      } else if (++asked === 1) {
+        res.writeHead(503).end();
+      } else if (asked === 2) {
+        const error = { code: 7, message: "not now" };
+        json(res, 200, { jsonrpc: "2.0", id: message["id"], error });
+      } else {
+        greets(message, res);
+      }
+    };
+    silent = (message) => {
+      const isHalf = message["method"] === "notifications/initialized" && asked === 3;
+      return isHalf ? 503 : isNoRequest(message);
+    };
+    const there = nextThere();
+    become(ada);
+    expect(await there).toMatchObject({ method: "initialize", as: "Bearer adas" });
+    say({ id: 3, method: "tools/list" });
+    expect(await next()).toMatchObject({
+      id: 3,
+      error: { code: 1001, data: { error: { code: "internal" } } },
+    });
+    say({ id: 4, method: "tools/list" });
+    expect(await next()).toMatchObject({
+      id: 4,
+      error: { code: 1001, data: { error: { code: "identity_unavailable" } } },
+    });
+    say({ id: 5, method: "tools/list" });
+    expect(await next()).toMatchObject(changed);
+    expect(await next()).toMatchObject({ id: 5, result: { there: true } });
+    stdin.end();
+    await done;
+    expect(methods().filter((method) => method !== "DELETE")).toEqual([
+      "initialize",
+      "initialize",
+      "initialize",
+      "notifications/initialized",
+      "initialize",
+      "notifications/initialized",
+      "tools/list",
+    ]);
+    // The half one's transport session ended as well.
+    expect(methods().filter((method) => method === "DELETE")).toHaveLength(2);
+  },
+);
+
+verifies(
+  ["mcp.stdio-bridge", "sign-in.shared"],
+  "a client that says nothing hears of its tools, too, once the handshake succeeds",
+  async () => {
+    const { next, stdin, done, become, goAway, notes } = await greeted(undefined);
+    let asked = 0;
+    answer = (message, res) => (++asked < 3 ? res.writeHead(503).end() : greets(message, res));
+    goAway(1);
+    become(ada);
+    expect(await next()).toMatchObject(changed);
+    expect(notes).toHaveLength(3);
+    expect(asked).toBe(3);
     stdin.end();
     await done;
   },
