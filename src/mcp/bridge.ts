@@ -3,18 +3,15 @@
 import { randomUUID } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SdkHttpError, UnauthorizedError } from "@modelcontextprotocol/client";
 import type { JSONRPCMessage } from "@modelcontextprotocol/client";
-import { SignInFailed } from "../identity/native.ts";
-import { refusal, refusalToError } from "../kernel/errors.ts";
-import type { ErrorCode } from "../kernel/errors.ts";
+import { failed } from "./failed.ts";
 import { openLines } from "./lines.ts";
+import { cancelledBy, isListen, isModern, isRequest } from "./message.ts";
+import type { Answer, Id, Request } from "./message.ts";
 import { openSignedOut, openUpstream } from "./side.ts";
 import type { Side, TokenSource } from "./side.ts";
 
-const PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion";
 const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
-const REFUSED = 1001;
 const CHANGED = "notifications/tools/list_changed";
 /** What runs when the client closes its end has this long to be answered. */
 const DRAIN_MS = 10_000;
@@ -51,9 +48,6 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
   lines.close();
 }
 
-type Id = string | number;
-type Request = Extract<JSONRPCMessage, { method: string; id: Id }>;
-
 /** A request that has no answer yet. */
 interface Running {
   readonly request: Request;
@@ -76,6 +70,11 @@ class Bridge {
   private side: Side | undefined;
   /** Sides that are left, and answer what they were asked. */
   private readonly left = new Set<Side>();
+  /**
+   * What the current side asked its client: its own id, by the one that the client got. Each side
+   * counts from 0, and a yes to one question must never be one to another.
+   */
+  private readonly asked = new Map<Id, Id>();
   /** The 2025 handshake: each new side gets it, too. */
   private hello: Request | undefined;
   private greeted = false;
@@ -136,9 +135,11 @@ class Bridge {
 
   private inTurn(work: () => Promise<void>): void {
     const unlessEnded = async (): Promise<void> => (this.has_ended ? undefined : work());
-    this.turn = this.turn.then(unlessEnded).catch((error: unknown) => {
-      this.options.onNote(error instanceof Error ? error.message : "unknown error");
-    });
+    this.turn = this.turn.then(unlessEnded).catch((error: unknown) => this.note(error));
+  }
+
+  private note(error: unknown): void {
+    this.options.onNote(error instanceof Error ? error.message : "unknown error");
   }
 
   private run(request: Request, is_ours = false): Running {
@@ -165,11 +166,20 @@ class Bridge {
       if ("method" in message && message.method === "notifications/initialized")
         this.greeted = true;
     }
+    if (!("method" in message)) return this.passAnswer(side, message);
     if (mine === undefined) return side.send(message);
     this.ask(side, mine);
     if (mine.request.method !== "initialize" || isModern(message)) return undefined;
     this.hello = mine.request;
     return mine.done.promise;
+  }
+
+  // What nobody asked, asked no more, or had an answer to, goes nowhere.
+  private async passAnswer(side: Side, message: Answer): Promise<void> {
+    const id = message.id === undefined ? undefined : this.asked.get(message.id);
+    if (message.id === undefined || id === undefined) return;
+    this.asked.delete(message.id);
+    await side.send({ ...message, id });
   }
 
   private ask(side: Side, running: Running): void {
@@ -212,6 +222,7 @@ class Bridge {
     const side = await this.open(now?.who);
     if (this.hello !== undefined) await this.greet(side, this.hello);
     this.side = side;
+    this.asked.clear();
     if (before === undefined) return side;
     this.left.add(before);
     const listening = [...this.running.values()].filter(({ request }) => isListen(request));
@@ -266,14 +277,17 @@ class Bridge {
   }
 
   private cancels(message: JSONRPCMessage): boolean {
-    if (!("method" in message) || message.method !== "notifications/cancelled") return false;
-    const id = (message.params as { requestId?: Id } | undefined)?.requestId;
+    const id = cancelledBy(message);
     const mine = id === undefined ? undefined : this.running.get(id);
     if (mine === undefined) return false;
-    this.settle(mine);
-    mine.controller.abort();
+    const { side, request, controller } = mine;
     // In 2026-07-28, cancelling is closing the request; what was not sent yet, nobody must hear of.
-    return mine.side === undefined || isModern(mine.request);
+    if (side !== undefined && !isModern(request)) {
+      side.send(message).catch((error: unknown) => this.note(error));
+    }
+    this.settle(mine);
+    controller.abort();
+    return true;
   }
 
   private down(message: JSONRPCMessage, side: Side): void {
@@ -290,7 +304,21 @@ class Bridge {
       if (!mine.is_ours) this.write(message);
       return;
     }
-    if (side === this.side && !this.isKnownAlready(message)) this.write(message);
+    if (side === this.side && !this.isKnownAlready(message)) this.write(this.renamed(message));
+  }
+
+  // A question, and that it is asked no more, with an id that no other question ever has.
+  private renamed(message: JSONRPCMessage): JSONRPCMessage {
+    if (isRequest(message)) {
+      const id = randomUUID();
+      this.asked.set(id, message.id);
+      return { ...message, id };
+    }
+    const requestId = cancelledBy(message);
+    const [known] = [...this.asked].find(([, theirs]) => theirs === requestId) ?? [];
+    if (known === undefined || !("method" in message)) return message;
+    this.asked.delete(known);
+    return { ...message, params: { ...message.params, requestId: known } };
   }
 
   // That a subscription stands is said once; when it stands again, its client may have missed one.
@@ -320,65 +348,16 @@ class Bridge {
     if (side !== undefined) this.closeIfDone(side);
   }
 
-  // What HTTP says with a status, stdio says with an error: the client hears of every request.
+  // The client hears of every request.
   private answerFailure(running: Running, error: unknown): void {
     const { request, is_ours, done } = running;
     // Whoever repeats a handshake hears why it failed.
     if (is_ours) done.reject(error);
     this.settle(running);
-    if (is_ours) return undefined;
-    const said = jsonRpcIn(error);
-    if (said !== undefined) return this.write({ ...said, id: request.id });
-    const code = codeOf(error);
-    this.options.onNote(`${code}: ${error instanceof Error ? error.message : "unknown"}`);
-    // What was on its way to a doorless that is gone, nobody knows.
-    const isLost = code === "internal" && request.method === "tools/call";
-    const inside = refusalToError(refusal(code, isLost ? { effect: "unknown" } : {}));
-    this.write({
-      jsonrpc: "2.0",
-      id: request.id,
-      error: { code: REFUSED, message: inside.message, data: { error: inside } },
-    });
+    if (!is_ours) this.write(failed(request, error, this.options.onNote));
   }
 }
 
 function twice(again_ms: number): number {
   return Math.min(again_ms * 2, AGAIN_MS_MAX);
-}
-
-function isRequest(message: JSONRPCMessage): message is Request {
-  return "method" in message && "id" in message;
-}
-
-function isListen(request: Request): boolean {
-  return request.method === "subscriptions/listen";
-}
-
-function isModern(message: JSONRPCMessage): boolean {
-  if (!("method" in message)) return false;
-  const meta = (message.params as { _meta?: Record<string, unknown> } | undefined)?._meta;
-  return typeof meta?.[PROTOCOL_VERSION] === "string";
-}
-
-type JsonRpcError = Extract<JSONRPCMessage, { error: unknown }>;
-
-function jsonRpcIn(error: unknown): JsonRpcError | undefined {
-  if (!(error instanceof SdkHttpError)) return undefined;
-  try {
-    const { text } = error.data as { text?: unknown };
-    if (typeof text !== "string") return undefined;
-    const body = JSON.parse(text) as Record<string, unknown>;
-    return body["jsonrpc"] === "2.0" && "error" in body ? (body as JsonRpcError) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function codeOf(error: unknown): ErrorCode {
-  if (error instanceof UnauthorizedError) return "invalid_token";
-  if (error instanceof SignInFailed) return "identity_unavailable";
-  if (!(error instanceof SdkHttpError)) return "internal";
-  // No such agent, or one that this token is not for: over HTTP both are no door.
-  if (error.data.status === 401 || error.data.status === 404) return "invalid_token";
-  return error.data.status === 503 ? "identity_unavailable" : "internal";
 }

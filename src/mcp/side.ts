@@ -8,6 +8,7 @@ import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { refusal, refusalToError } from "../kernel/errors.ts";
 import type { ToolError } from "../kernel/errors.ts";
 import type { Secret } from "../kernel/secret.ts";
+import { cancelledBy } from "./message.ts";
 
 export interface SignedIn {
   readonly token: Secret;
@@ -54,25 +55,47 @@ export async function openUpstream(
   tokens: TokenSource,
   hear: Hear,
 ): Promise<Side> {
+  /** The last token of hers: what she began is cancelled and ended with it, and nothing else. */
+  let last: Secret | undefined;
+  /** What is being said to it that has no answer. */
+  const said = new Set<Promise<void>>();
   const http = new StreamableHTTPClientTransport(url, {
     authProvider: {
       async token() {
         const now = await tokens.current();
         // A session of hers must not go on as somebody else's.
-        return now?.who === who ? now.token.reveal() : undefined;
+        if (now?.who !== who) return undefined;
+        last = now.token;
+        return last.reveal();
       },
-      onUnauthorized: () => tokens.refused(),
+      async onUnauthorized() {
+        // The next person's token is not the one that was refused.
+        if ((await tokens.current())?.who === who) await tokens.refused();
+      },
+    },
+    fetch(input, init) {
+      const headers = new Headers(init?.headers);
+      const isLeft = !headers.has("authorization");
+      if (isLeft && last !== undefined && isEnding(init)) {
+        headers.set("authorization", `Bearer ${last.reveal()}`);
+      }
+      return fetch(input, { ...init, headers });
     },
   });
   const side: Side = {
     who,
-    send: (message, asking) =>
-      http.send(
-        message,
-        asking && { requestSignal: asking.signal, onRequestStreamEnd: asking.onEnd },
-      ),
+    async send(message, asking) {
+      if (asking !== undefined) {
+        const { signal, onEnd } = asking;
+        return http.send(message, { requestSignal: signal, onRequestStreamEnd: onEnd });
+      }
+      const sent = http.send(message);
+      said.add(sent);
+      return sent.finally(() => said.delete(sent));
+    },
     setProtocolVersion: (version) => http.setProtocolVersion(version),
     async close() {
+      await Promise.allSettled(said);
       await http.terminateSession().catch(() => undefined);
       await http.close();
     },
@@ -80,6 +103,12 @@ export async function openUpstream(
   http.onmessage = (message) => hear(message, side);
   await http.start();
   return side;
+}
+
+/** Whether it does no more than cancel a request, or end a transport session. */
+function isEnding({ method, body }: RequestInit = {}): boolean {
+  if (method === "DELETE") return true;
+  return typeof body === "string" && cancelledBy(JSON.parse(body) as JSONRPCMessage) !== undefined;
 }
 
 /** Nobody, in every era: no tools, and how to sign in. */
