@@ -64,7 +64,7 @@ verifies(
       const client = await connectAs("mia", "sales", kind);
       const { isError, value, call_id } = await client.call("crm_get_deal", { id: 42 });
       await client.close();
-      expect({ isError, id: value["id"] }).toEqual({ isError: false, id: 42 });
+      expect({ isError, value }).toMatchObject({ isError: false, value: { id: 42 } });
       expect(call_id).toMatch(/^[0-9a-f-]{36}$/);
       const path = "/crm/deals/42";
       expect(await apiAudit(call_id)).toEqual([

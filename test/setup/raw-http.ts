@@ -14,6 +14,7 @@ export class Line {
   readonly socket: Socket;
   received = "";
   private ended = false;
+  private readonly over: Promise<void>;
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.setEncoding("latin1");
@@ -22,8 +23,11 @@ export class Line {
     });
     // A reset is an answer too.
     socket.on("error", () => undefined);
-    socket.once("close", () => {
-      this.ended = true;
+    this.over = new Promise((resolve) => {
+      socket.once("close", () => {
+        this.ended = true;
+        resolve();
+      });
     });
   }
 
@@ -40,7 +44,7 @@ export class Line {
 
   /** Resolves with everything received, once the other side has closed. */
   async closed(): Promise<string> {
-    if (!this.ended) await once(this.socket, "close");
+    await this.over;
     return this.received;
   }
 
@@ -48,7 +52,8 @@ export class Line {
   async until(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.received)) {
       if (this.ended) throw new Error(`closed before ${String(pattern)}: ${this.received}`);
-      await Promise.race([once(this.socket, "data"), once(this.socket, "close")]);
+      const more = new Promise((resolve) => this.socket.once("data", resolve));
+      await Promise.race([more, this.over]);
     }
     return this.received;
   }

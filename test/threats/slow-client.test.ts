@@ -61,11 +61,13 @@ describe.concurrent("a client that dribbles", () => {
   for (const [what, bytes] of Object.entries(SLOW)) {
     const claim = `is cut off, and a good request beside it is served: ${what}`;
     verifies("bad-input.slow-client", claim, async () => {
-      const slow = dribble(...bytes());
+      const [start, rest] = bytes();
+      const slow = dribble(start, rest);
       expect((await good()).status).toBe(200);
       const { ms, status } = await slow;
       expect(ms).toBeLessThan(CUT_OFF_MS_MAX);
-      expect(status).toBe(408);
+      // What still comes when the connection is closed resets it, and may take the answer along.
+      expect(status === 0 && rest !== "" ? 408 : status).toBe(408);
     });
   }
 
