@@ -228,7 +228,7 @@ export class Gate {
   private innerOf(entry: Entry, parent: string, traceparent: () => string): Inner {
     return {
       tools: () =>
-        innerSurface(judgedNow(this.rooms, entry).surface).list.map(({ name }) => ({
+        innerSurface(judgedNow(this.rooms, entry).surface).doors.map(({ tool: { name } }) => ({
           name,
           stopped: this.rooms.alive.lockOnTool(name) !== undefined,
         })),

@@ -11,11 +11,21 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** The same object where nothing narrows it. */
 export function advertised(schema: Json, grants: readonly Grant[], who: Who): Json {
-  const conditions = grants.flatMap(({ file }) => Object.entries(file.arguments ?? {}));
-  if (conditions.length === 0) return schema;
+  let left = schema;
+  for (const { file } of grants) {
+    if (file.arguments !== undefined) left = narrowedBy(left, file.arguments, who);
+  }
+  return left;
+}
+
+function narrowedBy(
+  schema: Json,
+  conditions: Readonly<Record<string, ConditionFile>>,
+  who: Who,
+): Json {
   const properties: Record<string, Json> = { ...(schema["properties"] as Record<string, Json>) };
-  const required = new Set(schema["required"] as readonly string[]);
-  for (const [name, condition] of conditions) {
+  const required = [...(schema["required"] as readonly string[])];
+  for (const [name, condition] of Object.entries(conditions)) {
     const property = own(properties, name);
     if (property === undefined) continue;
     if (condition.absent === true) {
@@ -23,76 +33,85 @@ export function advertised(schema: Json, grants: readonly Grant[], who: Who): Js
       continue;
     }
     properties[name] = narrowed(property, condition, who);
-    if (condition.optional !== true) required.add(name);
+    if (condition.optional !== true && !required.includes(name)) required.push(name);
   }
-  return Object.freeze({ ...schema, properties, required: [...required] });
+  return Object.freeze({ ...schema, properties, required });
 }
 
+// By the keywords that are there: a rule has one or two, and a surface has thousands of rules.
 function narrowed(property: Json, condition: ConditionFile, who: Who): Json {
   if (condition.confidential === true) return property;
-  return {
-    ...property,
-    ...bounds(property, condition),
-    ...closed(property, condition, who),
-    ...shape(property, condition, who),
+  const out: Record<string, unknown> = { ...property };
+  for (const key of Object.keys(condition) as (keyof ConditionFile)[]) {
+    SAYS[key]?.(out, condition, who);
+  }
+  return out;
+}
+
+/** Adds to a property's schema, as far as it is narrowed, what one keyword says. */
+type Say = (out: Record<string, unknown>, condition: ConditionFile, who: Who) => void;
+
+// `seen_in` depends on the session; `properties` is judged, and not shown.
+const SAYS: Partial<Record<keyof ConditionFile, Say>> = {
+  minimum: bound("minimum", Math.max),
+  exclusiveMinimum: bound("exclusiveMinimum", Math.max),
+  minLength: bound("minLength", Math.max),
+  minItems: bound("minItems", Math.max),
+  maximum: bound("maximum", Math.min),
+  exclusiveMaximum: bound("exclusiveMaximum", Math.min),
+  maxLength: bound("maxLength", Math.min),
+  maxItems: bound("maxItems", Math.min),
+  enum: (out, condition) => keepValues(out, valuesIn(condition) ?? []),
+  const: (out, condition) => keepValues(out, valuesIn(condition) ?? []),
+  equals: (out, { equals = "" }, who) => {
+    const claim = claimOf(who, equals);
+    if (typeof claim === "string") keepValues(out, [claim]);
+  },
+  member_of: (out, { member_of = "" }, who) => {
+    const claim = claimOf(who, member_of);
+    if (Array.isArray(claim)) keepValues(out, claim);
+  },
+  format: (out, { format }) => void (out["format"] ??= format),
+  multipleOf: (out, { multipleOf }) => void (out["multipleOf"] ??= multipleOf),
+  items: (out, { items = {} }, who) => {
+    out["items"] = narrowed((out["items"] ?? {}) as Json, items, who);
+  },
+  pattern: (out, { pattern = "(" }) => {
+    if (isPortable(pattern)) also(out, { pattern: `^(?:${pattern})$` });
+  },
+  not: (out, { not = {} }, who) => {
+    if (isPlain(not)) also(out, { not: narrowed({}, not, who) });
+  },
+};
+
+type Bound = (typeof BOUNDS)[number];
+const BOUNDS = [
+  "minimum",
+  "exclusiveMinimum",
+  "minLength",
+  "minItems",
+  "maximum",
+  "exclusiveMaximum",
+  "maxLength",
+  "maxItems",
+] as const;
+
+function bound(key: Bound, stricter: (a: number, b: number) => number): Say {
+  return (out, { [key]: ours = 0 }) => {
+    const theirs = out[key];
+    out[key] = typeof theirs === "number" ? stricter(ours, theirs) : ours;
   };
 }
 
-const LOWER = ["minimum", "exclusiveMinimum", "minLength", "minItems"] as const;
-const UPPER = ["maximum", "exclusiveMaximum", "maxLength", "maxItems"] as const;
-
-function bounds(property: Json, condition: ConditionFile): Json {
-  const out: Record<string, number> = {};
-  for (const key of LOWER) tighten(out, key, property, condition, Math.max);
-  for (const key of UPPER) tighten(out, key, property, condition, Math.min);
-  return out;
-}
-
-function tighten(
-  out: Record<string, number>,
-  key: (typeof LOWER)[number] | (typeof UPPER)[number],
-  property: Json,
-  condition: ConditionFile,
-  stricter: (a: number, b: number) => number,
-): void {
-  const ours = condition[key];
-  if (ours === undefined) return;
-  const theirs = property[key];
-  out[key] = typeof theirs === "number" ? stricter(ours, theirs) : ours;
+function also(out: Record<string, unknown>, more: Json): void {
+  out["allOf"] = [...((out["allOf"] as unknown[] | undefined) ?? []), more];
 }
 
 // An empty list of values is no schema: such a rule allows nothing, and says so at the call.
-function closed(property: Json, condition: ConditionFile, who: Who): Json {
-  const lists = [property["enum"], valuesIn(condition), claimed(condition, who)].filter((list) =>
-    Array.isArray(list),
-  ) as unknown[][];
-  const [first, ...rest] = lists;
-  if (first === undefined || lists.length === (property["enum"] === undefined ? 0 : 1)) return {};
-  const left = first.filter((value) => rest.every((list) => list.includes(value)));
-  return left.length === 0 ? {} : { enum: left };
-}
-
-function claimed({ equals, member_of }: ConditionFile, who: Who): readonly string[] | undefined {
-  const [one, many] = [equals, member_of].map((ref) =>
-    ref === undefined ? ref : claimOf(who, ref),
-  );
-  if (typeof one === "string") return Array.isArray(many) && !many.includes(one) ? [] : [one];
-  return Array.isArray(many) ? many : undefined;
-}
-
-function shape(property: Json, condition: ConditionFile, who: Who): Json {
-  const { pattern, format, multipleOf, items, not } = condition;
-  const out: Record<string, unknown> = {};
-  if (format !== undefined && property["format"] === undefined) out["format"] = format;
-  if (multipleOf !== undefined && property["multipleOf"] === undefined)
-    out["multipleOf"] = multipleOf;
-  if (items !== undefined) out["items"] = narrowed((property["items"] ?? {}) as Json, items, who);
-  const more = [
-    ...(pattern !== undefined && isPortable(pattern) ? [{ pattern: `^(?:${pattern})$` }] : []),
-    ...(not !== undefined && isPlain(not) ? [{ not: narrowed({}, not, who) }] : []),
-  ];
-  if (more.length > 0) out["allOf"] = [...((property["allOf"] as unknown[]) ?? []), ...more];
-  return out;
+function keepValues(out: Record<string, unknown>, values: readonly unknown[]): void {
+  const before = out["enum"];
+  const left = Array.isArray(before) ? before.filter((value) => values.includes(value)) : values;
+  if (left.length > 0) out["enum"] = left;
 }
 
 // JSON Schema means ECMA-262's expressions; what only RE2 knows is not shown.
@@ -115,10 +134,11 @@ function isExpression(pattern: string): boolean {
   }
 }
 
+const PLAIN: ReadonlySet<string> = new Set(["enum", "const", ...BOUNDS, "multipleOf"]);
+
 // Under `not`, a part that cannot be said would make the whole say too much.
 function isPlain(condition: ConditionFile): boolean {
-  const said = ["enum", "const", ...LOWER, ...UPPER, "multipleOf"];
   return Object.keys(condition).every(
-    (key) => said.includes(key) || (key === "pattern" && isPortable(condition.pattern ?? "(")),
+    (key) => PLAIN.has(key) || (key === "pattern" && isPortable(condition.pattern ?? "(")),
   );
 }

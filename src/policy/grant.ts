@@ -35,6 +35,10 @@ export interface Grant {
   readonly pointer: string;
   readonly place: string;
   readonly sources: readonly Source[];
+  /** The claims that decide what the user is shown of it. */
+  readonly claims: readonly string[];
+  /** It has rules that refuse. */
+  readonly refuses: boolean;
   /** Everything that it asks of a call, in words. */
   limits(who: Who): readonly Limit[];
   /** Rules that refuse: they count whoever else allows. */
@@ -112,10 +116,18 @@ export function compileGrant(
     pointer,
     place: parts.rule,
     sources,
+    claims: Object.values(file.arguments ?? {}).flatMap(claimsIn),
+    refuses: parts.refusing.length > 0,
     limits: (who: Who) => limitsOf(parts, who),
     forbids: (args: Arguments, facts: Facts) => forbids(parts, args, facts),
     judge: (args: Arguments, facts: Facts) => judge(parts, args, facts),
   });
+}
+
+function claimsIn(file: ConditionFile): readonly string[] {
+  const { equals, member_of, items, not, properties = {} } = file;
+  const inner = [items, not, ...Object.values(properties)].filter((one) => one !== undefined);
+  return [equals, member_of].filter((one) => one !== undefined).concat(inner.flatMap(claimsIn));
 }
 
 function forbids({ refusing }: Parts, args: Arguments, facts: Facts): Verdict | undefined {

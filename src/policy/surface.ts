@@ -14,6 +14,8 @@ export interface Door {
   readonly rule: string;
   /** The tool's input schema, narrower where the rules are fixed for this credential. */
   readonly input_schema: Readonly<Record<string, unknown>>;
+  /** As `tools/list` shows it; the same object each time. */
+  readonly listed: ListedTool;
   /** Whether a call with these arguments, which fit the tool's own schema, is allowed. */
   judge(args: Readonly<Record<string, unknown>>, facts: Facts): Verdict;
 }
@@ -31,9 +33,9 @@ export interface ListedTool {
 export interface Surface {
   /** The door of this name, or nothing: hidden, unknown and draft are all the same nothing. */
   get(name: string): Door | undefined;
-  /** How many tools it has. */
-  readonly size: number;
-  /** Sorted by name, the same objects each time. */
+  /** Sorted by name. */
+  readonly doors: readonly Door[];
+  /** Its doors as they are listed, the same objects each time. */
   readonly list: readonly ListedTool[];
   readonly fingerprint: string;
   /** The hash of the policy that it comes from. */
@@ -41,15 +43,15 @@ export interface Surface {
 }
 
 export function createSurface(doors: readonly Door[], policy: string): Surface {
-  const sorted = doors.toSorted((a, b) => (a.tool.name < b.tool.name ? -1 : 1));
+  const sorted = Object.freeze(doors.toSorted((a, b) => (a.tool.name < b.tool.name ? -1 : 1)));
   const byName = new Map(sorted.map((door) => [door.tool.name, door]));
   let list: readonly ListedTool[] | undefined;
   let known: string | undefined;
   return Object.freeze({
     get: (name: string) => byName.get(name),
-    size: byName.size,
+    doors: sorted,
     get list() {
-      return (list ??= Object.freeze(sorted.map(listed)));
+      return (list ??= Object.freeze(sorted.map(({ listed }) => listed)));
     },
     // Asked for when a policy changes, and not for each surface: it costs more than the rest.
     get fingerprint() {
@@ -78,16 +80,6 @@ const REFUSED_OUTPUT = Object.freeze({
   required: ["error"],
 });
 
-const listings = new WeakMap<Door, ListedTool>();
-
-function listed(door: Door): ListedTool {
-  const known = listings.get(door);
-  if (known !== undefined) return known;
-  const made = listingOf(door.tool, door.input_schema);
-  listings.set(door, made);
-  return made;
-}
-
 /** A tool as a session is shown it whose rules leave its input schema as it is. */
 export function listingOf(
   tool: ToolDefinition,
@@ -97,7 +89,7 @@ export function listingOf(
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: { ...input_schema },
+    inputSchema: input_schema,
     ...sharedOf(tool),
   });
 }
@@ -138,36 +130,31 @@ export const NO_NARROWING: Narrowing = Object.freeze({ tools: undefined, read_on
 
 /** Can only shrink: names that the surface does not have stay unknown. Read-only beats names. */
 export function narrow(surface: Surface, by: Narrowing): Surface {
-  if (by.tools === undefined && !by.read_only) return surface;
-  const doors: Door[] = [];
-  for (const { name } of surface.list) {
-    const door = surface.get(name);
-    if (door === undefined) continue;
-    if (by.tools !== undefined && !by.tools.has(name)) continue;
-    if (by.read_only && !door.tool.effects.readOnly) continue;
-    doors.push(door);
-  }
-  return createSurface(doors, surface.policy);
+  const { tools } = by;
+  const left = by.read_only ? readOnly(surface) : surface;
+  if (tools === undefined) return left;
+  // By the names, of which a request has few: each request of such a client does this.
+  const doors = [...tools].map((name) => left.get(name)).filter((door) => door !== undefined);
+  return createSurface(doors, left.policy);
 }
 
-const inner = new WeakMap<Surface, Surface>();
+const readOnly = keptBySurface(({ tool }) => tool.effects.readOnly);
 
 /**
  * What generated code of this surface reaches: its tools that read, less those that run code, and
  * those that a human must approve.
  */
-export function innerSurface(surface: Surface): Surface {
-  const known = inner.get(surface);
-  if (known !== undefined) return known;
-  const doors = surface.list
-    .map(({ name }) => surface.get(name))
-    .filter((door) => door !== undefined)
-    .filter(({ tool, approve }) => isInner(tool) && approve === undefined);
-  const made = createSurface(doors, surface.policy);
-  inner.set(surface, made);
-  return made;
-}
+export const innerSurface = keptBySurface(
+  ({ tool, approve }) =>
+    tool.effects.readOnly && tool.kind !== "generated" && approve === undefined,
+);
 
-function isInner({ effects, kind }: ToolDefinition): boolean {
-  return effects.readOnly && kind !== "generated";
+/** The part of a surface that `has`; made once for each. */
+function keptBySurface(has: (door: Door) => boolean): (surface: Surface) => Surface {
+  const kept = new WeakMap<Surface, Surface>();
+  return (surface) => {
+    const known = kept.get(surface) ?? createSurface(surface.doors.filter(has), surface.policy);
+    kept.set(surface, known);
+    return known;
+  };
 }

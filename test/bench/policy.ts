@@ -8,17 +8,18 @@ import type { Catalog, ToolDefinition } from "../../src/catalog/definition.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/load.ts";
 import { compilePolicy } from "../../src/policy/policy.ts";
+import type { Policy } from "../../src/policy/policy.ts";
 import type { Who } from "../../src/policy/who.ts";
 
 const SIZES = [20, 200, 2000, 20_000] as const;
 const RULES = 1000;
 const CALLS = 200_000;
-const ROUNDS = 15;
+const ROUNDS = 40;
 
 interface Row {
   readonly tools: number;
   readonly compile_ms: number;
-  /** The first surface of a set of roles, as it is listed. */
+  /** The first surface of a policy, as it is listed. */
   readonly surface_ms: number;
   /** Of a user with the same roles and claims of his own. */
   readonly next_user_ms: number;
@@ -43,21 +44,24 @@ function measure(folder: string, one: ToolDefinition, tools: number, quick: bool
   const catalog = catalogOf(one, tools);
   const config = configOf(folder, tools);
   const rounds = quick ? 3 : ROUNDS;
-  const compile_ms = median(rounds, () => void compilePolicy(config, catalog));
-  const policy = compilePolicy(config, catalog);
-  // A policy keeps what it made: each round is of roles, and then of a user, that it has not met.
+  const list = (of: Policy, subject: string): void => {
+    const { length } = of.surface(who(subject), "desk").list;
+    if (length !== tools) throw new Error(`${length} tools of ${tools} are listed`);
+  };
+  // A policy keeps what it made: each round has a policy of its own, and then a user of his own.
+  const compile = (): Policy => compilePolicy(config, catalog);
+  const compile_ms = mean(rounds, compile);
+  const surface_ms = mean(rounds, (policy) => list(policy, "ada"), compile);
+  const policy = compile();
   let n = 0;
-  const list = (roles: string[], subject: string): number =>
-    policy.surface({ ...who(subject), roles }, "desk").list.length;
-  const surface_ms = median(rounds, () => void list(["clerk", `unknown-${n++}`], "ada"));
-  const next_user_ms = median(rounds, () => void list(["clerk"], `user-${n++}`));
+  const next_user_ms = mean(rounds, () => list(policy, `user-${n++}`));
   const surface = policy.surface(who("ada"), "desk");
   const facts = { who: who("ada"), now_ms: 0, seen: () => [] };
   const names = surface.list.map(({ name }) => name);
   const calls = quick ? CALLS / 10 : CALLS;
   const decide = (among: readonly string[]): number => {
     let allowed = 0;
-    const ms = median(quick ? 1 : 5, () => {
+    const ms = mean(quick ? 1 : 5, () => {
       for (let i = 0; i < calls; i++) {
         const door = surface.get(among[(i * 7919) % among.length] ?? "");
         // Half of them are above the limit.
@@ -78,16 +82,22 @@ function measure(folder: string, one: ToolDefinition, tools: number, quick: bool
   };
 }
 
-/** Processor time of this thread, so that a busy machine changes nothing: the median, warmed up. */
-function median(rounds: number, work: () => void): number {
-  work();
-  const times = Array.from({ length: rounds }, () => {
-    const before = process.threadCpuUsage();
-    work();
-    const { user, system } = process.threadCpuUsage(before);
+/**
+ * Processor time of this thread, so that a busy machine changes little: the mean, warmed up, for
+ * this clock is coarse. What comes before each round is not counted.
+ */
+function mean<T>(rounds: number, work: (given: T) => unknown, before?: () => T): number {
+  const once = (): number => {
+    const given = before?.() as T;
+    const from = process.threadCpuUsage();
+    work(given);
+    const { user, system } = process.threadCpuUsage(from);
     return (user + system) / 1000;
-  });
-  return times.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
+  };
+  for (let i = 0; i < rounds / 2; i++) once();
+  let ms = 0;
+  for (let i = 0; i < rounds; i++) ms += once();
+  return ms / rounds;
 }
 
 const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;

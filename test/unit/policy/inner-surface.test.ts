@@ -1,6 +1,6 @@
 // What generated code reaches of a surface: no tool that a human must approve, whatever it does.
 import { expect } from "vitest";
-import { createSurface, innerSurface } from "../../../src/policy/surface.ts";
+import { createSurface, innerSurface, listingOf } from "../../../src/policy/surface.ts";
 import { verifies } from "../../verifies.ts";
 import { catalogOf, toolFile, WRITES } from "../../setup/minimal.ts";
 
@@ -16,7 +16,8 @@ verifies(
     const doors = [...catalog.tools.values()].map((tool) => {
       const approve = tool.name.endsWith("_approved") ? ("human" as const) : undefined;
       const judge = () => ({ allowed: true as const, approve, rule });
-      return { tool, approve, rule, input_schema: { ...tool.input_schema }, judge };
+      const listed = listingOf(tool);
+      return { tool, approve, rule, input_schema: { ...tool.input_schema }, listed, judge };
     });
     const inner = innerSurface(createSurface(doors, "sha256:0"));
     expect(inner.list.map(({ name }) => name)).toEqual(["read"]);
