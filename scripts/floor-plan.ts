@@ -53,7 +53,7 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
 
   "js-yaml": ["catalog"],
   // Patterns of argument rules, in linear time (ADR 15).
-  re2js: ["policy"],
+  re2js: ["contract", "policy"],
   // Identity needs its guarded discovery; delegation exchanges tokens.
   "openid-client": ["identity", "delegation"],
   "quickjs-emscripten": ["sandbox"],

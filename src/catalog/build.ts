@@ -3,6 +3,10 @@ import { fingerprint } from "../kernel/ids.ts";
 import { projectionSchema } from "../contract/projection.ts";
 import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
+import { SchemaView, typesOf } from "../contract/schema-view.ts";
+import type { Complain } from "./complain.ts";
+import { checkBounded, checkReferences, withDefinitions } from "./definitions.ts";
+import { checkPlaces, styleOf } from "./places.ts";
 import type {
   Connector,
   DeclarativeTool,
@@ -11,10 +15,7 @@ import type {
   PlacedInput,
   Target,
 } from "./definition.ts";
-import { isToolHeader } from "./tool-file.ts";
 import type { FieldFile, ToolFile } from "./tool-file.ts";
-
-export type Complain = (pointer: string, message: string, mend: string) => void;
 
 /** The definition; `complain` hears of everything that does not fit together. */
 export function buildTool(
@@ -24,7 +25,7 @@ export function buildTool(
 ): DeclarativeTool {
   const [method = "GET", path = "/"] = file.operation.split(" ");
   const inputs = new Map(
-    Object.entries(file.input).map(([name, input]) => [name, toInput(name, input)]),
+    Object.entries(file.input).map(([name, input]) => [name, toInput(name, input, file)]),
   );
   const output = toProjection(file.output);
   const tool: Unhashed = {
@@ -36,6 +37,8 @@ export function buildTool(
     method: method as Method,
     path,
     inputs,
+    body: file.body,
+    fixed: Object.freeze(file.fixed),
     input_schema: inputSchemaOf(file),
     output,
     output_schema: projectionSchema(output),
@@ -45,30 +48,35 @@ export function buildTool(
     timeout_ms: file.limits.timeout_ms,
     response_bytes_max: file.limits.response_bytes_max,
   };
+  checkSchemas(file, complain);
   checkFit(tool, complain);
   return Object.freeze({ ...tool, hash: fingerprint({ file, connector }) });
 }
 
-function toInput(name: string, file: ToolFile["input"][string]): PlacedInput {
+function toInput(name: string, file: ToolFile["input"][string], tool: ToolFile): PlacedInput {
+  const schema = withDefinitions(file.schema, tool.$defs);
   return Object.freeze({
     in: file.in,
     as: file.as ?? name,
+    ...styleOf(file, tool.body),
+    whole: file.whole,
     optional: file.optional,
-    schema: file.schema,
-    ledger: file.ledger ?? markOf(file.schema),
+    schema,
+    ledger: file.ledger ?? markOf(schema),
   });
 }
 
 /** Ids, enums, numbers, dates and booleans are readable in the ledger; other text is sealed. */
 export function markOf(schema: Schema): LedgerMark {
-  if (schema.enum !== undefined || schema.const !== undefined) return "plain";
-  const types = typeof schema.type === "string" ? [schema.type] : schema.type;
-  const readable = types.every(
-    (type) =>
-      ["integer", "number", "boolean", "null"].includes(type) ||
-      (type === "string" && ["date", "date-time", "uuid"].includes(schema.format ?? "")),
-  );
-  return readable ? "plain" : "sealed";
+  const isReadable = (one: Schema): boolean =>
+    one.enum !== undefined ||
+    one.const !== undefined ||
+    typesOf(one).every(
+      (type) =>
+        ["integer", "number", "boolean", "null"].includes(type) ||
+        (type === "string" && ["date", "date-time", "uuid"].includes(one.format ?? "")),
+    );
+  return new SchemaView(schema, schema.$defs).variants.every(isReadable) ? "plain" : "sealed";
 }
 
 function inputSchemaOf(file: ToolFile): Schema {
@@ -78,7 +86,8 @@ function inputSchemaOf(file: ToolFile): Schema {
     properties[name] = { ...input.schema, ...described };
   }
   const required = Object.keys(file.input).filter((name) => file.input[name]?.optional === false);
-  return Object.freeze({ type: "object", properties, required, additionalProperties: false });
+  const schema: Schema = { type: "object", properties, required, additionalProperties: false };
+  return Object.freeze(withDefinitions(schema, file.$defs));
 }
 
 function toProjection(fields: Readonly<Record<string, FieldFile>>): Projection {
@@ -107,17 +116,30 @@ export function toTarget(text: string): Target | undefined {
 
 type Unhashed = Omit<DeclarativeTool, "hash">;
 
+function checkSchemas({ input, output, $defs }: ToolFile, complain: Complain): void {
+  for (const [name, { schema }] of Object.entries(input)) {
+    checkBounded(`/input/${name}/schema`, schema, complain);
+    checkReferences(`/input/${name}/schema`, schema, $defs, complain);
+  }
+  for (const [name, schema] of Object.entries($defs)) {
+    checkBounded(`/$defs/${name}`, schema, complain);
+    checkReferences(`/$defs/${name}`, schema, $defs, complain);
+  }
+  checkOutput("/output", output, complain);
+}
+
+// What an answer must look like stands in one place, with each field.
+function checkOutput(at: string, fields: Readonly<Record<string, FieldFile>>, complain: Complain) {
+  for (const [name, { schema, items, fields: inner }] of Object.entries(fields)) {
+    if (schema !== undefined) checkReferences(`${at}/${name}/schema`, schema, {}, complain);
+    checkOutput(`${at}/${name}/items`, items ?? {}, complain);
+    checkOutput(`${at}/${name}/fields`, inner ?? {}, complain);
+  }
+}
+
 function checkFit(tool: Unhashed, complain: Complain): void {
   checkPath(tool, complain);
-  for (const [name, input] of tool.inputs) {
-    if (input.in === "body" && (tool.method === "GET" || tool.method === "DELETE")) {
-      complain(`/input/${name}/in`, `${tool.method} has no body`, "use query");
-    }
-    if (input.in === "header" && !isToolHeader(input.as)) {
-      complain(`/input/${name}`, "this header belongs to the broker", "name another with as");
-    }
-    checkBounded(`/input/${name}/schema`, input.schema, complain);
-  }
+  checkPlaces(tool, complain);
   checkTarget(tool, complain);
   if (tool.effects.readOnly && (tool.effects.destructive || tool.method === "DELETE")) {
     complain("/effects", "read-only and destructive at once", "set readOnly to false");
@@ -162,20 +184,4 @@ export function checkTemplate(path: string, pointer: string, complain: Complain)
     complain(pointer, "the path would name another one", mend);
   }
   return new Set([...path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? ""));
-}
-
-// "A limit on everything": text and lists that a model fills in must say how long they may be.
-export function checkBounded(pointer: string, schema: Schema, complain: Complain): void {
-  const types = typeof schema.type === "string" ? [schema.type] : schema.type;
-  const closed = schema.enum !== undefined || schema.const !== undefined;
-  if (types.includes("string") && schema.maxLength === undefined && !closed && !schema.format) {
-    complain(pointer, "text without a maxLength", "add maxLength, format or enum");
-  }
-  if (types.includes("array") && schema.maxItems === undefined) {
-    complain(pointer, "a list without maxItems", "add maxItems");
-  }
-  if (schema.items !== undefined) checkBounded(`${pointer}/items`, schema.items, complain);
-  for (const [name, inner] of Object.entries(schema.properties ?? {})) {
-    checkBounded(`${pointer}/properties/${name}`, inner, complain);
-  }
 }

@@ -11,11 +11,27 @@ export interface Input {
   readonly ledger: LedgerMark;
 }
 
+/** How a list or an object is written where there is only text: OpenAPI's words. */
+export type Style =
+  | "form"
+  | "spaceDelimited"
+  | "pipeDelimited"
+  | "deepObject"
+  | "simple"
+  | "label"
+  | "matrix";
+
 /** An argument of a declarative tool, and where the broker puts it. */
 export interface PlacedInput extends Input {
   readonly in: "path" | "query" | "header" | "body";
   /** Name on the wire. */
   readonly as: string;
+  /** Not said of a form's field: as `form`, and where that cannot say it, as `deepObject`. */
+  readonly style: Style | undefined;
+  /** Each item or property by itself. */
+  readonly explode: boolean;
+  /** It is the body, and not a part of it. */
+  readonly whole: boolean;
 }
 
 /** MCP's ToolAnnotations; mandatory here, never guessed. */
@@ -73,6 +89,12 @@ export interface DeclarativeTool extends ToolBase, Reaching {
   /** `/crm/deals/{id}`: braces name path arguments by their wire name. */
   readonly path: string;
   readonly inputs: ReadonlyMap<string, PlacedInput>;
+  readonly body: "json" | "form";
+  /** What is sent with each call, whatever its arguments. */
+  readonly fixed: {
+    readonly query: Readonly<Record<string, string>>;
+    readonly header: Readonly<Record<string, string>>;
+  };
 }
 
 /** Written in TypeScript: runs in a worker, reaches the operations that it names in `uses`. */

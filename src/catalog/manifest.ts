@@ -9,8 +9,9 @@ import type { Schema } from "../contract/schema.ts";
 import { schemaSchema } from "../contract/schema-file.ts";
 import { fingerprint } from "../kernel/ids.ts";
 import { decodeUtf8 } from "../kernel/json.ts";
-import { checkBounded, checkTarget, checkTemplate, markOf, toTarget } from "./build.ts";
-import type { Complain } from "./build.ts";
+import { checkTarget, checkTemplate, markOf, toTarget } from "./build.ts";
+import { checkBounded, checkReferences } from "./definitions.ts";
+import type { Complain } from "./complain.ts";
 import type { CodeTool, Connector, Input } from "./definition.ts";
 import { ledgerMarkSchema, OPERATION, toolLimits, toolTextSchema } from "./tool-file.ts";
 
@@ -179,14 +180,14 @@ function readSchema(
   const mark = ledgerMarkSchema.optional().safeParse(ledger);
   const parsed = schemaSchema.safeParse(rest);
   if (mark.success && parsed.success) {
+    checkReferences(pointer, parsed.data, {}, complain);
     return { schema: parsed.data, ...(mark.data === undefined ? {} : { ledger: mark.data }) };
   }
   if (!mark.success) complain(`${pointer}/ledger`, "no such mark", "plain, sealed or drop");
   for (const issue of parsed.error?.issues ?? []) {
     const keys = issue.code === "unrecognized_keys" ? ` (${issue.keys.join(", ")})` : "";
     const at = issue.path.map((key) => `/${String(key)}`).join("");
-    const mend =
-      "use what doorless itself enforces: types, bounds, enum, format, items, properties";
+    const mend = "use what doorless itself enforces (docs/tool-files.md)";
     complain(`${pointer}${at}`, `${issue.message}${keys}`, mend);
   }
   return undefined;

@@ -1,6 +1,6 @@
 // The files under tools/: connector.yaml and *.tool.yaml, read strictly (README, "your own API").
 import { z } from "zod";
-import { schemaSchema } from "../contract/schema-file.ts";
+import { defsSchema, schemaSchema } from "../contract/schema-file.ts";
 
 const nameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "[a-z][a-z0-9_]*, at most 48");
 // What the broker sets itself, and what decides where a message goes or ends.
@@ -19,7 +19,12 @@ export function isToolHeader(name: string): boolean {
   return headerSchema.safeParse(name).success;
 }
 const headerValue = z.string().regex(/^[\x20-\x7e]{0,256}$/, "printable ASCII");
-const pointer = z.string().regex(/^(?:\/[^/]+)+$/, "a JSON pointer such as /owner/name");
+// Empty where the answer as a whole is meant: some APIs answer with a list.
+const pointer = z.string().regex(/^(?:\/[^/]+)*$/, "a JSON pointer such as /owner/name");
+const fixedText = z
+  .string()
+  .max(1000)
+  .refine((text) => text.isWellFormed(), "well-formed text");
 export const ledgerMarkSchema = z.enum(["plain", "sealed", "drop"]);
 
 export const connectorFileSchema = z.strictObject({
@@ -30,9 +35,23 @@ export const connectorFileSchema = z.strictObject({
   headers: z.record(headerSchema, headerValue).default({}),
 });
 
+/** OpenAPI's words for how a list or an object is written where there is only text. */
+const styleSchema = z.enum([
+  "form",
+  "spaceDelimited",
+  "pipeDelimited",
+  "deepObject",
+  "simple",
+  "label",
+  "matrix",
+]);
+
 const inputSchema = z.strictObject({
   in: z.enum(["path", "query", "header", "body"]),
   as: z.string().min(1).max(100).optional(),
+  style: styleSchema.optional(),
+  explode: z.boolean().optional(),
+  whole: z.boolean().default(false),
   optional: z.boolean().default(false),
   schema: schemaSchema,
   description: z.string().max(1000).optional(),
@@ -94,7 +113,15 @@ export const toolLimits = {
 export const toolFileSchema = z.strictObject({
   ...toolTextSchema,
   operation: z.string().regex(OPERATION, "METHOD /path"),
+  body: z.enum(["json", "form"]).default("json"),
   input: z.record(nameSchema, inputSchema),
+  fixed: z
+    .strictObject({
+      query: z.record(z.string().min(1).max(100), fixedText).default({}),
+      header: z.record(headerSchema, headerValue).default({}),
+    })
+    .prefault({}),
+  $defs: defsSchema.default({}),
   output: z.record(z.string(), fieldSchema),
   limits: z.strictObject(toolLimits).prefault({}),
 });

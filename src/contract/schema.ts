@@ -1,11 +1,22 @@
 // The part of JSON Schema 2020-12 that tools may use, interpreted: no code is generated from a
 // schema on the call's way, and every check is linear in its input (DESIGN section 1, process).
 // @see https://json-schema.org/draft/2020-12/json-schema-validation
+import { canonicalJson } from "../kernel/ids.ts";
+import { pointerTo } from "../kernel/json.ts";
+import { own } from "../kernel/own.ts";
+import { matchesPattern } from "./pattern.ts";
 
-type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "array" | "object";
+export type JsonType = "string" | "number" | "integer" | "boolean" | "null" | "array" | "object";
 
 export interface Schema {
-  readonly type: JsonType | readonly JsonType[];
+  readonly type?: JsonType | readonly JsonType[];
+  /** `#/$defs/NAME`, of the schema that is asked with. */
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+  readonly allOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly not?: Schema;
   readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -19,13 +30,17 @@ export interface Schema {
   readonly multipleOf?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
+  readonly pattern?: string;
   readonly format?: string;
   readonly items?: Schema;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly uniqueItems?: boolean;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
-  readonly additionalProperties?: boolean;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+  readonly additionalProperties?: boolean | Schema;
 }
 
 /** One way in which a value does not fit: where, what was expected, what kind came. */
@@ -37,21 +52,55 @@ export interface Mismatch {
 }
 
 const MISMATCHES_MAX = 10;
+/** So many parts of a schema is one value held against: alternatives of alternatives multiply. */
+const STEPS_MAX = 100_000;
+const LEVELS_MAX = 256;
+
+/** One question: the definitions, and how much of it is left. */
+interface Run {
+  readonly defs: Readonly<Record<string, Schema>>;
+  steps: number;
+  level: number;
+}
+
+class TooMuch extends Error {
+  override readonly name = "TooMuch";
+}
 
 /** Empty where the value fits. Never echoes a value, only its kind. Stops at ten. */
 export function mismatches(schema: Schema, value: unknown, path = ""): Mismatch[] {
   const found: Mismatch[] = [];
-  check(schema, value, path, found);
-  return found;
+  try {
+    check(schema, value, path, found, { defs: schema.$defs ?? {}, steps: 0, level: 0 });
+    return found;
+  } catch (error) {
+    if (!(error instanceof TooMuch)) throw error;
+    return [{ path, expected: error.message, got: kindOf(value) }];
+  }
 }
 
-function check(schema: Schema, value: unknown, path: string, found: Mismatch[]): void {
+function check(schema: Schema, value: unknown, path: string, found: Mismatch[], run: Run): void {
   if (found.length >= MISMATCHES_MAX) return;
+  if (++run.steps > STEPS_MAX) throw new TooMuch("fewer values, or fewer alternatives");
+  if (++run.level > LEVELS_MAX) throw new TooMuch("fewer levels");
+  const before = found.length;
+  checkPlain(schema, value, path, found, run);
+  if (found.length === before) checkParts(schema, value, path, found, run);
+  run.level--;
+}
+
+function checkPlain(
+  schema: Schema,
+  value: unknown,
+  path: string,
+  found: Mismatch[],
+  run: Run,
+): void {
   const wrong = (expected: string): void => {
     found.push({ path, expected, got: kindOf(value) });
   };
   const types = typeof schema.type === "string" ? [schema.type] : schema.type;
-  if (!types.some((type) => isType(type, value))) return wrong(types.join(" or "));
+  if (types?.some((type) => isType(type, value)) === false) return wrong(types.join(" or "));
   if (schema.const !== undefined && !same(schema.const, value)) {
     return wrong(`exactly ${JSON.stringify(schema.const)}`);
   }
@@ -60,10 +109,57 @@ function check(schema: Schema, value: unknown, path: string, found: Mismatch[]):
   }
   if (typeof value === "number") checkNumber(schema, value, wrong);
   if (typeof value === "string") checkString(schema, value, wrong);
-  if (Array.isArray(value)) checkArray(schema, value, path, found, wrong);
+  if (Array.isArray(value)) checkArray(schema, value, path, found, run, wrong);
   else if (value !== null && typeof value === "object") {
-    checkObject(schema, value as Record<string, unknown>, path, found);
+    checkObject(schema, value as Record<string, unknown>, path, found, run);
   }
+}
+
+function checkParts(
+  { $ref, allOf = [], anyOf, oneOf, not }: Schema,
+  value: unknown,
+  path: string,
+  found: Mismatch[],
+  run: Run,
+): void {
+  const wrong = (expected: string): void => {
+    found.push({ path, expected, got: kindOf(value) });
+  };
+  const against = (schema: Schema): Mismatch[] => {
+    const its: Mismatch[] = [];
+    check(schema, value, path, its, run);
+    return its;
+  };
+  if ($ref !== undefined) {
+    const target = definitionOf($ref, run.defs);
+    if (target === undefined) return wrong("what a schema says that is not there");
+    check(target, value, path, found, run);
+  }
+  for (const part of allOf) check(part, value, path, found, run);
+  if (not !== undefined && against(not).length === 0) wrong("something else");
+  for (const [branches, most] of [
+    [anyOf, Infinity],
+    [oneOf, 1],
+  ] as const) {
+    const answers = branches?.map(against) ?? [[]];
+    const fitting = answers.filter((its) => its.length === 0).length;
+    if (fitting > most) wrong(`to fit exactly one of ${answers.length} alternatives`);
+    if (fitting > 0) continue;
+    // Where one is right but for something deeper inside, that is the one that was meant.
+    const [meant, ...more] = answers.filter((its) => its.every((one) => one.path !== path));
+    if (meant !== undefined && more.length === 0) found.push(...meant);
+    else wrong(`to fit one of ${answers.length} alternatives`);
+  }
+}
+
+const REFERENCE = "#/$defs/";
+
+/** What a `$ref` names. */
+export function definitionOf(
+  reference: string,
+  defs: Readonly<Record<string, Schema>>,
+): Schema | undefined {
+  return own(defs, reference.slice(REFERENCE.length));
 }
 
 type Wrong = (expected: string) => void;
@@ -101,6 +197,9 @@ function checkString(schema: Schema, value: string, wrong: Wrong): void {
   if (schema.maxLength !== undefined && length > schema.maxLength) {
     wrong(`at most ${schema.maxLength} characters`);
   }
+  if (schema.pattern !== undefined && !matchesPattern(schema.pattern, value)) {
+    wrong(`text that matches ${schema.pattern}`);
+  }
   const format = schema.format === undefined ? undefined : FORMATS.get(schema.format);
   if (format !== undefined && !format(value)) wrong(`a string of format ${schema.format}`);
 }
@@ -116,6 +215,7 @@ function checkArray(
   value: readonly unknown[],
   path: string,
   found: Mismatch[],
+  run: Run,
   wrong: Wrong,
 ): void {
   if (schema.minItems !== undefined && value.length < schema.minItems) {
@@ -124,8 +224,14 @@ function checkArray(
   if (schema.maxItems !== undefined && value.length > schema.maxItems) {
     return wrong(`at most ${schema.maxItems} items`);
   }
+  if (schema.uniqueItems === true && !areUnique(value)) wrong("no item twice");
   const { items } = schema;
-  if (items !== undefined) value.forEach((item, i) => check(items, item, `${path}/${i}`, found));
+  if (items === undefined) return;
+  value.forEach((item, i) => check(items, item, `${path}/${i}`, found, run));
+}
+
+function areUnique(items: readonly unknown[]): boolean {
+  return new Set(items.map((item) => canonicalJson(item))).size === items.length;
 }
 
 function checkObject(
@@ -133,17 +239,25 @@ function checkObject(
   value: Readonly<Record<string, unknown>>,
   path: string,
   found: Mismatch[],
+  run: Run,
 ): void {
   for (const name of schema.required ?? []) {
     if (Object.hasOwn(value, name)) continue;
-    found.push({ path: `${path}/${name}`, expected: "to be given", got: "nothing" });
+    found.push({ path: pointerTo(path, name), expected: "to be given", got: "nothing" });
   }
-  const properties = schema.properties ?? {};
-  for (const [name, inner] of Object.entries(value)) {
-    const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    if (known !== undefined) check(known, inner, `${path}/${name}`, found);
-    else if (schema.additionalProperties === false && found.length < MISMATCHES_MAX) {
-      const at = `${path}/${name.slice(0, 64)}`;
+  const { properties = {}, additionalProperties: others, minProperties, maxProperties } = schema;
+  const entries = Object.entries(value);
+  for (const [limit, isMet, word] of [
+    [minProperties, entries.length >= (minProperties ?? 0), "at least"],
+    [maxProperties, entries.length <= (maxProperties ?? Infinity), "at most"],
+  ] as const) {
+    if (!isMet) found.push({ path, expected: `${word} ${limit} properties`, got: "object" });
+  }
+  for (const [name, inner] of entries) {
+    const known = own(properties, name) ?? others;
+    const at = pointerTo(path, own(properties, name) === undefined ? name.slice(0, 64) : name);
+    if (typeof known === "object") check(known, inner, at, found, run);
+    else if (known === false && found.length < MISMATCHES_MAX) {
       found.push({ path: at, expected: "no such argument", got: kindOf(inner) });
     }
   }

@@ -6,6 +6,7 @@ import type { ConditionFile, GrantFile, HoursFile, SeenFile } from "../config/ru
 import { ConfigError } from "../config/problem.ts";
 import type { Problem, Report } from "../config/problem.ts";
 import type { Schema } from "../contract/schema.ts";
+import { SchemaView } from "../contract/schema-view.ts";
 import { pointerTo } from "../kernel/json.ts";
 import { own } from "../kernel/own.ts";
 import { compilePattern, kindsOf, valuesIn } from "./condition.ts";
@@ -122,16 +123,16 @@ class Check {
   ): void {
     for (const [name, condition] of Object.entries(conditions)) {
       const at = pointerTo(pointer, name);
-      const schema = own(tool.input_schema.properties ?? {}, name);
+      const schema = tool.inputs.get(name)?.schema;
       if (schema === undefined) {
         const known = [...tool.inputs.keys()].join(", ") || "(none)";
         this.report(at, `${tool.name} has no argument of this name`, `name one of: ${known}`);
-      } else this.condition(condition, at, schema, wantsYes);
+      } else this.condition(condition, at, new SchemaView(schema, schema.$defs), wantsYes);
     }
   }
 
   /** `wantsYes`: whether a yes allows more than a no; only there may what was seen decide. */
-  private condition(file: ConditionFile, at: string, schema: Schema, wantsYes: boolean): void {
+  private condition(file: ConditionFile, at: string, schema: SchemaView, wantsYes: boolean): void {
     this.kind(file, at, schema);
     this.values(file, at, schema);
     this.pattern(file, at);
@@ -147,7 +148,7 @@ class Check {
       this.condition(file.items, `${at}/items`, schema.items, wantsYes);
     }
     for (const [name, below] of Object.entries(file.properties ?? {})) {
-      const inner = own(schema.properties ?? {}, name);
+      const inner = schema.property(name);
       const here = pointerTo(`${at}/properties`, name);
       if (inner !== undefined) this.condition(below, here, inner, wantsYes);
       else this.report(here, "the tool's schema has no such property", "name one that it has");
@@ -163,7 +164,7 @@ class Check {
     });
   }
 
-  private kind(file: ConditionFile, at: string, schema: Schema): void {
+  private kind(file: ConditionFile, at: string, schema: SchemaView): void {
     const types = typesOf(schema);
     for (const kinds of kindsOf(file)) {
       if (types.every((type) => kinds.includes(type))) continue;
@@ -173,7 +174,7 @@ class Check {
     }
   }
 
-  private values(file: ConditionFile, at: string, schema: Schema): void {
+  private values(file: ConditionFile, at: string, schema: SchemaView): void {
     const values = valuesIn(file);
     if (values === undefined) return;
     if (values.length === 0)
@@ -213,13 +214,13 @@ class Check {
       return this.report(`${at}/each`, `${file.tool} answers no such list`, "see its output");
     }
     const field = schemaAt(row, file.field);
-    if (field === undefined || !typesOf(field, true).some(isScalarType)) {
+    if (field === undefined || !typesOf(new SchemaView(field), true).some(isScalarType)) {
       this.report(`${at}/field`, `${file.tool} answers no such value`, "see its output");
     }
     for (const [pointer, condition] of Object.entries(file.where ?? {})) {
       const here = pointerTo(`${at}/where`, pointer);
       const schema = schemaAt(row, pointer);
-      if (schema !== undefined) this.condition(condition, here, schema, wantsYes);
+      if (schema !== undefined) this.condition(condition, here, new SchemaView(schema), wantsYes);
       else this.report(here, `${file.tool} answers no such value`, "see its output");
     }
   }
@@ -229,9 +230,8 @@ const isScalarType = (type: string): boolean =>
   ["string", "number", "integer", "boolean"].includes(type);
 
 // Null is what a list of types may add to say "or nothing": conditions are unclear to it.
-function typesOf({ type }: Schema, withNull = false): readonly string[] {
-  const types = typeof type === "string" ? [type] : type;
-  const expanded = types.flatMap((one) =>
+function typesOf({ types }: SchemaView, withNull = false): readonly string[] {
+  const expanded = [...types].flatMap((one) =>
     one === "number" && withNull ? ["number", "integer"] : [one],
   );
   return withNull ? expanded : expanded.filter((one) => one !== "null");

@@ -80,7 +80,7 @@ function lintSelection(selection: Selection, catalog: Catalog, warn: Warn): void
 // A condition that no value of the tool's own schema meets.
 function lintConditions({ file, pointer }: Grant, tool: ToolDefinition, warn: Warn): void {
   const cannot = (condition: ConditionFile, name: string): boolean => {
-    const schema = own(tool.input_schema.properties ?? {}, name);
+    const schema = tool.inputs.get(name)?.schema;
     if (schema === undefined) return false;
     const values = valuesIn(condition);
     if (values?.every((value) => mismatches(schema, value).length > 0) === true) return true;

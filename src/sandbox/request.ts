@@ -3,8 +3,11 @@
 import { z } from "zod";
 import type { CodeTool, DeclarativeTool, PlacedInput } from "../catalog/definition.ts";
 import { refusal } from "../kernel/errors.ts";
+import { pointerTo } from "../kernel/json.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
+import { CannotStand, checkJson, encode, fieldsOf, formOf } from "./styles.ts";
+import { headerOf, isSegment, segmentOf } from "./styles.ts";
 
 export interface BrokerRequest {
   readonly method: string;
@@ -16,63 +19,137 @@ export interface BrokerRequest {
 
 type Arguments = Readonly<Record<string, unknown>>;
 
+/** What servers take at least; a longer one is refused and never cut (RFC 9110 section 4.1). */
+const URL_BYTES_MAX = 16_384;
+const HEADER_BYTES_MAX = 8192;
+
 /** The request, or `invalid_arguments` where an argument cannot stand where it belongs. */
 export function buildRequest(tool: DeclarativeTool, args: Arguments): Result<BrokerRequest> {
-  const path = buildPath(tool, args);
-  if (!path.ok) return path;
-  const headers: Record<string, string> = { accept: "application/json", ...tool.connector.headers };
-  const query = new URLSearchParams();
-  const body: Record<string, unknown> = {};
-  for (const [name, input] of tool.inputs) {
-    if (!Object.hasOwn(args, name)) continue;
-    const value = args[name];
-    if (input.in === "query") appendQuery(query, input, value);
-    else if (input.in === "body") body[input.as] = value;
-    else if (input.in === "header") {
-      const text = String(value);
-      if (!/^[\x20-\x7e]*$/.test(text)) return cannotStand(name, "printable ASCII text");
-      headers[input.as.toLowerCase()] = text;
-    }
+  try {
+    const path = pathOf(tool, args);
+    const body = bodyOfTool(tool, args);
+    return ok({
+      method: tool.method,
+      path,
+      headers: {
+        accept: "application/json",
+        ...lowered(tool.connector.headers),
+        ...lowered(tool.fixed.header),
+        ...headersOf(tool, args),
+        ...(body === undefined ? {} : { "content-type": CONTENT_TYPES[tool.body] }),
+      },
+      body,
+    });
+  } catch (error) {
+    if (!(error instanceof CannotStand)) throw error;
+    const { path, message: expected } = error;
+    const details = { arguments: [{ path, expected, got: "something else" }] };
+    return no(refusal("invalid_arguments", { reason: `${path}: expected ${expected}.`, details }));
   }
-  const hasBody = tool.method !== "GET" && tool.method !== "DELETE";
-  if (hasBody) headers["content-type"] = "application/json";
-  const search = query.toString();
-  return ok({
-    method: tool.method,
-    path: search === "" ? path.value : `${path.value}?${search}`,
-    headers,
-    body: hasBody ? JSON.stringify(body) : undefined,
+}
+
+const CONTENT_TYPES = {
+  json: "application/json",
+  form: "application/x-www-form-urlencoded",
+} as const;
+
+/** The arguments that were given and stand in one place, with their pointers. */
+function given(
+  tool: DeclarativeTool,
+  args: Arguments,
+  place: PlacedInput["in"],
+): readonly { input: PlacedInput; value: unknown; at: string }[] {
+  return [...tool.inputs]
+    .filter(([name, input]) => input.in === place && Object.hasOwn(args, name))
+    .map(([name, input]) => ({ input, value: args[name], at: pointerTo("", name) }));
+}
+
+function pathOf(tool: DeclarativeTool, args: Arguments): string {
+  const all = given(tool, args, "path");
+  const taken = new Set(all.map(({ input }) => input.as));
+  const segments = new Map(
+    all.map(({ input, value, at }) => [input.as, segmentOf(input, value, at, taken)]),
+  );
+  // In one pass: what was filled in is not looked at again.
+  const path = tool.path.replaceAll(/\{([A-Za-z0-9_]+)\}/g, (_braces, name: string) => {
+    return segments.get(name) ?? "";
+  });
+  if (path.split("/").some(isDots)) throw new CannotStand("", "a path that stays where it is");
+  const query = queryOfTool(tool, args);
+  const whole = query === "" ? path : `${path}?${query}`;
+  if (whole.length <= URL_BYTES_MAX) return whole;
+  throw new CannotStand("", `less: the URL would have ${whole.length} bytes of ${URL_BYTES_MAX}`);
+}
+
+function isDots(segment: string): boolean {
+  return /^(?:\.|%2e){1,2}$/i.test(segment);
+}
+
+function queryOfTool(tool: DeclarativeTool, args: Arguments): string {
+  const { query } = tool.fixed;
+  const fixed = Object.entries(query).map(([name, text]) => `${encode(name)}=${encode(text)}`);
+  return [...fixed, ...sentIn("query", tool, args, Object.keys(query))].join("&");
+}
+
+/** The fields of a query or a form; each name, and what an API reads as one, has one owner. */
+function sentIn(
+  place: "query" | "body",
+  tool: DeclarativeTool,
+  args: Arguments,
+  fixed: readonly string[] = [],
+): readonly string[] {
+  const owners = new Map<string, unknown>();
+  const inputs = [...tool.inputs.values()].filter((input) => input.in === place);
+  for (const name of [...fixed, ...inputs.map(({ as }) => as)]) owners.set(rootOf(name), "several");
+  for (const name of fixed) owners.set(name, "fixed");
+  for (const input of inputs) owners.set(input.as, input);
+  return given(tool, args, place).flatMap(({ input, value, at }) => {
+    const fields = input.whole ? formOf(value, at) : fieldsOf(input, value, at);
+    return fields.map(({ name, sent }) => {
+      const owner = owners.get(name) ?? input;
+      if (owner !== input) throw new CannotStand(at, "names that no other argument has");
+      owners.set(name, input);
+      return sent;
+    });
   });
 }
 
-function buildPath(tool: DeclarativeTool, args: Arguments): Result<string> {
-  let path = tool.path;
-  for (const [name, input] of tool.inputs) {
-    if (input.in !== "path") continue;
-    const text = String(args[name]);
-    if (!isSegment(text)) return cannotStand(name, "a non-empty path segment");
-    path = path.replace(`{${input.as}}`, () => encodeURIComponent(text));
+// `filter[a]` and `filter[b]` are two arguments, and to many an API one object.
+function rootOf(name: string): string {
+  return name.split("[", 1)[0] ?? "";
+}
+
+function headersOf(tool: DeclarativeTool, args: Arguments): Record<string, string> {
+  const headers: Record<string, string> = {};
+  let bytes = 0;
+  for (const { input, value, at } of given(tool, args, "header")) {
+    const text = headerOf(input, value, at);
+    bytes += text.length;
+    if (bytes > HEADER_BYTES_MAX) throw new CannotStand(at, "less: the headers are too long");
+    headers[input.as.toLowerCase()] = text;
   }
-  return ok(path);
+  return headers;
 }
 
-// A dot segment or an empty one would name another operation (RFC 3986 section 5.2.4).
-function isSegment(text: string): boolean {
-  return !["", ".", ".."].includes(text) && text.isWellFormed() && !hasControl(text);
+function lowered(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]),
+  );
 }
 
-function hasControl(text: string): boolean {
-  return /\p{Cc}/u.test(text);
-}
-
-function appendQuery(query: URLSearchParams, input: PlacedInput, value: unknown): void {
-  const values = Array.isArray(value) ? value : [value];
-  for (const one of values) query.append(input.as, String(one));
-}
-
-function cannotStand(name: string, expected: string): Result<never> {
-  const details = { arguments: [{ path: `/${name}`, expected, got: "something else" }] };
-  return no(refusal("invalid_arguments", { details }));
+/** Nothing where the operation takes none, or the only one that it takes was left out. */
+function bodyOfTool(tool: DeclarativeTool, args: Arguments): string | undefined {
+  const inputs = [...tool.inputs.values()].filter((input) => input.in === "body");
+  if (inputs.length === 0) return undefined;
+  const all = given(tool, args, "body");
+  const whole = inputs.some((input) => input.whole);
+  if (whole && all.length === 0) return undefined;
+  if (tool.body === "form") return sentIn("body", tool, args).join("&");
+  for (const { value, at } of all) checkJson(value, at);
+  if (whole) return JSON.stringify(all[0]?.value);
+  const body: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const { input, value } of all) body[input.as] = value;
+  return JSON.stringify(body);
 }
 
 const QUERY_CHARS_MAX = 8192;

@@ -22,6 +22,11 @@ const { schema } = fc.letrec<{ schema: Schema }>((tie) => ({
   schema: fc.oneof(
     { maxDepth: 3, withCrossShrink: true },
     bounded("string", { minLength: small, maxLength: small }),
+    bounded("string", {
+      pattern: fc.constantFrom("^a", "b$", "^[^a]*$", "\\d", "^\\w{2}$", "a|b"),
+    }),
+    fc.constantFrom<Schema>({ $ref: "#/$defs/Leaf" }, { $ref: "#/$defs/Tree" }),
+    anyParts(tie("schema")),
     bounded("number", { minimum: number, maximum: number, multipleOf: fc.constantFrom(0.5, 1, 2) }),
     bounded("integer", { exclusiveMinimum: number, exclusiveMaximum: number }),
     fc.constantFrom<Schema>({ type: "boolean" }, { type: "null" }, { type: ["string", "null"] }),
@@ -29,14 +34,38 @@ const { schema } = fc.letrec<{ schema: Schema }>((tie) => ({
       .array(text, { minLength: 1, maxLength: 3 })
       .map((all) => ({ type: "string", enum: all }) as const),
     number.map((one) => ({ type: "number", const: one }) as const),
-    bounded("array", { items: tie("schema"), minItems: small, maxItems: small }),
+    bounded("array", {
+      items: tie("schema"),
+      minItems: small,
+      maxItems: small,
+      uniqueItems: fc.boolean(),
+    }),
     bounded("object", {
       properties: fc.dictionary(names, tie("schema"), { maxKeys: 3 }),
       required: fc.uniqueArray(names, { maxLength: 2 }),
-      additionalProperties: fc.boolean(),
+      minProperties: small,
+      maxProperties: small,
+      additionalProperties: fc.oneof(fc.boolean(), tie("schema")),
     }),
   ),
 }));
+
+/** What the schemas refer to: one holds itself. */
+const $defs: Readonly<Record<string, Schema>> = {
+  Leaf: { type: ["string", "null"], maxLength: 2 },
+  Tree: {
+    type: "object",
+    properties: { a: { $ref: "#/$defs/Tree" }, b: { $ref: "#/$defs/Leaf" } },
+    additionalProperties: false,
+  },
+};
+
+function anyParts(one: fc.Arbitrary<Schema>): fc.Arbitrary<Schema> {
+  const some = fc.array(one, { minLength: 1, maxLength: 3 });
+  return fc
+    .record({ allOf: some, anyOf: some, oneOf: some, not: one }, { requiredKeys: [] })
+    .filter((made) => Object.keys(made).length > 0);
+}
 
 function bounded(
   type: "string" | "number" | "integer" | "array" | "object",
@@ -59,7 +88,13 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 
 /** A value that often fits: made from the schema, with now and then something else in it. */
 function near(of: Schema): fc.Arbitrary<unknown> {
-  const type = typeof of.type === "string" ? of.type : of.type[0];
+  const [part] = [...(of.anyOf ?? []), ...(of.oneOf ?? []), ...(of.allOf ?? [])];
+  if (part !== undefined) return near(part);
+  if (of.$ref !== undefined) {
+    const leaf = fc.constantFrom<unknown>("a", "abc", null, 1);
+    return of.$ref.endsWith("Leaf") ? leaf : fc.record({ a: value, b: leaf }, { requiredKeys: [] });
+  }
+  const type = typeof of.type === "string" ? of.type : of.type?.[0];
   const own = (): fc.Arbitrary<unknown> => {
     if (of.enum !== undefined) return fc.constantFrom(...of.enum);
     switch (type) {
@@ -87,7 +122,7 @@ function near(of: Schema): fc.Arbitrary<unknown> {
 
 test("the interpreter accepts exactly what ajv accepts", () => {
   let accepted = 0;
-  const pair = schema.chain((of) => near(of).map((one) => [of, one] as const));
+  const pair = schema.chain((of) => near(of).map((one) => [{ ...of, $defs }, one] as const));
   fc.assert(
     fc.property(pair, ([of, given]) => {
       const fits = ajv.validate(of, given);

@@ -15,6 +15,7 @@ import type { Json } from "../../setup/minimal.ts";
 
 const PATH_ID = { in: "path", schema: { type: "integer", minimum: 1 } };
 const TEXT = { type: "string", maxLength: 10 };
+const LIST = { type: "array", maxItems: 3, items: TEXT };
 const effects = { readOnly: true, destructive: false, idempotent: true, openWorld: false };
 const id = { from: "/id", schema: { type: "integer" } };
 const withInput = (input: Json): Json => ({ input: { id: PATH_ID, ...input } });
@@ -22,10 +23,10 @@ const withInput = (input: Json): Json => ({ input: { id: PATH_ID, ...input } });
 interface Wrong {
   readonly what: string;
   readonly change: Json;
-  readonly pointer: string;
+  readonly pointer: string | readonly string[];
   readonly says?: RegExp;
 }
-const wrong = (what: string, change: Json, pointer: string, says?: RegExp): Wrong => ({
+const wrong = (what: string, change: Json, pointer: Wrong["pointer"], says?: RegExp): Wrong => ({
   what,
   change,
   pointer,
@@ -89,13 +90,118 @@ const MISTAKES: readonly Wrong[] = [
     },
     "/input/b/schema/properties/x",
   ),
+  wrong(
+    "a style that its place does not have",
+    withInput({ q: { in: "query", style: "matrix", schema: TEXT } }),
+    "/input/q/style",
+    /no matrix in a query/,
+  ),
+  wrong(
+    "pipes that are exploded",
+    withInput({ q: { in: "query", style: "pipeDelimited", explode: true, schema: LIST } }),
+    "/input/q/explode",
+  ),
+  wrong(
+    "a deep object that is text",
+    withInput({ q: { in: "query", style: "deepObject", schema: TEXT } }),
+    "/input/q/style",
+  ),
+  wrong(
+    "lists in lists in a query",
+    withInput({ q: { in: "query", schema: { ...LIST, items: LIST } } }),
+    "/input/q/schema",
+    /single values/,
+  ),
+  wrong(
+    "reserved characters let through",
+    withInput({ q: { in: "query", allowReserved: true, schema: TEXT } }),
+    "/input/q",
+    /allowReserved/,
+  ),
+  wrong(
+    "a style in a JSON body",
+    { ...WRITES, ...withInput({ b: { in: "body", style: "form", schema: LIST } }) },
+    "/input/b",
+  ),
+  wrong(
+    "a whole body beside another input",
+    {
+      ...WRITES,
+      ...withInput({
+        b: { in: "body", whole: true, schema: LIST },
+        c: { in: "body", schema: TEXT },
+      }),
+    },
+    "/input/b/whole",
+  ),
+  wrong(
+    "a whole query",
+    withInput({ q: { in: "query", whole: true, schema: TEXT } }),
+    "/input/q/whole",
+  ),
+  wrong(
+    "a list as a form",
+    { ...WRITES, body: "form", ...withInput({ b: { in: "body", whole: true, schema: LIST } }) },
+    "/input/b/schema",
+  ),
+  wrong(
+    "two inputs under one name",
+    withInput({ q: { in: "query", schema: TEXT }, p: { in: "query", as: "q", schema: TEXT } }),
+    "/input/p",
+  ),
+  wrong(
+    "an input under a fixed name",
+    {
+      fixed: { header: { "X-Api": "1" } },
+      ...withInput({ q: { in: "header", as: "x-api", schema: TEXT } }),
+    },
+    "/input/q",
+  ),
+  wrong(
+    "a fixed header of the broker's",
+    { fixed: { header: { Cookie: "a=b" } } },
+    "/fixed/header/Cookie",
+  ),
+  wrong(
+    "a fixed header of two lines",
+    { fixed: { header: { "X-A": "a\nb" } } },
+    "/fixed/header/X-A",
+  ),
+  wrong(
+    "a reference that leads nowhere",
+    withInput({ q: { in: "query", schema: { $ref: "#/$defs/Other" } } }),
+    "/input/q/schema/$ref",
+    /no such definition/,
+  ),
+  wrong(
+    "a definition that is itself",
+    {
+      $defs: { A: { anyOf: [{ $ref: "#/$defs/B" }, { type: "null" }] }, B: { $ref: "#/$defs/A" } },
+      ...withInput({ q: { in: "query", schema: { type: "integer" } } }),
+    },
+    ["/$defs/A/anyOf/0/$ref", "/$defs/B/$ref"],
+    /leads back/,
+  ),
+  wrong(
+    "unbounded text in a definition",
+    { $defs: { A: { anyOf: [{ type: "string" }, { type: "null" }] } } },
+    "/$defs/A/anyOf/0",
+  ),
+  wrong(
+    "a reference in an answer",
+    {
+      $defs: { A: { type: "null" } },
+      output: { id: { from: "/id", schema: { $ref: "#/$defs/A" } } },
+    },
+    "/output/id/schema/$ref",
+  ),
   wrong("read-only and destructive", { effects: { ...effects, destructive: true } }, "/effects"),
   wrong("read-only DELETE", { operation: "DELETE /items/{id}" }, "/effects", /read-only/),
   wrong("no scope", { scopes: [] }, "/scopes"),
   wrong("a scope with a space", { scopes: ["a b"] }, "/scopes/0"),
   wrong(
     "a keyword nobody enforces",
-    { output: { id: { from: "/id", schema: { type: "string", pattern: "a" } } } },
+    { output: { id: { from: "/id", schema: { type: "string", contains: {} } } } },
     "/output/id/schema",
   ),
   wrong("a field with schema and items", { output: { a: { ...id, items: { id } } } }, "/output/a"),
@@ -119,7 +225,7 @@ describe("a tool file", () => {
       const problems = problemsOf(() => loadCatalog(folder));
       const pointers = problems.map((problem) => problem.pointer);
       if (pointer === "*") expect(pointers).toContain("/input/id/optional");
-      else expect(pointers).toEqual([pointer]);
+      else expect(pointers).toEqual([pointer].flat());
       expect(problems[0]?.file).toBe(`${folder}/shop/item_get.tool.yaml`);
       expect(problems[0]?.mend).toMatch(/\S/);
       if (says !== undefined) expect(problems[0]?.message).toMatch(says);

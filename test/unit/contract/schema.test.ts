@@ -60,6 +60,69 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
     fits: [{}, { a: 1 }, { b: "x" }, { constructor: "x" }],
     not: [{ a: "1" }],
   },
+  pattern: {
+    schema: { type: "string", pattern: "^[a-z]+\\d" },
+    fits: ["a1", "ab2 and more"],
+    not: ["1a", "A1", "", "a1\ud800", `a1${"x".repeat(65_536)}`],
+  },
+  uniqueItems: {
+    schema: { type: "array", uniqueItems: true },
+    fits: [[], [1, "1"], [{ a: 1 }, { a: 2 }]],
+    not: [
+      [1, 1],
+      [
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ],
+    ],
+  },
+  minProperties: { schema: { type: "object", minProperties: 1 }, fits: [{ a: 1 }], not: [{}] },
+  maxProperties: {
+    schema: { type: "object", maxProperties: 1 },
+    fits: [{}],
+    not: [{ a: 1, b: 1 }],
+  },
+  "additionalProperties of a schema": {
+    schema: { type: "object", properties: { a: {} }, additionalProperties: { type: "integer" } },
+    fits: [{}, { a: "x", b: 1 }],
+    not: [{ b: "x" }, { toString: "x" }],
+  },
+  allOf: {
+    schema: { type: "integer", allOf: [{ minimum: 1 }, { maximum: 2 }] },
+    fits: [1, 2],
+    not: [0, 3, "1"],
+  },
+  anyOf: {
+    schema: { anyOf: [{ type: "integer" }, { type: "string", maxLength: 1 }] },
+    fits: [1, "a"],
+    not: ["ab", null, 1.5],
+  },
+  oneOf: {
+    schema: { oneOf: [{ type: "integer" }, { type: "number", minimum: 2 }] },
+    fits: [1, 2.5],
+    not: [2, 1.5],
+  },
+  not: { schema: { type: "string", not: { enum: ["a"] } }, fits: ["b"], not: ["a", 1] },
+  $ref: {
+    schema: {
+      $ref: "#/$defs/Node",
+      $defs: {
+        Node: {
+          type: "object",
+          properties: { next: { $ref: "#/$defs/Node" }, n: { type: "integer" } },
+          additionalProperties: false,
+        },
+      },
+    },
+    fits: [{}, { next: { next: { n: 1 } } }],
+    not: [{ next: { next: { n: "1" } } }, { next: { other: 1 } }, 1],
+  },
+  "a $ref that leads nowhere": { schema: { $ref: "#/$defs/toString" }, fits: [], not: [1, {}] },
+  "a $ref that leads back": {
+    schema: { $ref: "#/$defs/A", $defs: { A: { anyOf: [{ $ref: "#/$defs/A" }] } } },
+    fits: [],
+    not: [1, {}],
+  },
   "additionalProperties false": {
     schema: { type: "object", properties: { a: { type: "integer" } }, additionalProperties: false },
     fits: [{}, { a: 1 }],
@@ -152,6 +215,30 @@ describe("what is said", () => {
     expect(JSON.stringify(found)).not.toContain("canary");
   });
 
+  test("of alternatives, says what is wrong in the one that was meant", () => {
+    const a: Schema = { type: "object", properties: { n: { type: "integer" } }, required: ["n"] };
+    const either: Schema = { anyOf: [a, { type: "string" }] };
+    expect(mismatches(either, { n: "x" }).map(({ path }) => path)).toEqual(["/n"]);
+    expect(mismatches(either, 1)).toEqual([
+      { path: "", expected: "to fit one of 2 alternatives", got: "number" },
+    ]);
+  });
+
+  test("alternatives that multiply are no way to hold up a call", () => {
+    const two = (name: string): Schema => ({ type: "object", properties: { a: { $ref: name } } });
+    const $ref = "#/$defs/Twice";
+    const schema: Schema = {
+      $ref,
+      $defs: { Twice: { oneOf: [two($ref), two($ref), { type: "null" }] } },
+    };
+    let deep: unknown = null;
+    for (let level = 0; level < 60; level++) deep = { a: deep };
+    expect(mismatches(schema, deep)).toHaveLength(1);
+    // Under `not`, what nobody could judge is no yes.
+    const { $defs = {} } = schema;
+    expect(mismatches({ $defs, not: { $ref } }, deep)).toHaveLength(1);
+  });
+
   test("stops at about ten, however much is wrong", () => {
     const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, i]));
     const schema: Schema = { type: "object", properties: {}, additionalProperties: false };
@@ -173,14 +260,52 @@ describe("what is said", () => {
 });
 
 describe("in a tool file", () => {
-  for (const keyword of ["pattern", "patternProperties", "$ref", "anyOf", "if", "x-own", "not"]) {
+  for (const keyword of [
+    "patternProperties",
+    "$id",
+    "prefixItems",
+    "if",
+    "x-own",
+    "contains",
+    "nullable",
+  ]) {
     test(`${keyword}, which nobody enforces, is refused`, () => {
       expect(schemaSchema.safeParse({ type: "string", [keyword]: "a" }).success).toBe(false);
     });
   }
 
+  test("a pattern that only a backtracking engine could match is refused", () => {
+    for (const pattern of ["(?=a)", "(?<!a)b", "(a)\\1", "[", "x{1,100000}"]) {
+      const parsed = schemaSchema.safeParse({ type: "string", pattern });
+      expect(parsed.error?.issues[0]?.message, pattern).toMatch(/RE2/);
+    }
+    expect(schemaSchema.safeParse({ type: "string", pattern: "^\\u00e9[^/]+$" }).success).toBe(
+      true,
+    );
+  });
+
+  test("a reference names a definition of the same file and nothing else", () => {
+    for (const $ref of [
+      "#",
+      "#/$defs/",
+      "#/$defs/a/b",
+      "#/properties/a",
+      "https://a.test/s.json",
+    ]) {
+      expect(schemaSchema.safeParse({ $ref }).success, $ref).toBe(false);
+    }
+    expect(schemaSchema.safeParse({ $ref: "#/$defs/Node" }).success).toBe(true);
+  });
+
   test("a schema without a type, or with an unknown format, is refused", () => {
-    expect(schemaSchema.safeParse({ maxLength: 3 }).success).toBe(false);
+    for (const none of [
+      {},
+      { maxLength: 3 },
+      { not: { type: "string" } },
+      { description: "any" },
+    ]) {
+      expect(schemaSchema.safeParse(none).success).toBe(false);
+    }
     expect(schemaSchema.safeParse({ type: "string", format: "hostname" }).success).toBe(false);
     expect(schemaSchema.safeParse({ type: "array", items: { maxLength: 3 } }).success).toBe(false);
     expect(schemaSchema.safeParse({ type: "string", format: "date" }).success).toBe(true);

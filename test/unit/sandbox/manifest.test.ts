@@ -110,12 +110,16 @@ describe("a code tool's manifest", () => {
     "an unknown key": [{ change: { secret: '"x"' } }, /Unrecognized key.*secret/],
     "text without a bound": [{ change: { input: "z.object({ q: z.string() })" } }, /maxLength/],
     "a rule that nobody enforces": [
-      { change: { input: "z.object({ q: z.string().max(5).regex(/a/) })" } },
-      /^\/input\/q: Unrecognized key/,
+      { change: { input: "z.object({ q: z.tuple([z.int(), z.int()]) })" } },
+      /Unrecognized key.*prefixItems/,
     ],
-    "a union": [
-      { change: { output: "z.object({ q: z.union([z.int(), z.object({})]) })" } },
-      /^\/output\/q/,
+    "a pattern that needs to go back": [
+      { change: { input: "z.object({ q: z.string().max(5).regex(/(?=a)/) })" } },
+      /^\/input\/q\/pattern: .*RE2/,
+    ],
+    "a reference": [
+      { change: { input: 'z.object({ q: z.int().meta({ $ref: "#/$defs/A" }) })' } },
+      /^\/input\/q\/\$ref: there is no such definition/,
     ],
     "an operation that walks": [
       { change: { uses: '["GET /items/../admin"]' } },
