@@ -6,9 +6,9 @@ import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
 import { serveLocal } from "./console/local.ts";
 import { lookIn, standsIn } from "./console/look-in.ts";
-import { readHouse } from "./console/house.ts";
+import { lintHouse, readHouse, tellTools } from "./console/house.ts";
 import type { House } from "./console/house.ts";
-import { createReload, hashesOf } from "./console/reload.ts";
+import { createReload, toolsOnRecord } from "./console/reload.ts";
 import type { Connections } from "./delegation/connections.ts";
 import { createDelegation } from "./delegation/delegation.ts";
 import type { Delegation } from "./delegation/delegation.ts";
@@ -66,8 +66,8 @@ export interface CoreOptions {
   readonly log: Logger;
   /** Only the demo may trust the demo's provider. */
   readonly allow_demo: boolean;
-  /** Drafts are loaded too, for their author; on loopback only. */
-  readonly drafts?: boolean;
+  /** Drafts and what nobody approved are loaded too, for their author; on loopback only. */
+  readonly for_author?: boolean;
   /** The audit log failed: nothing may run any more, and the process must end. */
   readonly onFatal: (error: unknown) => void;
   /** How the ledger reaches its disk; without it, as files. A disk that fails is put in here. */
@@ -109,7 +109,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => lock.release());
     const sandbox = await openSandbox(config, emptied(join(folders.data, "sandbox")));
     undo.push(() => sandbox?.close());
-    let house = await readHouse(config, sandbox, options.drafts);
+    let house = await readHouse(config, sandbox, options.for_author);
     const keyring = openSqliteKeyring(folders, options.clock);
     undo.push(() => keyring.close());
     const sealer = new Sealer(keyring, openKey(join(folders.keys, "ledger-digest.key")));
@@ -154,9 +154,10 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     started = true;
     const reload = createReload({
       config,
-      read: (next) => readHouse(next, sandbox, options.drafts),
+      read: (next) => readHouse(next, sandbox, options.for_author),
       house: () => house,
       take: (made) => approvals.keepOnly(standsIn((house = made))),
+      log: options.log,
       ledger,
       toolsChanged: (concerns) => mcp.toolsChanged(concerns),
     });
@@ -216,7 +217,7 @@ function startFacts(
     version: VERSION,
     policy: config.hash,
     liveness: Object.fromEntries(liveness),
-    tools: hashesOf(catalog),
+    ...toolsOnRecord(catalog),
     port,
     isolation: isolationOf(sandbox),
   };
@@ -237,11 +238,12 @@ function isolationOf(sandbox: Sandbox | undefined): Record<string, string> {
 }
 
 // Said at every start, so that nobody believes in more than there is.
-function tellGaps(log: Logger, { catalog, policy }: House, sandbox: Sandbox | undefined): void {
+function tellGaps(log: Logger, house: House, sandbox: Sandbox | undefined): void {
   for (const gaps of new Set(sandbox?.gaps))
     log.warn({ isolation: gaps }, "isolation has known gaps");
-  for (const [tool, why] of catalog.absent) log.info({ tool, why }, "a tool is in no surface");
-  for (const warning of policy.warnings()) log.info(warning, "the policy may not mean this");
+  tellTools(log, house.catalog);
+  for (const fault of lintHouse(house)) log.warn(fault, "a tool's words may lead a model astray");
+  for (const warning of house.policy.warnings()) log.info(warning, "the policy may not mean this");
 }
 
 interface OfSandbox {

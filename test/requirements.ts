@@ -6,6 +6,7 @@ import { connections, signIn, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
 import { policy } from "./requirements/policy.ts";
+import { tools } from "./requirements/tools.ts";
 import type { Requirement } from "./requirements/requirement.ts";
 
 export const requirements = {
@@ -16,6 +17,7 @@ export const requirements = {
   ...boundary.identity,
   ...boundary.surface,
   ...policy,
+  ...tools,
   ...boundary.broker,
   ...code.sandbox,
   ...boundary.limits,

@@ -1,5 +1,5 @@
 // From one *.tool.yaml to one DeclarativeTool, or to the mistakes in it.
-import { fingerprint } from "../kernel/ids.ts";
+import { canonicalJson, fingerprint } from "../kernel/ids.ts";
 import { projectionSchema } from "../contract/projection.ts";
 import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
@@ -50,7 +50,13 @@ export function buildTool(
   };
   checkSchemas(file, complain);
   checkFit(tool, complain);
-  return Object.freeze({ ...tool, hash: fingerprint({ file, connector }) });
+  return withMeaning(tool, { file, connector });
+}
+
+/** JSON alone: what is read from a lock again is equal to it. */
+export function withMeaning<T>(tool: T, said: Readonly<Record<string, unknown>>) {
+  const meaning = JSON.parse(canonicalJson(said)) as Record<string, unknown>;
+  return Object.freeze({ ...tool, meaning, hash: fingerprint(meaning) });
 }
 
 function toInput(name: string, file: ToolFile["input"][string], tool: ToolFile): PlacedInput {
@@ -114,7 +120,7 @@ export function toTarget(text: string): Target | undefined {
   return Object.freeze({ kind: match[1] ?? "", argument: match[2] ?? "" });
 }
 
-type Unhashed = Omit<DeclarativeTool, "hash">;
+type Unhashed = Omit<DeclarativeTool, "hash" | "meaning">;
 
 function checkSchemas({ input, output, $defs }: ToolFile, complain: Complain): void {
   for (const [name, { schema }] of Object.entries(input)) {

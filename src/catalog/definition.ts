@@ -69,7 +69,9 @@ interface ToolBase {
   readonly effects: Effects;
   readonly target: Target | undefined;
   readonly timeout_ms: number;
-  /** Fingerprint of the file's meaning; in every record. */
+  /** All that the files say of it, as JSON: what a human approves. Of code, its digest. */
+  readonly meaning: Readonly<Record<string, unknown>>;
+  /** Fingerprint of the meaning; in every record. */
   readonly hash: string;
 }
 
@@ -122,7 +124,11 @@ export function connectorOf(tool: ToolDefinition): Connector | undefined {
 /** What the deployment ships. A draft is not in it; only its name is remembered, for operators. */
 export interface Catalog {
   readonly tools: ReadonlyMap<string, ToolDefinition>;
+  /** Its folders, also those of which no tool is there. */
+  readonly toolsets: ReadonlySet<string>;
   readonly drafts: readonly string[];
   /** Tools that this deployment does not have, although their files are there, and why. */
   readonly absent: ReadonlyMap<string, string>;
+  /** Whose files are not as a human has approved them, and why: absent, but for their author. */
+  readonly unapproved: ReadonlyMap<string, string>;
 }

@@ -3,7 +3,7 @@
 import { projectionSchema } from "../contract/projection.ts";
 import type { Projection } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
-import { fingerprint } from "../kernel/ids.ts";
+import { withMeaning } from "./build.ts";
 import type { GeneratedTool, Input } from "./definition.ts";
 
 const CODE_CHARS_MAX = 65_536;
@@ -59,7 +59,7 @@ const DESCRIPTION =
   "returned and printed. There is no network, no file, no timer and no module to import.";
 
 export function runCodeTool(timeout_ms: number): GeneratedTool {
-  const tool: Omit<GeneratedTool, "hash"> = {
+  const tool: Omit<GeneratedTool, "hash" | "meaning"> = {
     kind: "generated",
     name: "run_code",
     title: "Run code",
@@ -78,5 +78,5 @@ export function runCodeTool(timeout_ms: number): GeneratedTool {
     timeout_ms,
   };
   const { inputs: _, output: __, ...said } = tool;
-  return Object.freeze({ ...tool, hash: fingerprint(said) });
+  return withMeaning(tool, said);
 }

@@ -50,6 +50,7 @@ export async function readManifests(
 export function loadCatalog(folder: string, options: CatalogOptions = { drafts: false }): Catalog {
   const problems: Problem[] = [];
   const tools = new Map<string, ToolDefinition>();
+  const toolsets = new Set<string>();
   const drafts: string[] = [];
   const absent = new Map<string, string>();
   const { run_code_timeout_ms } = options;
@@ -58,6 +59,7 @@ export function loadCatalog(folder: string, options: CatalogOptions = { drafts: 
   for (const name of folders(folder, problems)) {
     const connector = readConnector(join(folder, name), name, problems);
     if (connector === undefined) continue;
+    toolsets.add(name);
     for (const file of filesIn(join(folder, name), ".tool.yaml", CODE_SUFFIX)) {
       if (file.endsWith(CODE_SUFFIX) && options.manifests === undefined) {
         absent.set(basename(file, CODE_SUFFIX), NO_CODE);
@@ -73,7 +75,13 @@ export function loadCatalog(folder: string, options: CatalogOptions = { drafts: 
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze({ tools, drafts: Object.freeze(drafts.toSorted()), absent });
+  return Object.freeze({
+    tools,
+    toolsets,
+    drafts: Object.freeze(drafts.toSorted()),
+    absent,
+    unapproved: new Map(),
+  });
 }
 
 function problem(file: string, pointer: string, message: string, mend: string): Problem {
@@ -160,7 +168,7 @@ function readCode(
     complain("/name", "is not the file's name", "rename one of them");
   }
   if (manifest.status === "draft" && !drafts) return manifest.name;
-  const tool = buildCodeTool(manifest, read.source, connector, complain);
+  const tool = buildCodeTool(manifest, read, connector, complain);
   return problems.length > before ? undefined : tool;
 }
 

@@ -7,9 +7,9 @@ import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
 import { projectionSchema } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
 import { schemaSchema } from "../contract/schema-file.ts";
-import { fingerprint } from "../kernel/ids.ts";
+import { digestOf } from "../kernel/ids.ts";
 import { decodeUtf8 } from "../kernel/json.ts";
-import { checkTarget, checkTemplate, markOf, toTarget } from "./build.ts";
+import { checkTarget, checkTemplate, markOf, toTarget, withMeaning } from "./build.ts";
 import { checkBounded, checkReferences } from "./definitions.ts";
 import type { Complain } from "./complain.ts";
 import type { CodeTool, Connector, Input } from "./definition.ts";
@@ -27,7 +27,7 @@ export interface CodeFile {
 
 /** What a worker said of a file: its manifest and its JavaScript, or what is wrong with it. */
 export type ManifestRead =
-  | { readonly manifest: unknown; readonly source: string }
+  | { readonly manifest: unknown; readonly source: string; readonly text: string }
   | { readonly failure: string };
 
 /** Runs the file where it can do nothing, and asks what it is. Implemented by sandbox/. */
@@ -39,7 +39,12 @@ export function readCodeFile(file: string): CodeFile {
   if (!lstatSync(file).isFile()) throw new Error("is no plain file");
   const bytes = readFileSync(file);
   if (bytes.length > SOURCE_BYTES_MAX) throw new Error(`larger than ${SOURCE_BYTES_MAX} bytes`);
-  return { file, name: basename(file, CODE_SUFFIX), text: decodeUtf8(bytes) };
+  // Git writes the line ends of Windows there: JavaScript does not tell them apart.
+  return {
+    file,
+    name: basename(file, CODE_SUFFIX),
+    text: decodeUtf8(bytes).replaceAll("\r\n", "\n"),
+  };
 }
 
 const jsonSchema = z.looseObject({
@@ -72,10 +77,16 @@ export function parseManifest(said: unknown, complain: Complain): Manifest | und
   return undefined;
 }
 
+/** A file's JavaScript, and its text as the author wrote it. */
+interface CodeRead {
+  readonly source: string;
+  readonly text: string;
+}
+
 /** The definition; `complain` hears of everything that does not fit together. */
 export function buildCodeTool(
   manifest: Manifest,
-  source: string,
+  { source, text }: CodeRead,
   connector: Connector,
   complain: Complain,
 ): CodeTool {
@@ -83,7 +94,7 @@ export function buildCodeTool(
   const properties = Object.fromEntries([...inputs].map(([name, { schema }]) => [name, schema]));
   const output = outputOf(manifest.output, "/output", complain);
   const { name, title, effects, limits } = manifest;
-  const tool: Omit<CodeTool, "hash"> = {
+  const tool: Unhashed = {
     kind: "code",
     name,
     title,
@@ -106,10 +117,13 @@ export function buildCodeTool(
     source,
   };
   checkFit(tool, complain);
-  return Object.freeze({ ...tool, hash: fingerprint({ manifest, source, connector }) });
+  // The author's text, and not what this Node has made of it.
+  return withMeaning(tool, { manifest, code: digestOf(text), connector });
 }
 
-function checkFit(tool: Omit<CodeTool, "hash">, complain: Complain): void {
+type Unhashed = Omit<CodeTool, "hash" | "meaning">;
+
+function checkFit(tool: Unhashed, complain: Complain): void {
   for (const [name, { schema }] of tool.inputs) checkBounded(`/input/${name}`, schema, complain);
   checkTarget(tool, complain);
   for (const operation of tool.uses) {

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/load.ts";
 import { secretFiles } from "../config/secrets.ts";
-import { readHouse } from "../console/house.ts";
+import { lintHouse, readHouse } from "../console/house.ts";
+import type { House } from "../console/house.ts";
 import { openSandbox } from "../sandbox/sandbox.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { fine, mistakesIn, noted, wrong } from "./finding.ts";
@@ -31,11 +32,9 @@ async function lookAtTools(config: Config): Promise<readonly Finding[]> {
     } catch (error) {
       findings.push(...mistakesIn("isolation", error));
     }
-    const { catalog } = await readHouse(config, sandbox);
-    const { tools, absent, drafts } = catalog;
-    findings.push(fine("tools", `${tools.size} in ${config.tools_dir}`));
-    for (const [tool, why] of absent)
-      findings.push(noted("tools", `${tool} is in no list: ${why}`));
+    const house = await readHouse(config, sandbox);
+    findings.push(...toolsIn(house));
+    const { drafts } = house.catalog;
     if (drafts.length > 0) findings.push(noted("tools", `drafts, not loaded: ${drafts.length}`));
   } catch (error) {
     findings.push(...mistakesIn("tools", error));
@@ -44,6 +43,21 @@ async function lookAtTools(config: Config): Promise<readonly Finding[]> {
     rmSync(folder, { recursive: true, force: true });
   }
   return findings;
+}
+
+function toolsIn(house: House): readonly Finding[] {
+  const { tools, absent, unapproved } = house.catalog;
+  const mend = "read what it says, and approve it: `doorless tools approve`";
+  return [
+    fine("tools", `${tools.size} in ${house.config.tools_dir}`),
+    ...[...absent].map(([tool, why]) => {
+      const said = `${tool} is in no list: ${why}`;
+      return unapproved.has(tool) ? wrong("tools", said, mend) : noted("tools", said);
+    }),
+    ...lintHouse(house).map(({ tool, pointer, said }) =>
+      noted("tools", `${tool}${pointer} ${said}`),
+    ),
+  ];
 }
 
 function isolationIn(sandbox: Sandbox | undefined): readonly Finding[] {

@@ -34,8 +34,10 @@ import { surface } from "./surface.ts";
 import { parseGiven } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 import { whoami } from "./whoami.ts";
+import { toolsApprove } from "./tools-approve.ts";
 import { toolsShow } from "./tools-show.ts";
 import { toolsTry } from "./tools-try.ts";
+import { toolsVerify } from "./tools-verify.ts";
 import { version } from "./version.ts";
 
 // Longer names first: `demo token` before `demo`.
@@ -71,6 +73,8 @@ const VERBS: readonly Verb[] = [
   connectionsRevoke,
   toolsShow,
   toolsTry,
+  toolsVerify,
+  toolsApprove,
   doctor,
   prove,
   schema,

@@ -20,7 +20,7 @@ export const start: Verb = {
   help: [
     "--config FILE   the configuration (default: ./mcp.config.json)",
     "--while-attached  stop after the last stdio client of this machine has gone",
-    "--watch         reload tools when their files change, drafts too; on loopback only",
+    "--watch         reload tools when their files change, unapproved ones too; on loopback only",
   ],
   options: {
     config: { type: "string" },
@@ -39,7 +39,10 @@ export const start: Verb = {
     }
     const watch = given.flag("watch");
     if (watch && !isLoopback(config.listen.host)) {
-      throw new Stop(EXIT.usage, "--watch loads drafts: it is for their author, on loopback only");
+      throw new Stop(
+        EXIT.usage,
+        "--watch loads what nobody approved: it is for their author, on loopback only",
+      );
     }
     const log = createLogger(process.env["DOORLESS_LOG"] ?? "info");
     let broken = false;
@@ -50,7 +53,7 @@ export const start: Verb = {
       clock: systemClock,
       log,
       allow_demo: false,
-      drafts: watch,
+      for_author: watch,
       onAttached: watched.onAttached,
       onFatal(error) {
         broken = true;

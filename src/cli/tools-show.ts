@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import type { ToolDefinition } from "../catalog/definition.ts";
 import { loadConfig } from "../config/load.ts";
 import type { House } from "../console/house.ts";
-import { withHouseOffline } from "../console/house.ts";
+import { readHouse, withSandboxOffline } from "../console/house.ts";
 import { listingOf } from "../policy/surface.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
@@ -37,7 +37,8 @@ export function withTool(
   if (config === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
   const name = basename(named).replace(/\.tool\.(?:ts|yaml)$/, "");
   const read = loadConfig(config, process.env, { secrets: false });
-  return withHouseOffline(read, true, (house, sandbox) => {
+  return withSandboxOffline(read, async (sandbox) => {
+    const house = await readHouse(read, sandbox, true);
     const tool = house.catalog.tools.get(name);
     if (tool !== undefined) return then(tool, house, sandbox);
     const why = house.catalog.absent.get(name) ?? `there is no such tool in ${read.tools_dir}`;

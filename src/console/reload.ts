@@ -8,6 +8,8 @@ import { canonicalJson } from "../kernel/ids.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { narrow } from "../policy/surface.ts";
 import { whoIn } from "../policy/who.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { tellTools } from "./house.ts";
 import type { House } from "./house.ts";
 
 export interface ReloadOptions {
@@ -17,6 +19,7 @@ export interface ReloadOptions {
   readonly house: () => House;
   readonly take: (made: House) => void;
   readonly ledger: Ledger;
+  readonly log: Logger;
   readonly toolsChanged: (concerns: (entry: Entry) => boolean) => void;
 }
 
@@ -34,21 +37,22 @@ export function createReload(options: ReloadOptions): Reload {
 }
 
 async function exchange(options: ReloadOptions, next: Config): Promise<boolean> {
-  const { config, read, house, take, ledger, toolsChanged } = options;
+  const { config, read, house, take, ledger, log, toolsChanged } = options;
   fixedIn(config, next);
   const made = await read(next);
   const before = house();
   const isOther = made.config.hash !== before.config.hash;
-  const tools = hashesOf(made.catalog);
-  const hasOther = canonicalJson(tools) !== canonicalJson(hashesOf(before.catalog));
+  const tools = toolsOnRecord(made.catalog);
+  const hasOther = canonicalJson(tools) !== canonicalJson(toolsOnRecord(before.catalog));
   // What cannot be recorded is not in force; both are one write, so that neither is without the
   // other.
   const change = { from: before.config.hash, to: made.config.hash };
   await Promise.all([
     ...(isOther ? [ledger.event("policy", change)] : []),
-    ...(hasOther ? [ledger.event("catalogue", { tools })] : []),
+    ...(hasOther ? [ledger.event("catalogue", tools)] : []),
   ]);
   take(made);
+  tellTools(log, made.catalog);
   toolsChanged(({ credential, narrowing }) => {
     const [old, now] = [before, made].map(({ policy }) =>
       narrow(policy.surface(whoIn(credential), credential.agent), narrowing),
@@ -58,6 +62,11 @@ async function exchange(options: ReloadOptions, next: Config): Promise<boolean> 
   return isOther || hasOther || made.shadow?.hash !== before.shadow?.hash;
 }
 
-export function hashesOf(catalog: Catalog): Record<string, string> {
-  return Object.fromEntries([...catalog.tools.values()].map((tool) => [tool.name, tool.hash]));
+/** What is served, and what is not because nobody approved it. */
+export function toolsOnRecord({ tools, unapproved }: Catalog) {
+  const hashes = [...tools.values()].map((tool) => [tool.name, tool.hash]);
+  return {
+    tools: Object.fromEntries(hashes) as Record<string, string>,
+    unapproved: [...unapproved.keys()],
+  };
 }

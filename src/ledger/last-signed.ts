@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Checkpoint } from "./checkpoint.ts";
 import { passing } from "./room.ts";
 import { LedgerDamaged } from "./segments.ts";
-import { replaceFile } from "./replace-file.ts";
+import { replaceFile } from "../store/replace-file.ts";
 
 const FILE = "ledger-signed";
 const LINE = /^(\d{16}) ([\d+/A-Za-z]{43}=)\n$/;

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { firstSeqOf, LedgerDamaged, segmentsIn, segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
-import { syncFolder } from "./replace-file.ts";
+import { syncFolder } from "../store/replace-file.ts";
 import { readTombstone, treeAfter } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
 

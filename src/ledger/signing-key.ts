@@ -8,7 +8,7 @@ import { originOf } from "./checkpoint.ts";
 import type { SigningKeys } from "./checkpoint.ts";
 import { NoteInvalid, parseVerifierKey, verifierKeyOf } from "./note.ts";
 import type { SigningKey, VerifierKey } from "./note.ts";
-import { replaceFile, syncFolder } from "./replace-file.ts";
+import { replaceFile, syncFolder } from "../store/replace-file.ts";
 
 /** The copy of the public keys that lies beside the log. */
 export const KEYS_BESIDE = "keys.pub";

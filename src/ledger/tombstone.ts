@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MerkleTree } from "./merkle.ts";
 import type { Line } from "./record.ts";
-import { replaceFile } from "./replace-file.ts";
+import { replaceFile } from "../store/replace-file.ts";
 
 export const TOMBSTONE = "tombstone.json";
 

@@ -39,15 +39,12 @@ class Check {
   private readonly lists: Lists;
   private readonly catalog: Catalog;
   private readonly report: Report;
-  private readonly toolsets: ReadonlySet<string>;
   private readonly claims: ReadonlySet<string>;
 
   constructor(lists: Lists, catalog: Catalog, report: Report) {
     this.lists = lists;
     this.catalog = catalog;
     this.report = report;
-    const names = [...catalog.tools.values()].flatMap((tool) => connectorOf(tool)?.name ?? []);
-    this.toolsets = new Set(names);
     const issuers = Object.values(lists.config.issuers);
     const attributes = issuers.flatMap(({ claims }) => Object.keys(claims.attributes));
     this.claims = new Set([...OWN_CLAIMS, ...attributes].map((name) => `principal.${name}`));
@@ -86,14 +83,14 @@ class Check {
 
   private selector(selector: string, pointer: string): void {
     const [kind = "", toolset] = selector.split(":");
-    if (kind === "toolset" && toolset !== undefined && !this.toolsets.has(toolset)) {
-      const known = [...this.toolsets].toSorted().join(", ");
+    if (kind === "toolset" && toolset !== undefined && !this.catalog.toolsets.has(toolset)) {
+      const known = [...this.catalog.toolsets].toSorted().join(", ");
       this.report(pointer, `no such toolset in the catalogue`, `name one of: ${known}`);
     }
     if (toolset !== undefined || selector === "*") return;
     const { tools, drafts, absent } = this.catalog;
     // A draft is not there, and neither is a promise of it an error: it may be approved later. So
-    // is a tool whose isolation this deployment does not have.
+    // is a tool that nobody approved, or whose isolation this deployment does not have.
     if (tools.has(kind) || drafts.includes(kind) || absent.has(kind)) return;
     const mend = `write ${kind}.tool.yaml or ${kind}.tool.ts, or remove it`;
     this.report(pointer, "no such tool in the catalogue", mend);

@@ -233,7 +233,7 @@ async function readManifest(file: CodeFile, start: (kind: Kind) => Worker): Prom
     await worker.ready;
     const loaded = await loadTool(worker, file.name, source);
     if (!loaded.ok) return { failure: failureOf(loaded.refusal) };
-    return { manifest: loaded.value, source };
+    return { manifest: loaded.value, source, text: file.text };
   } finally {
     worker.destroy({ code: "cancelled" });
     await worker.gone;

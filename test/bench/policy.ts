@@ -114,7 +114,13 @@ function catalogOf(one: ToolDefinition, size: number): Catalog {
     const tool: ToolDefinition = { ...one, name: name(i), hash: `sha256:${i}` };
     return [tool.name, tool] as const;
   });
-  return { tools: new Map(tools), drafts: [], absent: new Map() };
+  return {
+    tools: new Map(tools),
+    drafts: [],
+    toolsets: new Set(["shop"]),
+    absent: new Map(),
+    unapproved: new Map(),
+  };
 }
 
 function readTool(folder: string): ToolDefinition {

@@ -8,6 +8,7 @@ import { lookAtPeers } from "../../src/cli/doctor-peers.ts";
 import type { Finding } from "../../src/cli/finding.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/load.ts";
+import { approveTools } from "../setup/approved.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { discovery, json } from "../setup/hostile-provider.ts";
@@ -30,6 +31,7 @@ beforeAll(async () => {
   });
   folder = dirname(boundary.data);
   cpSync(join(folder, "tools", "shop"), join(folder, "tidy", "shop"), { recursive: true });
+  await approveTools(join(folder, "tidy"));
   writeFileSync(join(folder, "mark"), MARK, { mode: 0o600 });
   const whole = JSON.parse(readFileSync(join(folder, "mcp.config.json"), "utf8")) as Claims;
   const issuer = (whole["issuers"] as Claims)["own"] as Claims;

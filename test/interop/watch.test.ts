@@ -32,7 +32,8 @@ verifies(
     const config = loadConfig(join(folder, "mcp.config.json"), { SECRET });
     const log = createLogger("silent");
     const onFatal = (error: unknown): void => expect.fail(String(error));
-    const core = await startCore({ config, clock: systemClock, log, allow_demo: true, onFatal });
+    const options = { config, clock: systemClock, log, onFatal };
+    const core = await startCore({ ...options, allow_demo: true, for_author: true });
     const client = new OlderClient({ name: "author", version: "1" });
     try {
       const headers = { authorization: `Bearer ${await house.token("dana", "support")}` };

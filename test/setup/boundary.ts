@@ -9,6 +9,7 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { startCore } from "../../src/main.ts";
 import type { Core } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
+import { approveTools } from "./approved.ts";
 import { CONNECTORS, toolFiles, WORKING } from "./boundary-tools.ts";
 import type { ToolFileText } from "./boundary-tools.ts";
 import { openApi } from "./hostile-peer.ts";
@@ -171,6 +172,9 @@ export async function layOut(folder: string, issuer: string, api: string, option
   const whole = { ...written, ...(isolation === undefined ? {} : { isolation }), ...options.file };
   const file = join(folder, "mcp.config.json");
   writeFileSync(file, JSON.stringify(whole));
+  const hasCode = Object.keys(code).length > 0;
+  const config = hasCode ? loadConfig(file, {}, { secrets: false }) : undefined;
+  await approveTools(join(folder, "tools"), config);
   return { url, file };
 }
 

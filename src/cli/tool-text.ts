@@ -1,0 +1,105 @@
+// A tool as its approver reads it: every word that a model will read, what it does to whom, what it
+// costs, and what is different since somebody approved it.
+import type { ToolDefinition } from "../catalog/definition.ts";
+import { differences } from "../catalog/difference.ts";
+import { costOf } from "../catalog/lint.ts";
+import { approvedAs } from "../catalog/lock.ts";
+import type { Lock } from "../catalog/lock.ts";
+import type { Config } from "../config/load.ts";
+import type { Schema } from "../contract/schema.ts";
+import { own } from "../kernel/own.ts";
+import { visibleText } from "../kernel/visible.ts";
+import { paint } from "./output.ts";
+
+export function toolText(tool: ToolDefinition, config: Config, lock: Lock): string {
+  const { bytes, tokens } = costOf(tool);
+  const { effects, target } = tool;
+  const facts: readonly (readonly [string, string])[] = [
+    ["does", doesOf(tool, config)],
+    [
+      "effects",
+      Object.entries(effects)
+        .map(([name, is]) => (is ? name : `not ${name}`))
+        .join(", "),
+    ],
+    ["target", target === undefined ? "none" : `${target.kind}:{${target.argument}}`],
+    ...(tool.kind === "generated" ? [] : ([["scopes", tool.scopes.join(" ")]] as const)),
+    ["costs", `${bytes} bytes, about ${tokens} tokens, of each context that has it`],
+    ["title", tool.title],
+    ["says", tool.description],
+  ];
+  return [
+    paint("bold", tool.name),
+    ...facts.map(([name, text]) => field(name, text)),
+    "  takes",
+    ...propertiesOf(tool.input_schema, "    "),
+    "  answers",
+    ...propertiesOf(tool.output_schema, "    "),
+    ...changesOf(tool, lock),
+    "",
+  ].join("\n");
+}
+
+function field(name: string, text: string): string {
+  const [first = "", ...more] = visibleText(text).split("\n");
+  return [`  ${name.padEnd(8)} ${first}`, ...more.map((line) => `${" ".repeat(11)}${line}`)].join(
+    "\n",
+  );
+}
+
+function doesOf(tool: ToolDefinition, { connectors }: Config): string {
+  if (tool.kind === "generated") return "runs code";
+  const { name } = tool.connector;
+  const at = `at ${name}, ${own(connectors, name)?.origin ?? "which the configuration does not have"}`;
+  if (tool.kind === "declarative") return `${tool.method} ${tool.path} ${at}`;
+  return `runs code that may ask for ${[...tool.uses].join(", ") || "nothing"} ${at}`;
+}
+
+const STRUCTURE: ReadonlySet<string> = new Set([
+  "type",
+  "description",
+  "properties",
+  "required",
+  "items",
+  "additionalProperties",
+]);
+
+/** Each property on a line, with all that its schema says. */
+function propertiesOf(schema: Schema, margin: string): readonly string[] {
+  const { properties = {}, required = [], items } = schema;
+  const own_lines = Object.entries(properties).flatMap(([name, inner]) => {
+    const optional = required.includes(name) ? "" : "?";
+    const type = [inner.type].flat().join(" or ");
+    const rest = Object.entries(inner).filter(([key]) => !STRUCTURE.has(key));
+    const said = rest.map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+    const about = inner.description === undefined ? "" : `: ${inner.description}`;
+    const line = `${name}${optional} (${[type, ...said].join(", ")})${about}`;
+    const [first = "", ...more] = visibleText(line).split("\n");
+    const lines = [`${margin}${first}`, ...more.map((text) => `${margin}  ${text}`)];
+    return [...lines, ...propertiesOf(inner, `${margin}  `)];
+  });
+  return [...own_lines, ...(items === undefined ? [] : propertiesOf(items, margin))];
+}
+
+function changesOf(tool: ToolDefinition, lock: Lock): readonly string[] {
+  const entry = own(lock.tools, tool.name);
+  if (entry === undefined) return ["  nobody has approved it before"];
+  const { by, at } = entry.approved;
+  const before = approvedAs(lock, tool.name);
+  if (before === undefined) return [`  ${by} approved it at ${at}; the lock does not say as what`];
+  const changed = differences(before.as, tool.meaning);
+  if (changed.length === 0) return [`  ${by} approved it like this at ${at}`];
+  return [
+    `  different since ${by} approved it at ${at}`,
+    ...changed.flatMap(({ pointer, before: old, after }) => [
+      `    ${pointer}`,
+      ...(old === undefined ? [] : [paint("red", `      - ${shown(old)}`)]),
+      ...(after === undefined ? [] : [paint("green", `      + ${shown(after)}`)]),
+    ]),
+  ];
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return visibleText(text).replaceAll("\n", "\n        ");
+}
