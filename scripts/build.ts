@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { isCode, listFiles } from "./source.ts";
 
-/** What the program looks for beside src/. The lock of the tools comes with the first approval. */
-const BESIDE = ["package.json", "bin", "docs", "mcp.config.json", "tools", "tools.lock.json"];
+/** What the program looks for beside src/. */
+const BESIDE = ["package.json", "bin", "docs", "mcp.config.json", "tools"];
 
 rmSync("dist", { recursive: true, force: true });
 const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });

@@ -9,6 +9,7 @@ import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prov
 import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
 import { must } from "./prove-stage.ts";
+import { approvedOnly } from "./prove-tools.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
 export interface Check {
@@ -306,6 +307,7 @@ export const CHECKS: readonly Check[] = [
   check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
+  check("tools.lock", "what nobody approved as it is does not exist", approvedOnly),
   check("policy.rules", "arguments that the rules do not allow are refused", argumentRules),
   check("policy.seen", "mail goes only where the session has read that it may", seenOnly),
   check("policy.live", "a changed policy counts at once, and a broken one never", changedLive),

@@ -5,6 +5,8 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../src/cli/demo-world.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { approveTools } from "../setup/approved.ts";
 import type { Child } from "../setup/child.ts";
 import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { callTool } from "../setup/mcp-post.ts";
@@ -118,6 +120,7 @@ async function openCore(
     agent.tokens = { audience: agentUrls(world.port)[name] ?? "", scope: "mcp" };
   }
   writeFileSync(file, JSON.stringify(config));
+  await approveTools(tools, loadConfig(file, {}, { secrets: false }));
   const child = await start(join(ROOT, "test", "setup", "core-process.ts"), [file]);
   return { child, port };
 }

@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { compareWithLock, readLock } from "../../src/catalog/lock.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { readHouseOffline } from "../../src/console/house.ts";
+import { readCatalogOffline, readHouseOffline } from "../../src/console/house.ts";
 import { listingOf } from "../../src/policy/surface.ts";
 import { verifies } from "../verifies.ts";
 
@@ -37,6 +38,13 @@ describe("tools", () => {
     const pinned = readdirSync(FOLDER).map((name) => name.replace(/\.json$/, ""));
     expect(pinned.toSorted()).toEqual(listed.map(({ name }) => name));
     expect(pinned.length).toBeGreaterThan(12);
+  });
+
+  verifies("tools.lock", "the shipped tools are as tools.lock.json says", async () => {
+    // After a change that is meant: bin/doorless.js tools approve --by "the doorless project"
+    expect(compareWithLock(await readCatalogOffline(config), readLock(config.tools_dir))).toEqual(
+      [],
+    );
   });
 
   verifies("mcp.list-shape", "no listed schema has x-mcp-header or a keyword of ours", () => {
