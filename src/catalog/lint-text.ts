@@ -118,77 +118,64 @@ const THE_USER = "(?:user|human|person|customer|operator|anyone|anybody|them|him
 const INSTRUCTIONS =
   "(?:instructions?|rules|prompts?|guidelines|directions|directives|guardrails|polic(?:y|ies)|" +
   "messages|context|training)";
-
+const TOOLS = "(?:tools?|functions?)";
+// What honest texts ask their readers for.
 const READ =
   "(?:see|refer|note|review|specify|make|ensure|check|wait|contact|visit|read|use|do|be)";
 
+const order = (rule: TextRule, ...alternatives: readonly string[]): Order => ({
+  rule,
+  pattern: new RegExp(alternatives.join("|")),
+});
+
 const ORDERS: readonly Order[] = [
-  {
-    rule: "overrides_instructions",
-    pattern: new RegExp(
-      String.raw`\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget|override|overrule|bypass|discard)\b` +
-        String.raw`[^.;]{0,30}\b(?:previous|prior|above|earlier|preceding|system|developer|` +
-        String.raw`other|your|safety|all)\b[^.;]{0,20}\b${INSTRUCTIONS}\b`,
-    ),
-  },
-  {
-    rule: "overrides_instructions",
-    pattern:
-      /\b(?:follow|adhere to|obey|new) (?:only )?(?:these|this|the following|my|secret) (?:new )?instructions?\b/,
-  },
-  {
-    rule: "hides_from_user",
-    pattern: new RegExp(
-      String.raw`\b(?:(?:do|must|should|shall) not|don't|mustn't|never|avoid|without)\b` +
-        String.raw`[^.;]{0,20}\b(?:tell|mention|inform|reveal|disclos|show|notify|alert|warn|` +
-        String.raw`ask|explain|report|let)(?:e|ing)?\b[^.;]{0,30}\b${THE_USER}\b`,
-    ),
-  },
-  {
-    rule: "hides_from_user",
-    pattern:
-      /\b(?:secretly|covertly|behind the scenes|(?:keep|remains?) (?:this |it )?(?:a )?secret|silently (?:send|read|forward|call|copy|include))\b/,
-  },
-  {
-    rule: "orders_calls",
-    pattern: new RegExp(
-      String.raw`\b(?:always|must|never|instead|first)[ ,]+(?:also |then )?(?:call|use|invoke|run)\b` +
-        String.raw`[^.;]{0,40}\b(?:tools?|functions?)\b`,
-    ),
-  },
-  {
-    rule: "orders_calls",
-    pattern:
-      /\b(?:before|after|whenever|when) (?:you )?(?:call|us|invok|runn?)(?:e|ing)? (?:this|any|other|another|all)\b[^.;]{0,20}\b(?:tools?|functions?)\b/,
-  },
-  {
-    rule: "speaks_as_system",
-    pattern:
-      /<\|[a-z_ ]{2,20}\|>|\[\/?inst\]|\bsystem prompt\b|\bas an ai\b|\byou are (?:now|an? (?:ai|assistant|agent))\b|\bdear (?:ai|model|assistant)\b/,
-  },
-  {
-    rule: "speaks_as_system",
-    pattern:
-      /\b(?:important|attention|urgent|warning) ?!{2,}|\b(?:the )?(?:llm|ai|model|assistant|agent)s? (?:must|should always)\b/,
-  },
-  {
-    rule: "speaks_as_user",
-    pattern: /(?<![/'"-])\b(?:my|i'm|i am|i want|i need)\b(?!['"-])|\b(?:to|with|for|give) me\b/,
-  },
-  { rule: "speaks_as_user", pattern: new RegExp(String.raw`(?:^|[.!?:] )please (?!${READ}\b)\w+`) },
-  {
-    rule: "asks_for_secrets",
-    pattern:
-      /~\/\.|\/etc\/(?:passwd|shadow)\b|\.ssh\b|\bid_rsa\b|\bmcp\.json\b|\.aws\b|(?:^|[ "'(/])\.env\b|\/proc\/self\b/,
-  },
-  {
-    rule: "asks_for_secrets",
-    pattern: new RegExp(
-      String.raw`\b(?:pass|send|put|append|copy|attach|forward|leak|include)(?:ing)?\b[^.;]{0,40}` +
-        String.raw`\b(?:conversations?|chat|your instructions|credentials|private keys?|` +
-        String.raw`contents? of (?:the |this |that )?files?)\b`,
-    ),
-  },
+  order(
+    "overrides_instructions",
+    String.raw`\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget|override|overrule|bypass|discard)\b` +
+      String.raw`[^.;]{0,30}\b(?:previous|prior|above|earlier|preceding|system|developer|other|` +
+      String.raw`your|safety|all)\b[^.;]{0,20}\b${INSTRUCTIONS}\b`,
+    String.raw`\b(?:follow|adhere to|obey|new) (?:only )?(?:these|this|the following|my|secret) ` +
+      String.raw`(?:new )?instructions?\b`,
+  ),
+  order(
+    "hides_from_user",
+    String.raw`\b(?:(?:do|must|should|shall) not|don't|mustn't|never|avoid|without)\b[^.;]{0,20}` +
+      String.raw`\b(?:tell|mention|inform|reveal|disclos|show|notify|alert|warn|ask|explain|` +
+      String.raw`report|let)(?:e|ing)?\b[^.;]{0,30}\b${THE_USER}\b`,
+    String.raw`\b(?:secretly|covertly|behind the scenes)\b`,
+    String.raw`\b(?:keep|remains?) (?:this |it )?(?:a )?secret\b`,
+    String.raw`\bsilently (?:send|read|forward|call|copy|include)\b`,
+  ),
+  order(
+    "orders_calls",
+    String.raw`\b(?:always|must|never|instead|first)[ ,]+(?:also |then )?` +
+      String.raw`(?:call|use|invoke|run)\b[^.;]{0,40}\b${TOOLS}\b`,
+    String.raw`\b(?:before|after|whenever|when) (?:you )?(?:call|us|invok|runn?)(?:e|ing)? ` +
+      String.raw`(?:this|any|other|another|all)\b[^.;]{0,20}\b${TOOLS}\b`,
+  ),
+  order(
+    "speaks_as_system",
+    String.raw`<\|[a-z_ ]{2,20}\|>`,
+    String.raw`\[/?inst\]`,
+    String.raw`\b(?:system prompt|as an ai|you are now|dear (?:ai|model|assistant))\b`,
+    String.raw`\byou are an? (?:ai|assistant|agent)\b`,
+    String.raw`\b(?:important|attention|urgent|warning) ?!{2,}`,
+    String.raw`\b(?:llm|ai|model|assistant|agent)s? (?:must|should always)\b`,
+  ),
+  order(
+    "speaks_as_user",
+    String.raw`(?<![/'"-])\b(?:my|i'm|i am|i want|i need)\b(?!['"-])`,
+    String.raw`\b(?:to|with|for|give) me\b`,
+    String.raw`(?:^|[.!?:] )please (?!${READ}\b)\w+`,
+  ),
+  order(
+    "asks_for_secrets",
+    String.raw`~/\.|/etc/(?:passwd|shadow)\b|/proc/self\b|\.ssh\b|\.aws\b`,
+    String.raw`\bid_rsa\b|\bmcp\.json\b|(?:^|[ "'(/])\.env\b`,
+    String.raw`\b(?:pass|send|put|append|copy|attach|forward|leak|include)(?:ing)?\b[^.;]{0,40}` +
+      String.raw`\b(?:conversations?|chat|your instructions|credentials|private keys?|` +
+      String.raw`contents? of (?:the |this |that )?files?)\b`,
+  ),
 ];
 
 // Comments, images that are fetched, tags that no page knows, and lines of a transcript.

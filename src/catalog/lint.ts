@@ -52,7 +52,7 @@ export function lintTools(
 }
 
 /** What of a tool a model reads, beside its name. */
-export function saidBy({ title, description, input_schema, output_schema }: ToolDefinition) {
+function saidBy({ title, description, input_schema, output_schema }: ToolDefinition) {
   return { title, description, input: input_schema, output: output_schema };
 }
 
@@ -73,7 +73,7 @@ interface Said {
 }
 
 /** Each string in it, names of properties among them. */
-export function textsIn(value: unknown, pointer = ""): readonly Said[] {
+function textsIn(value: unknown, pointer = ""): readonly Said[] {
   if (typeof value === "string") return [{ pointer, text: value }];
   if (value === null || typeof value !== "object") return [];
   return Object.entries(value).flatMap(([key, inner]) => {

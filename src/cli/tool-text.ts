@@ -50,7 +50,8 @@ function field(name: string, text: string): string {
 function doesOf(tool: ToolDefinition, { connectors }: Config): string {
   if (tool.kind === "generated") return "runs code";
   const { name } = tool.connector;
-  const at = `at ${name}, ${own(connectors, name)?.origin ?? "which the configuration does not have"}`;
+  const origin = own(connectors, name)?.origin ?? "which the configuration does not have";
+  const at = `at ${name}, ${origin}`;
   if (tool.kind === "declarative") return `${tool.method} ${tool.path} ${at}`;
   return `runs code that may ask for ${[...tool.uses].join(", ") || "nothing"} ${at}`;
 }

@@ -43,7 +43,7 @@ export async function readHouse(
 }
 
 /** What the files say, whoever has approved it. */
-export async function readCatalog(
+async function readCatalog(
   { isolation, tools_dir }: Config,
   sandbox: Sandbox | undefined,
   drafts = false,

@@ -46,7 +46,8 @@ const bearer = async (): Promise<string> => `Bearer ${await boundary.token("desk
 async function namesOf(): Promise<string[]> {
   const headers = { ...mcpHeaders("tools/list"), authorization: await bearer() };
   const { message } = await post(url(), headers, JSON.stringify(rpc("tools/list")));
-  return (message?.["result"] as { tools: { name: string }[] }).tools.map(({ name }) => name);
+  const { tools } = message?.["result"] as unknown as { tools: { name: string }[] };
+  return tools.map(({ name }) => name);
 }
 
 /** The whole answer to a call, but for the name that it echoes. */

@@ -224,7 +224,9 @@ describe("InjecAgent", () => {
     () => {
       const { tools } = readInjecAgent(folder);
       expect(tools).toHaveLength(330);
-      const files = tools.map(({ file: { connector: _, ...rest } }) => rest);
+      const files = tools.map(({ file: { name, title, description } }) =>
+        toolFile(name, { title, description }),
+      );
       const catalog = catalogOf(...files);
       // Some of theirs have the same title: that is not about their words.
       const found = lintTools(catalog.tools.values(), () => ORIGIN).filter(
