@@ -46,7 +46,7 @@ const bearer = async (): Promise<string> => `Bearer ${await boundary.token("desk
 async function namesOf(): Promise<string[]> {
   const headers = { ...mcpHeaders("tools/list"), authorization: await bearer() };
   const { message } = await post(url(), headers, JSON.stringify(rpc("tools/list")));
-  const { tools } = message?.["result"] as unknown as { tools: { name: string }[] };
+  const { tools = [] } = (message?.["result"] ?? {}) as { tools?: { name: string }[] };
   return tools.map(({ name }) => name);
 }
 
