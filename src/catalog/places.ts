@@ -6,7 +6,7 @@ import type { ToolFile } from "./tool-file.ts";
 import type { Complain } from "./complain.ts";
 
 type Place = PlacedInput["in"];
-type Tool = Omit<DeclarativeTool, "hash">;
+type Tool = Omit<DeclarativeTool, "hash" | "meaning">;
 
 const IN_QUERY: readonly Style[] = ["form", "spaceDelimited", "pipeDelimited", "deepObject"];
 const STYLES: Readonly<Record<Place, readonly Style[]>> = {

@@ -7,6 +7,7 @@ import { approvedAs } from "../catalog/lock.ts";
 import type { Lock } from "../catalog/lock.ts";
 import type { Config } from "../config/load.ts";
 import type { Schema } from "../contract/schema.ts";
+import { canonicalJson } from "../kernel/ids.ts";
 import { own } from "../kernel/own.ts";
 import { visibleText } from "../kernel/visible.ts";
 import { paint } from "./output.ts";
@@ -24,6 +25,7 @@ export function toolText(tool: ToolDefinition, config: Config, lock: Lock): stri
     ],
     ["target", target === undefined ? "none" : `${target.kind}:{${target.argument}}`],
     ...(tool.kind === "generated" ? [] : ([["scopes", tool.scopes.join(" ")]] as const)),
+    ...fixedOf(tool),
     ["costs", `${bytes} bytes, about ${tokens} tokens, of each context that has it`],
     ["title", tool.title],
     ["says", tool.description],
@@ -56,30 +58,48 @@ function doesOf(tool: ToolDefinition, { connectors }: Config): string {
   return `runs code that may ask for ${[...tool.uses].join(", ") || "nothing"} ${at}`;
 }
 
+/** What goes along with each call, and no model sees. */
+function fixedOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
+  if (tool.kind !== "declarative") return [];
+  const places = Object.entries(tool.fixed).filter(([, values]) => Object.keys(values).length > 0);
+  return places.map(([place, values]) => ["sends", `${place} ${canonicalJson(values)}`]);
+}
+
 const STRUCTURE: ReadonlySet<string> = new Set([
   "type",
   "description",
   "properties",
   "required",
   "items",
-  "additionalProperties",
+  "$defs",
 ]);
 
 /** Each property on a line, with all that its schema says. */
 function propertiesOf(schema: Schema, margin: string): readonly string[] {
-  const { properties = {}, required = [], items } = schema;
-  const own_lines = Object.entries(properties).flatMap(([name, inner]) => {
-    const optional = required.includes(name) ? "" : "?";
-    const type = [inner.type].flat().join(" or ");
-    const rest = Object.entries(inner).filter(([key]) => !STRUCTURE.has(key));
-    const said = rest.map(([key, value]) => `${key} ${JSON.stringify(value)}`);
-    const about = inner.description === undefined ? "" : `: ${inner.description}`;
-    const line = `${name}${optional} (${[type, ...said].join(", ")})${about}`;
-    const [first = "", ...more] = visibleText(line).split("\n");
-    const lines = [`${margin}${first}`, ...more.map((text) => `${margin}  ${text}`)];
-    return [...lines, ...propertiesOf(inner, `${margin}  `)];
-  });
-  return [...own_lines, ...(items === undefined ? [] : propertiesOf(items, margin))];
+  const { properties = {}, required = [], items, $defs = {} } = schema;
+  const named = [
+    ...Object.entries(properties).map(([name, inner]) => {
+      return { name: required.includes(name) ? name : `${name}?`, inner };
+    }),
+    ...Object.entries($defs).map(([name, inner]) => ({ name: `#/$defs/${name}`, inner })),
+  ];
+  const lines = named.flatMap(({ name, inner }) => [
+    ...propertyOf(name, inner, margin),
+    ...propertiesOf(inner, `${margin}  `),
+  ]);
+  if (items === undefined) return lines;
+  return [...lines, ...propertyOf("each", items, margin), ...propertiesOf(items, `${margin}  `)];
+}
+
+function propertyOf(name: string, schema: Schema, margin: string): readonly string[] {
+  const rest = Object.entries(schema).filter(([key]) => !STRUCTURE.has(key));
+  const said = [
+    ...(schema.type === undefined ? [] : [[schema.type].flat().join(" or ")]),
+    ...rest.map(([key, value]) => `${key} ${JSON.stringify(value)}`),
+  ];
+  const about = schema.description === undefined ? "" : `: ${schema.description}`;
+  const [first = "", ...more] = visibleText(`${name} (${said.join(", ")})${about}`).split("\n");
+  return [`${margin}${first}`, ...more.map((text) => `${margin}  ${text}`)];
 }
 
 function changesOf(tool: ToolDefinition, lock: Lock): readonly string[] {
