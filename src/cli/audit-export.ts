@@ -44,13 +44,15 @@ export const auditExport: Verb = {
     ...FILTER_HELP,
     ...CORE_HELP,
   ],
+  json: "the same as --format jsonl",
   options: { ...CORE_OPTIONS, ...FILTER_OPTIONS, format: { type: "string" } },
   async run(given) {
     wordsOf(auditExport, given);
-    const format = given.text("format") ?? "";
+    const format = given.text("format") ?? (given.flag("json") ? "jsonl" : "");
     if (!Object.hasOwn(PRINTED, format)) {
       throw usageError(auditExport, "--format is jsonl, csv or ocsf");
     }
+    if (format === "csv" && given.flag("json")) throw usageError(auditExport, "CSV is no JSON");
     const printOne = PRINTED[format as keyof typeof PRINTED];
     const place = placeOf(given);
     let filter = filterOf(auditExport, given, PAGE);

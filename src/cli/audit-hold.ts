@@ -1,4 +1,5 @@
 // `audit hold`: while a person is under a legal hold nothing of his is erased, and no segment goes.
+import { REASON_HELP } from "./audit.ts";
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, table } from "./output.ts";
 import { usageError, wordsOf } from "./verb.ts";
@@ -19,8 +20,8 @@ export const auditHold: Verb = {
   summary: "keep a person's records from erasure and retention; without --subject, who is held",
   help: [
     "--subject U     a subject, a name, or ISSUER#SUBJECT",
-    "--reason R      why; recorded",
-    "--release       end the hold",
+    REASON_HELP,
+    "--release       end the hold; exit 1 where there is none",
     ...CORE_HELP,
   ],
   options: {
@@ -53,10 +54,11 @@ export const auditHold: Verb = {
         one.issuer,
         one.subject,
         one.what ?? one.since ?? "",
-        one.reason ?? reason ?? "",
+        one.reason ?? "",
       ]);
       print(table(["TENANT", "ISSUER", "SUBJECT", "HOLD", "REASON"], rows));
     }
-    return EXIT.ok;
+    const isNone = subject !== undefined && holds.every(({ what }) => what === "there was none");
+    return isNone ? EXIT.no : EXIT.ok;
   },
 };

@@ -3,7 +3,7 @@ import type { AuditRecord } from "../ledger/record.ts";
 import { FILTER_HELP, FILTER_OPTIONS, filterOf, query } from "./audit.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, paint, print, printJson, table } from "./output.ts";
-import { wordsOf } from "./verb.ts";
+import { JSON_LINES, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 export const auditQuery: Verb = {
@@ -13,9 +13,9 @@ export const auditQuery: Verb = {
   help: [
     ...FILTER_HELP,
     "--limit N       at most so many (default 50, at most 1000); --cursor C for the next page",
-    "--json          one object a line",
     ...CORE_HELP,
   ],
+  json: JSON_LINES,
   options: { ...CORE_OPTIONS, ...FILTER_OPTIONS },
   async run(given) {
     wordsOf(auditQuery, given);
@@ -36,8 +36,9 @@ function printRecords(records: readonly AuditRecord[]): void {
     r.agent,
     typeof r.tool === "string" ? r.tool : "(unknown)",
     r.target ?? "-",
-    r.outcome === "ok" ? paint("green", "ok") : paint("yellow", r.error_code ?? r.outcome),
+    paint(r.outcome === "ok" ? "green" : "yellow", r.outcome),
+    r.error_code ?? "-",
     r.count === undefined ? r.call_id : `${r.call_id} ×${r.count}`,
   ]);
-  print(table(["TIME", "USER", "AGENT", "TOOL", "RECORD", "OUTCOME", "CALL"], rows));
+  print(table(["TIME", "USER", "AGENT", "TOOL", "RECORD", "OUTCOME", "ERROR", "CALL"], rows));
 }

@@ -1,5 +1,5 @@
 // `audit show`: one call, everything that is known of it; behind its seals only with a reason.
-import { query } from "./audit.ts";
+import { query, REASON_HELP } from "./audit.ts";
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, print, Stop } from "./output.ts";
 import { usageError, wordsOf } from "./verb.ts";
@@ -11,12 +11,15 @@ export const auditShow: Verb = {
   summary: "one call, everything that is known of it",
   help: [
     "--reveal        open what is sealed; only while doorless runs, and recorded",
-    "--reason R      why, for the record",
+    REASON_HELP,
     ...CORE_HELP,
   ],
   options: { ...CORE_OPTIONS, reveal: { type: "boolean" }, reason: { type: "string" } },
   async run(given) {
     const [call_id = ""] = wordsOf(auditShow, given, "ID");
+    if (!given.flag("reveal") && given.text("reason") !== undefined) {
+      throw usageError(auditShow, "--reason is for --reveal");
+    }
     const record = given.flag("reveal") ? await reveal(given, call_id) : await read(given, call_id);
     if (record === null || record === undefined) {
       throw new Stop(EXIT.no, `there is no call ${call_id}`);

@@ -2,9 +2,11 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { verifyLedger } from "../ledger/verify.ts";
+import type { Verification } from "../ledger/verify.ts";
+import type { Evidence } from "../ledger/verify-checkpoints.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, paint, print, printJson, Stop } from "./output.ts";
-import { usageError, wordsOf } from "./verb.ts";
+import { readNamed, wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
 export const auditVerify: Verb = {
@@ -25,21 +27,22 @@ export const auditVerify: Verb = {
     const folder = existsSync(join(named, "ledger")) ? join(named, "ledger") : named;
     if (!existsSync(folder)) throw new Stop(EXIT.usage, `${folder} does not exist`);
     if (!statSync(folder).isDirectory()) throw new Stop(EXIT.usage, `${folder} is not a folder`);
-    const verified = verifyLedger(folder, evidenceOf(given, folder));
+    const evidence = evidenceOf(given, folder);
+    const verified = verifyLedger(folder, evidence);
     if (given.flag("json")) printJson(verified);
-    else show(verified);
+    else show(verified, evidence);
     return verified.intact ? EXIT.ok : EXIT.no;
   },
 };
 
 // Where the log lies in its own data folder, the keys are outside it, as they should be.
-function evidenceOf(given: Given, folder: string) {
+function evidenceOf(given: Given, folder: string): Evidence {
   const beside = join(dirname(folder), "keys", "ledger-signing.pub");
   const keys = given.text("keys") ?? (existsSync(beside) ? beside : undefined);
   const anchor = given.text("anchor");
-  for (const file of [keys, anchor]) {
-    if (file === undefined || existsSync(file)) continue;
-    throw usageError(auditVerify, `${file} does not exist`);
+  for (const option of ["keys", "anchor"]) {
+    const file = given.text(option);
+    if (file !== undefined) readNamed(auditVerify, `--${option}`, file);
   }
   return {
     ...(keys === undefined ? {} : { public_keys: keys }),
@@ -47,10 +50,21 @@ function evidenceOf(given: Given, folder: string) {
   };
 }
 
-function show(verified: ReturnType<typeof verifyLedger>): void {
-  const { intact, records, chained_to, head, covered_to, anchored_to, keys, problems } = verified;
+function show(verified: Verification, { public_keys, anchors }: Evidence): void {
+  const { intact, records, chained_to, head, covered_to, anchored_to, problems } = verified;
   print(intact ? paint("green", "intact") : paint("red", "NOT intact"));
   print(`${records} records, chained to ${chained_to} (${head})`);
-  print(`signed to ${covered_to}, with keys ${keys}; anchored to ${anchored_to ?? "nothing"}`);
+  print(`signed to ${covered_to}, by ${keysOf(verified, public_keys)}`);
+  print(
+    anchors === undefined
+      ? "not compared with what an anchor kept: that is --anchor FILE"
+      : `anchored to ${anchored_to}, by ${anchors.join(", ")}`,
+  );
   for (const problem of problems) print(`${problem.file}:${problem.line} ${problem.message}`);
+}
+
+function keysOf({ keys }: Verification, file: string | undefined): string {
+  if (keys === "none") return "no key: there is none to judge by";
+  if (file !== undefined) return `the keys in ${file}`;
+  return "the keys that lie in the log's own folder; whoever changes one can change both";
 }

@@ -1,8 +1,10 @@
 // What the audit verbs share: the filter's options, and asking a running doorless or its files.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { auditFilterSchema, OUTCOMES } from "../console/audit-desk.ts";
+import { auditFilterSchema, REASON_CHARS } from "../console/audit-desk.ts";
 import { systemClock } from "../kernel/clock.ts";
+import { OUTCOMES } from "../kernel/error-row.ts";
+import { issueInWords } from "../kernel/in-words.ts";
 import { openSqliteKeyring } from "../ledger/keyring-sqlite.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import { Sealer } from "../ledger/mark.ts";
@@ -36,10 +38,14 @@ export const FILTER_OPTIONS = {
 export const FILTER_HELP = [
   "--user U        a subject or a readable name (ISSUER#SUBJECT where two have it)",
   "--tool T        --agent A   --session S   --call ID",
-  "--outcome O     one of: ok refused rate_limited auth_failed downstream_error timeout …",
+  `--outcome O     one of: ${OUTCOMES.slice(0, 6).join(" ")}`,
+  `                ${OUTCOMES.slice(6).join(" ")}`,
   "--record R      what was touched, such as deal:42",
   "--from T --to T a date or a time (RFC 3339); --to is exclusive, a date includes its day",
 ];
+
+const { min, max } = REASON_CHARS;
+export const REASON_HELP = `--reason R      why, in ${min} to ${max} characters; recorded`;
 
 /** The filter as typed, checked. */
 export function filterOf(verb: Verb, given: Given, limit_default: number): AuditFilter {
@@ -51,6 +57,9 @@ export function filterOf(verb: Verb, given: Given, limit_default: number): Audit
     ...(to === undefined ? {} : { to_ms: timeOf(verb, "--to", to, true) }),
     limit: limit === undefined ? limit_default : wholeOf(verb, "--limit", limit, 1, 1000),
   };
+  if (Number(filter["from_ms"]) >= Number(filter["to_ms"])) {
+    throw usageError(verb, "--from is not before --to: nothing lies between them");
+  }
   const named = { user: "user", tool: "tool", outcome: "outcome", record: "record" };
   const rest = { session: "session", call: "call_id", agent: "agent", cursor: "cursor" };
   for (const [option, field] of Object.entries({ ...named, ...rest })) {
@@ -59,9 +68,8 @@ export function filterOf(verb: Verb, given: Given, limit_default: number): Audit
   }
   const parsed = auditFilterSchema.safeParse(filter);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const hint = issue?.path[0] === "outcome" ? `; one of: ${OUTCOMES.join(", ")}` : "";
-  throw usageError(verb, `--${String(issue?.path[0])}: ${issue?.message ?? ""}${hint}`);
+  const wrong = parsed.error.issues.map((one) => `--${one.path.join(".")}: ${issueInWords(one)}`);
+  throw usageError(verb, wrong.join("; "));
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

@@ -2,12 +2,17 @@
 // --dry-run decides only.
 import {
   Client,
+  ProtocolError,
   SdkHttpError,
   StreamableHTTPClientTransport,
-  UnauthorizedError,
 } from "@modelcontextprotocol/client";
-import { VERSION } from "../main.ts";
 import type { DryRun } from "../gate/call.ts";
+import { errorTable } from "../kernel/errors.ts";
+import type { Retry, ToolError } from "../kernel/errors.ts";
+import { systemErrorInWords } from "../kernel/in-words.ts";
+import { own } from "../kernel/own.ts";
+import { VERSION } from "../main.ts";
+import { noAgent } from "./agents.ts";
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, Stop } from "./output.ts";
 import { mcpUrl, tokenFor } from "./stdio.ts";
@@ -34,7 +39,7 @@ export const call: Verb = {
     const [tool = "", text = "{}"] = wordsOf(call, given, "TOOL", "JSON?");
     const agent = given.text("agent");
     if (agent === undefined) throw usageError(call, "--agent is missing");
-    const args = jsonOf(call, "JSON", text);
+    const args = jsonOf(call, "the arguments are", text);
     if (args === null || typeof args !== "object" || Array.isArray(args)) {
       throw usageError(call, "the arguments are not a JSON object");
     }
@@ -65,19 +70,34 @@ async function callTool(
     else if (result.isError === true) note(textOf(result.content));
     else print(JSON.stringify(result.structuredContent ?? textOf(result.content), null, 2));
     if (result.isError !== true) return EXIT.ok;
-    return ran(result.structuredContent) ? EXIT.tool_failed : EXIT.no;
+    const { error } = (result.structuredContent ?? {}) as { error?: { code?: string } };
+    return exitOf(error?.code);
   } catch (error) {
-    throw failed(error);
+    throw failed(error, url, () => noAgent(call, given, agent));
   } finally {
     await client.close();
   }
 }
 
-// A refusal is "no"; what reached the API and broke is a tool that failed.
-function ran(content: unknown): boolean {
-  const { error } = (content ?? {}) as { error?: { code?: string } };
-  const codes = ["downstream_error", "downstream_unavailable", "timeout", "contract_drift"];
-  return codes.includes(error?.code ?? "");
+const UNAUTHENTICATED: Readonly<Record<Retry, number>> = {
+  after_user_action: EXIT.sign_in,
+  after: EXIT.unreachable,
+  never: EXIT.no,
+};
+
+/** What a script is told of an error: by its outcome, as the log has it. */
+export function exitOf(code: string | undefined): number {
+  const row = code === undefined ? undefined : own(errorTable, code);
+  switch (row?.outcome) {
+    case "refused":
+    case "rate_limited":
+    case "revoked":
+      return EXIT.no;
+    case "auth_failed":
+      return UNAUTHENTICATED[row.retry];
+    default:
+      return EXIT.tool_failed;
+  }
 }
 
 function textOf(content: unknown): string {
@@ -85,20 +105,31 @@ function textOf(content: unknown): string {
   return blocks.map((block) => block.text ?? "").join("\n");
 }
 
-function failed(error: unknown): Stop {
-  const message = error instanceof Error ? error.message : "unknown error";
-  if (error instanceof UnauthorizedError) {
-    return new Stop(EXIT.sign_in, "sign-in needed: the token was not accepted");
+function failed(error: unknown, url: URL, noSuch: () => Stop): Stop {
+  // A JSON-RPC error is an answer: no.
+  if (error instanceof ProtocolError) return new Stop(EXIT.no, error.message);
+  if (!(error instanceof SdkHttpError)) {
+    const why = systemErrorInWords(error);
+    return new Stop(EXIT.unreachable, `${url.href} cannot be reached: ${why}`);
   }
-  if (error instanceof SdkHttpError) {
-    const signIn = error.data.status === 401;
-    return new Stop(signIn ? EXIT.sign_in : EXIT.unreachable, message);
+  const { status, text } = error.data;
+  const said = errorIn(text);
+  if (said !== undefined) return new Stop(exitOf(said.code), `${said.code}: ${said.message}`);
+  if (status === 401) return new Stop(EXIT.sign_in, "sign-in needed: the token was not accepted");
+  if (status === 404) return noSuch();
+  return new Stop(EXIT.unreachable, `${url.href} answered with HTTP status ${status}`);
+}
+
+// What a doorless refuses before it is MCP.
+function errorIn(body: unknown): Pick<ToolError, "code" | "message"> | undefined {
+  try {
+    const { error } = JSON.parse(String(body)) as { error?: Partial<ToolError> };
+    const { code, message } = error ?? {};
+    if (code === undefined || own(errorTable, code) === undefined) return undefined;
+    return { code, message: String(message) };
+  } catch {
+    return undefined;
   }
-  const { code, cause } = error as { code?: unknown; cause?: unknown };
-  // A JSON-RPC error is an answer: no. Anything else is a connection that is not there.
-  if (typeof code === "number") return new Stop(EXIT.no, message);
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return new Stop(EXIT.unreachable, `${message}${why}`);
 }
 
 async function dryRun(
@@ -107,20 +138,28 @@ async function dryRun(
   tool: string,
   args: Record<string, unknown>,
 ): Promise<number> {
+  if (given.text("remote") !== undefined) {
+    throw usageError(call, "--dry-run asks the doorless of this machine, not one at --remote");
+  }
   const token = (await tokenFor(call, given, agent)).reveal();
   const question = { agent, token, tool, args };
   const answer = (await askCore(placeOf(given), "/dry-run", question)) as
     | DryRun
-    | { not_entered: string; reason: string };
+    | { not_entered: ToolError };
   if ("not_entered" in answer) {
-    throw new Stop(EXIT.sign_in, `${answer.not_entered}: ${answer.reason}`);
+    const { code, message } = answer.not_entered;
+    throw new Stop(exitOf(code), `${code}: ${message}`);
   }
   if (given.flag("json")) printJson(answer);
-  else if (answer.allowed && answer.request !== undefined) {
-    const { method, path, body } = answer.request;
-    print(`would send ${method} ${answer.origin ?? ""}${path}`);
-    if (body !== undefined) print(body);
-    print(`allowed by ${answer.rule ?? ""}`);
-  } else note(`${answer.error?.code ?? "refused"}: ${answer.error?.message ?? ""}`);
+  else if (answer.allowed) print(wouldHappen(answer));
+  else note(`${answer.error?.code ?? "refused"}: ${answer.error?.message ?? ""}`);
   return answer.allowed ? EXIT.ok : EXIT.no;
+}
+
+function wouldHappen({ tool, request, origin, rule }: DryRun): string {
+  const what =
+    request === undefined
+      ? [`would run the code of ${tool}; what that sends is known when it runs`]
+      : [`would send ${request.method} ${origin ?? ""}${request.path}`, request.body ?? ""];
+  return [...what, `allowed by ${rule ?? ""}`].filter((line) => line !== "").join("\n");
 }

@@ -2,19 +2,21 @@
 import type { Disconnected, LinkView } from "../delegation/connections.ts";
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, table } from "./output.ts";
-import { wordsOf } from "./verb.ts";
+import { JSON_LINES, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 export const connectionsLs: Verb = {
   name: "connections ls",
   usage: "connections ls",
   summary: "people's stored links to downstream APIs",
-  help: [...CORE_HELP, "--json          one object a line"],
+  help: CORE_HELP,
+  json: JSON_LINES,
   options: CORE_OPTIONS,
   async run(given) {
     wordsOf(connectionsLs, given);
     const links = (await askCore(placeOf(given), "/connections", {})) as LinkView[];
     if (given.flag("json")) for (const link of links) printJson(link);
+    else if (links.length === 0) note("nobody has a link to a downstream API");
     else print(table(["USER", "TENANT", "CONNECTOR", "STATE", "SINCE", "ACCOUNT"], links.map(row)));
     return EXIT.ok;
   },
@@ -30,6 +32,7 @@ export const connectionsRevoke: Verb = {
   usage: "connections revoke USER [CONNECTOR]",
   summary: "take a person's links away, here and at the API's authorization server",
   help: ["USER is a subject, or ISSUER#SUBJECT; without CONNECTOR, all her links", ...CORE_HELP],
+  json: JSON_LINES,
   options: CORE_OPTIONS,
   async run(given) {
     const [user, connector] = wordsOf(connectionsRevoke, given, "USER", "CONNECTOR?");

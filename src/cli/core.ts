@@ -59,7 +59,7 @@ function loadConfigLeniently(file: string): string {
 }
 
 /** Errors by which it says no, and not that it was asked the wrong way. */
-const SAYS_NO: ReadonlySet<string> = new Set(["LedgerUnavailable", "UnderHold"]);
+const SAYS_NO: ReadonlySet<string> = new Set(["LedgerUnavailable", "NotThere", "UnderHold"]);
 
 /** Asks the running doorless; exit code 4 where none runs. */
 export async function askCore(place: Place, path: string, question: object): Promise<unknown> {

@@ -18,6 +18,8 @@ import type { Logger } from "../telemetry/log.ts";
 import { PACKAGE } from "./core.ts";
 import { watchPolicy } from "./watch.ts";
 
+/** The world's folder in the data folder. */
+const WORLD = "world";
 const AGENTS = ["support", "sales", "research"];
 
 /** The line that `demo --json` prints when everything answers. */
@@ -48,14 +50,32 @@ export interface DemoOptions {
 /** Starts provider, SaaS and doorless on loopback; leaves nothing behind when it cannot. */
 export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   const data = resolve(options.data);
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  // Before anything is written: a second demo must not change the first one's configuration.
+  for (const folder of [data, join(data, WORLD)]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  // Before anything is written: a second demo must not change the first one's configuration, not
+  // even while that one is still on its way to owning the folder.
   lockFolder(data).release();
+  const lock = lockFolder(join(data, WORLD));
+  try {
+    const running = await startIn(data, options);
+    const stop = async (): Promise<void> => {
+      await running.stop();
+      lock.release();
+    };
+    return { ...running, stop };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startIn(data: string, options: DemoOptions): Promise<RunningDemo> {
   const port = options.port === 0 ? await freePort() : options.port;
   const url = `http://127.0.0.1:${port}`;
   const mcp = Object.fromEntries(AGENTS.map((agent) => [agent, `${url}/mcp/${agent}`]));
   const world = await startWorld({
-    data: join(data, "world"),
+    data: join(data, WORLD),
     issuer_port: options.port === 0 ? 0 : port + 1,
     api_port: options.port === 0 ? 0 : port + 2,
     mail_accounts_port: options.port === 0 ? 0 : port + 3,

@@ -20,8 +20,8 @@ export const demo: Verb = {
   help: [
     `--port N        doorless's; provider and SaaS follow (default ${PORT}; 0: free ones)`,
     `--data DIR      kept between runs (default ${DATA})`,
-    "--json          one line when ready",
   ],
+  json: "one line when ready",
   options: { port: { type: "string" }, data: { type: "string" } },
   async run(given) {
     wordsOf(demo, given);
@@ -81,8 +81,14 @@ export const demoToken: Verb = {
 export const demoSet: Verb = {
   name: "demo set",
   usage: "demo set LEVER [--data DIR]",
-  summary: "revoke:PERSON restore:PERSON contract:1|2 api:down|up idp:down|up",
-  help: [DATA_HELP],
+  summary: "pull a lever of the running demo's world",
+  help: [
+    "revoke:PERSON   restore:PERSON: her access, at the identity provider",
+    "contract:2      contract:1: the SaaS changes its API, and back",
+    "api:down        api:up: the SaaS is out of order, and back",
+    "idp:down        idp:up: the identity provider is, and back",
+    DATA_HELP,
+  ],
   options: DATA_OPTION,
   async run(given) {
     const [name] = wordsOf(demoSet, given, "LEVER");

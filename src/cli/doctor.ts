@@ -21,7 +21,6 @@ export const doctor: Verb = {
   summary: "what is wrong, and how to mend it; exit 1 where something is",
   help: [
     "--offline       looks at files only, and asks nobody",
-    "--json          one object",
     "exit code 2 where the configuration, the tools or the isolation stop a start",
     ...CORE_HELP,
   ],

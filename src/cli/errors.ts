@@ -1,13 +1,14 @@
 // `errors`: the error table, or one row of it.
 import { errorTable } from "../kernel/errors.ts";
 import { EXIT, print, printJson, Stop, table } from "./output.ts";
-import { wordsOf } from "./verb.ts";
+import { JSON_LINES, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 export const errors: Verb = {
   name: "errors",
   usage: "errors [CODE]",
   summary: "every error there is, or one of them",
+  json: JSON_LINES,
   async run(given) {
     const [code] = wordsOf(errors, given, "CODE?");
     const rows = Object.entries(errorTable).filter(([name]) => code === undefined || name === code);

@@ -33,7 +33,7 @@ async function why(given: Given, agent: string): Promise<number> {
   const { who, find, given: named } = whoOf(explain, given);
   const tool = given.text("tool");
   const text = given.text("args");
-  const args = text === undefined ? undefined : jsonOf(explain, "--args", text);
+  const args = text === undefined ? undefined : jsonOf(explain, "--args is", text);
   const question = { agent, who, ...(tool ? { tool } : {}), ...(text ? { args } : {}) };
   const answer = await askHouse(placeOf(given), "/explain", question, (house) =>
     askExplain(house, agent, find(house.config, named as never), tool, args),

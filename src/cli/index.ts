@@ -1,8 +1,11 @@
 // The command: one verb per file, found here by its words.
 import { ConfigError } from "../config/problem.ts";
 import { BadQuestion } from "../console/people.ts";
+import { systemErrorInWords } from "../kernel/in-words.ts";
+import { KeyringDamaged } from "../ledger/keyring.ts";
 import { LedgerUnavailable } from "../ledger/room.ts";
 import { LedgerDamaged } from "../ledger/segments.ts";
+import { SigningKeyLost } from "../ledger/signing-key.ts";
 import { FolderInUse } from "../store/lock.ts";
 import { auditErase } from "./audit-erase.ts";
 import { auditHold } from "./audit-hold.ts";
@@ -31,7 +34,7 @@ import { sessionsKill, sessionsLs } from "./sessions.ts";
 import { start } from "./start.ts";
 import { stdio } from "./stdio.ts";
 import { surface } from "./surface.ts";
-import { parseGiven } from "./verb.ts";
+import { helpOf, parseGiven } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 import { whoami } from "./whoami.ts";
 import { toolsApprove } from "./tools-approve.ts";
@@ -82,27 +85,46 @@ const VERBS: readonly Verb[] = [
   version,
 ];
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(typed: readonly string[]): Promise<number> {
+  const args = asVerb(typed);
   const verb = VERBS.find(({ name }) => name.split(" ").every((word, i) => args[i] === word));
-  if (verb === undefined) {
-    const asked = args[0] === undefined || ["help", "--help", "-h"].includes(args[0]);
-    if (asked) print(overview());
-    else note(`there is no verb ${JSON.stringify(args.slice(0, 2).join(" "))}\n\n${overview()}`);
-    return asked && args[0] !== undefined ? EXIT.ok : EXIT.usage;
-  }
+  if (verb === undefined) return withoutVerb(args);
   const given = parseGiven(verb, args.slice(verb.name.split(" ").length));
-  if (given.flag("help")) {
-    const lines = (verb.help ?? []).map((line) => `  ${line}`);
-    print([`usage: doorless ${verb.usage}`, "", verb.summary, ...lines].join("\n"));
-    return EXIT.ok;
-  }
-  return verb.run(given);
+  if (!given.flag("help")) return verb.run(given);
+  const under = verbsUnder(verb.name);
+  print(under.length === 0 ? helpOf(verb) : `${helpOf(verb)}\n\n${listOf(under)}`);
+  return EXIT.ok;
 }
 
-function overview(): string {
-  const width = Math.max(...VERBS.map(({ name }) => name.length));
-  const lines = VERBS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return ["usage: doorless VERB [--help]", "", ...lines.toSorted()].join("\n");
+// As other programs have it: `--version`, and `help VERB`.
+function asVerb(typed: readonly string[]): readonly string[] {
+  const [first, ...rest] = typed;
+  if (first === "--version" || first === "-v") return ["version", ...rest];
+  return first === "help" ? [...rest, "--help"] : typed;
+}
+
+// Of one group of verbs where there is one: `audit`, `lock --help`.
+function withoutVerb(args: readonly string[]): number {
+  const [first = ""] = args;
+  const group = verbsUnder(first);
+  const [verbs, words, rest] =
+    group.length === 0 ? [VERBS, "VERB", args] : [group, `${first} VERB`, args.slice(1)];
+  const overview = `usage: doorless ${words} [--help]\n\n${listOf(verbs)}`;
+  const [next] = rest;
+  const isAsked = next === "--help" || next === "-h";
+  if (isAsked || next === undefined) print(overview);
+  else note(`there is no verb ${JSON.stringify(args.slice(0, 2).join(" "))}\n\n${overview}`);
+  return isAsked ? EXIT.ok : EXIT.usage;
+}
+
+function verbsUnder(word: string): readonly Verb[] {
+  return VERBS.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function listOf(verbs: readonly Verb[]): string {
+  const width = Math.max(...verbs.map(({ name }) => name.length));
+  const lines = verbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return lines.toSorted().join("\n");
 }
 
 /** The exit code and the sentence for what a verb threw. */
@@ -111,19 +133,37 @@ function explainFailure(error: unknown): { code: number; message: string } {
   if (error instanceof ConfigError || error instanceof BadQuestion) {
     return { code: EXIT.usage, message: error.message };
   }
-  const ofTheFolder = [FolderInUse, LedgerDamaged, LedgerUnavailable];
+  const ofTheFolder = [
+    FolderInUse,
+    KeyringDamaged,
+    LedgerDamaged,
+    LedgerUnavailable,
+    SigningKeyLost,
+  ];
   if (error instanceof Error && ofTheFolder.some((kind) => error instanceof kind)) {
     return { code: EXIT.usage, message: error.message };
   }
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE" || code === "EACCES") {
-    return { code: EXIT.usage, message: `${message}; choose another port` };
+  // The operating system's no, to a file or a port that somebody named: no stack.
+  if (typeof code === "string" && /^E[A-Z]+$/.test(code)) {
+    return { code: EXIT.usage, message: systemRefusal(error as SystemError) };
   }
-  // A file that is not what was named: the operating system's word for it, and no stack.
-  if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return { code: EXIT.usage, message };
   const stack = error instanceof Error ? error.stack : undefined;
   const isDebug = process.env["DOORLESS_LOG"] === "debug";
   return { code: EXIT.no, message: (isDebug ? stack : undefined) ?? message ?? "unknown error" };
+}
+
+interface SystemError extends NodeJS.ErrnoException {
+  readonly address?: string;
+  readonly port?: number;
+}
+
+function systemRefusal(error: SystemError): string {
+  const { syscall, address = "", port, path } = error;
+  const why = systemErrorInWords(error);
+  if (syscall !== "listen") return path === undefined ? why : `${path}: ${why}`;
+  const mend = "`demo --port N` (0 picks free ones), /listen/port in the configuration of `start`";
+  return `cannot listen at ${address}:${port}: ${why}; choose another port: ${mend}`;
 }
 
 // A reader that has seen enough (`| head`) is not an error.

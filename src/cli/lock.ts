@@ -1,7 +1,7 @@
 // `lock add|rm|ls`: an operator's immediate stop for a user, session, tool, agent or everything.
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, table } from "./output.ts";
-import { wordsOf } from "./verb.ts";
+import { JSON_LINES, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 const WHAT = "user:U|session:S|tool:T|agent:A|all";
@@ -71,13 +71,15 @@ export const lockRm: Verb = {
 export const lockLs: Verb = {
   name: "lock ls",
   usage: "lock ls",
-  summary: "the locks that hold; with --json one object a line",
+  summary: "the locks that hold",
   help: CORE_HELP,
+  json: JSON_LINES,
   options: CORE_OPTIONS,
   async run(given) {
     wordsOf(lockLs, given);
     const { locks } = (await askCore(placeOf(given), "/locks", {})) as { locks: Shown[] };
     if (given.flag("json")) locks.forEach(printJson);
+    else if (locks.length === 0) note("nothing is locked");
     else {
       const rows = locks.map(({ lock, since, by, reason }) => [lock, since, by, reason]);
       print(table(["LOCK", "SINCE", "BY", "REASON"], rows));

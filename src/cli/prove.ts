@@ -25,7 +25,6 @@ export const prove: Verb = {
   summary: "check every promise against a hostile agent; exit 1 if one does not hold",
   help: [
     "--only ID       one promise, or those that begin with ID; ids stand in front of each line",
-    "--json          one object",
   ],
   options: { only: { type: "string" } },
   async run(given) {

@@ -8,6 +8,7 @@ export const schema: Verb = {
   name: "schema",
   usage: "schema",
   summary: "the JSON Schema of mcp.config.json",
+  json: "nothing else: it prints JSON as it is",
   async run(given) {
     wordsOf(schema, given);
     print(JSON.stringify(configJsonSchema(), null, 2));

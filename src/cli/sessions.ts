@@ -3,7 +3,7 @@ import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { noteOwed } from "./lock.ts";
 import type { Owed } from "./lock.ts";
 import { EXIT, note, print, printJson, table } from "./output.ts";
-import { wordsOf } from "./verb.ts";
+import { JSON_LINES, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 interface Listed {
@@ -20,14 +20,19 @@ interface Listed {
 export const sessionsLs: Verb = {
   name: "sessions ls",
   usage: "sessions ls",
-  summary: "sessions since the start, newest first; with --json one object a line",
-  help: CORE_HELP,
+  summary: "sessions since the start, newest first",
+  help: [
+    "CALLS NOW       its calls under way; STREAMS NOW: its open streams; SEEN: its latest request",
+    ...CORE_HELP,
+  ],
+  json: JSON_LINES,
   options: CORE_OPTIONS,
   async run(given) {
     wordsOf(sessionsLs, given);
     const answer = await askCore(placeOf(given), "/sessions", {});
     const { sessions } = answer as { sessions: Listed[] };
     if (given.flag("json")) sessions.forEach(printJson);
+    else if (sessions.length === 0) note("no sessions since the start");
     else {
       const rows = sessions.map((s) => [
         s.id,
@@ -38,7 +43,9 @@ export const sessionsLs: Verb = {
         String(s.streams),
         s.client_id,
       ]);
-      print(table(["SESSION", "USER", "AGENT", "SEEN", "CALLS", "STREAMS", "CLIENT"], rows));
+      print(
+        table(["SESSION", "USER", "AGENT", "SEEN", "CALLS NOW", "STREAMS NOW", "CLIENT"], rows),
+      );
     }
     return EXIT.ok;
   },

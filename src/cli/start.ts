@@ -22,6 +22,7 @@ export const start: Verb = {
     "--while-attached  stop after the last stdio client of this machine has gone",
     "--watch         reload tools when their files change, unapproved ones too; on loopback only",
   ],
+  json: null,
   options: {
     config: { type: "string" },
     watch: { type: "boolean" },

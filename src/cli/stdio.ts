@@ -1,18 +1,18 @@
 // `stdio`: attaches an IDE to the doorless that owns the data folder, or to a remote one. It starts
 // no browser and asks nobody anything: whoever is not signed in has no tools, and is told how.
 import { networkInterfaces } from "node:os";
-import { loadConfig } from "../config/load.ts";
 import { readLocal } from "../console/local.ts";
 import { SignInFailed } from "../identity/native.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { Secret } from "../kernel/secret.ts";
 import { runBridge } from "../mcp/bridge.ts";
-import type { TokenSource } from "../mcp/side.ts";
+import type { SignedIn, TokenSource } from "../mcp/side.ts";
+import { configOf, mustBeLikeAgent, remoteOf } from "./agents.ts";
 import { attachTo } from "./background.ts";
-import { CORE_HELP, CORE_OPTIONS, placeOf, runningConfig } from "./core.ts";
+import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, Stop } from "./output.ts";
 import { SignIns } from "./sign-ins.ts";
-import { usageError, wordsOf } from "./verb.ts";
+import { wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
 export const stdio: Verb = {
@@ -24,6 +24,7 @@ export const stdio: Verb = {
     "without it, the doorless of the data folder, started when none runs",
     ...CORE_HELP,
   ],
+  json: null,
   options: { ...CORE_OPTIONS, remote: { type: "string" } },
   async run(given) {
     const [agent = ""] = wordsOf(stdio, given, "AGENT");
@@ -74,12 +75,9 @@ function isThisMachine(host: string): boolean {
 }
 
 function remoteUrl(verb: Verb, given: Given, agent: string): URL | undefined {
-  if (!/^[a-z][a-z0-9_-]{0,47}$/.test(agent)) throw usageError(verb, "AGENT is no agent's name");
-  const remote = given.text("remote");
-  if (remote === undefined) return undefined;
-  if (!URL.canParse(remote)) throw usageError(verb, "--remote is not a URL");
-  const url = new URL(remote);
-  return url.pathname === "/" ? new URL(`/mcp/${agent}`, url) : url;
+  mustBeLikeAgent(verb, given, agent);
+  const url = remoteOf(verb, given);
+  return url?.pathname === "/" ? new URL(`/mcp/${agent}`, url) : url;
 }
 
 interface Tokens extends TokenSource {
@@ -92,7 +90,7 @@ function tokensFor(verb: Verb, given: Given, agent: string): Tokens {
   const remote = remoteUrl(verb, given, agent);
   const given_token = process.env["DOORLESS_TOKEN"]?.trim();
   if (given_token !== undefined && given_token !== "") {
-    const fixed = { token: new Secret(given_token), who: "DOORLESS_TOKEN" };
+    const fixed = sendable({ token: new Secret(given_token), who: "DOORLESS_TOKEN" });
     return {
       command: loginCommand(given),
       nobody: () => "",
@@ -113,7 +111,8 @@ function tokensFor(verb: Verb, given: Given, agent: string): Tokens {
         ? `you are signed in, but not for an agent ${agent}; if there is one, run \`${command}\``
         : `nobody is signed in: run \`${command}\``,
     async current() {
-      return resource === undefined ? undefined : signIns.tokenFor(resource);
+      const now = resource === undefined ? undefined : await signIns.tokenFor(resource);
+      return now && sendable(now);
     },
     async refused() {
       if (resource !== undefined) await signIns.forgetToken(resource);
@@ -123,12 +122,18 @@ function tokensFor(verb: Verb, given: Given, agent: string): Tokens {
   };
 }
 
+// An HTTP client that cannot send a header says so with the header in its message: it must not get
+// one that it cannot send.
+function sendable(signed: SignedIn): SignedIn {
+  if (/^[\x20-\x7e]+$/.test(signed.token.reveal())) return signed;
+  const what = "the access token holds a line break, or a character that no token has";
+  throw new Stop(EXIT.sign_in, `sign-in needed: ${what}`);
+}
+
 // The agent's URL as its configuration has it: what the token is bound to, wherever we dial.
 function localResource(given: Given, agent: string): string | undefined {
-  const { data, config } = placeOf(given);
-  const file = runningConfig(data) ?? config;
-  if (file === undefined) return undefined;
-  return `${loadConfig(file, process.env, { secrets: false }).public_url}/mcp/${agent}`;
+  const config = configOf(given);
+  return config === undefined ? undefined : `${config.public_url}/mcp/${agent}`;
 }
 
 function loginCommand(given: Given, ...agents: readonly string[]): string {

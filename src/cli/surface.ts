@@ -20,7 +20,7 @@ export function whoOf(verb: Verb, given: Given) {
     throw usageError(verb, "give either --as PERSON or --claims JSON");
   }
   if (as !== undefined) return { who: { as }, find: personNamed, given: as };
-  const claims = jsonOf(verb, "--claims", text ?? "");
+  const claims = jsonOf(verb, "--claims is", text ?? "");
   return { who: { claims }, find: personWithClaims, given: claims };
 }
 

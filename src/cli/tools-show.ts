@@ -16,6 +16,7 @@ export const toolsShow: Verb = {
   name: "tools show",
   usage: "tools show TOOL [--config FILE]",
   summary: "a tool as an agent will see it: its schemas and effects",
+  json: "nothing else: it prints JSON as it is",
   help: ["TOOL            its name, or its file", ...CORE_HELP],
   options: CORE_OPTIONS,
   async run(given) {

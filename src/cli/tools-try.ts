@@ -1,6 +1,5 @@
 // `tools try`: one run of a code tool for its author: a real worker at the configured level, a
 // person who is nobody, and an API that answers what the author wrote down.
-import { readFileSync } from "node:fs";
 import { mismatches } from "../contract/schema.ts";
 import { project } from "../contract/projection.ts";
 import { refusal, refusalToError } from "../kernel/errors.ts";
@@ -12,13 +11,14 @@ import type { LogLine } from "../sandbox/run-tool.ts";
 import { CORE_HELP, CORE_OPTIONS } from "./core.ts";
 import { EXIT, note, printJson, Stop } from "./output.ts";
 import { withTool } from "./tools-show.ts";
-import { jsonOf, usageError, wordsOf } from "./verb.ts";
+import { jsonOf, readNamed, usageError, wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
 export const toolsTry: Verb = {
   name: "tools try",
   usage: "tools try TOOL [JSON] [--answers FILE] [--config FILE]",
   summary: "run a code tool once, as nobody, against answers from a file",
+  json: "nothing else: it prints JSON as it is",
   help: [
     "TOOL            its name, or its file",
     "JSON            its arguments (default: {})",
@@ -28,7 +28,7 @@ export const toolsTry: Verb = {
   options: { ...CORE_OPTIONS, answers: { type: "string" } },
   async run(given) {
     const [named = "", text = "{}"] = wordsOf(toolsTry, given, "TOOL", "JSON?");
-    const input = jsonOf(toolsTry, "JSON", text) as Record<string, unknown>;
+    const input = jsonOf(toolsTry, "the arguments are", text) as Record<string, unknown>;
     const answers = answersOf(given);
     return withTool(given, named, async (tool, _house, sandbox) => {
       if (tool.kind !== "code" || sandbox === undefined) {
@@ -37,7 +37,7 @@ export const toolsTry: Verb = {
       const wrong = mismatches(tool.input_schema, input);
       if (wrong.length > 0) {
         const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
-        throw new Stop(EXIT.usage, said.join("\n"));
+        throw usageError(toolsTry, `the arguments do not fit:\n${said.join("\n")}`);
       }
       const requests: string[] = [];
       const log: LogLine[] = [];
@@ -101,7 +101,7 @@ function unanswered(request: string): Refusal {
 function answersOf(given: Given): Readonly<Record<string, unknown>> {
   const file = given.text("answers");
   if (file === undefined) return {};
-  const value = jsonOf(toolsTry, "--answers", readFileSync(file, "utf8"));
+  const value = jsonOf(toolsTry, "--answers is", readNamed(toolsTry, "--answers", file));
   if (value !== null && typeof value === "object" && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }

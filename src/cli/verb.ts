@@ -1,8 +1,13 @@
 // A verb: its words, its options and what it does. One file each; the table is in index.ts.
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { ParseArgsOptionsConfig } from "node:util";
+import { systemErrorInWords } from "../kernel/in-words.ts";
 import { JsonError, parseJson } from "../kernel/json.ts";
 import { EXIT, Stop } from "./output.ts";
+
+/** What `--json` prints, for verbs that print a list. */
+export const JSON_LINES = "one JSON object a line";
 
 const JSON_BOUNDS = { depth_max: 64, keys_max: 100_000 };
 
@@ -12,6 +17,8 @@ export interface Verb {
   readonly summary: string;
   /** Lines under the usage: one per option. */
   readonly help?: readonly string[];
+  /** What `--json` prints (unsaid: one JSON object); `null` for a verb that prints no data. */
+  readonly json?: string | null;
   readonly options?: ParseArgsOptionsConfig;
   /** Resolves with the exit code. */
   readonly run: (given: Given) => Promise<number>;
@@ -23,25 +30,35 @@ export interface Given {
   flag(option: string): boolean;
 }
 
-/** Parses strictly: an unknown option is a usage error, exit code 2. */
+const HELP = { help: { type: "boolean", short: "h" } } as const;
+const JSON_OPTION = { json: { type: "boolean" } } as const;
+
+/** Parses strictly: an unknown option, or one that is empty, is a usage error, exit code 2. */
 export function parseGiven(verb: Verb, args: readonly string[]): Given {
-  const json = { json: { type: "boolean" }, help: { type: "boolean", short: "h" } } as const;
+  const { values, positionals } = parsed(verb, args);
+  // What was meant to be there is not: as when a script's variable is unset.
+  const empty = Object.entries(values).find(([, value]) => value === "");
+  if (empty !== undefined) throw usageError(verb, `--${empty[0]} is empty`);
+  return {
+    words: positionals,
+    text: (option) => (typeof values[option] === "string" ? values[option] : undefined),
+    flag: (option) => values[option] === true,
+  };
+}
+
+function parsed(verb: Verb, args: readonly string[]) {
+  const json = verb.json === null ? {} : JSON_OPTION;
+  const options: ParseArgsOptionsConfig = { ...HELP, ...json, ...verb.options };
   try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options: { ...json, ...verb.options },
-      allowPositionals: true,
-      strict: true,
-    });
-    const given = values as Record<string, unknown>;
-    return {
-      words: positionals,
-      text: (option) => (typeof given[option] === "string" ? given[option] : undefined),
-      flag: (option) => given[option] === true,
-    };
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
     throw usageError(verb, (error as Error).message);
   }
+}
+
+export function helpOf({ usage, summary, help = [], json = "one JSON object" }: Verb): string {
+  const lines = json === null ? help : [...help, `--json          ${json}`];
+  return [`usage: doorless ${usage}`, "", summary, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
 export function usageError(verb: Verb, message: string): Stop {
@@ -57,16 +74,30 @@ export function wordsOf(verb: Verb, given: Given, ...names: readonly string[]): 
   if (given.words.length > names.length) {
     throw usageError(verb, `unexpected ${JSON.stringify(given.words[names.length])}`);
   }
+  const empty = names.find((_, i) => given.words[i] === "");
+  if (empty !== undefined) throw usageError(verb, `${empty.replace("?", "")} is empty`);
   return [...given.words];
 }
 
-/** As strict as the server is with a client's: what it refuses here would not pass there. */
-export function jsonOf(verb: Verb, option: string, text: string): unknown {
+/**
+ * As strict as the server is with a client's: what it refuses here would not pass there. The
+ * sentence that says so begins with `it_is`, such as "--args is".
+ */
+export function jsonOf(verb: Verb, it_is: string, text: string): unknown {
   try {
     return parseJson(text, JSON_BOUNDS);
   } catch (error) {
-    const why = error instanceof JsonError ? `: ${error.message}` : "";
-    throw usageError(verb, `${option} is not JSON${why}`);
+    if (!(error instanceof JsonError)) throw error;
+    throw usageError(verb, `${it_is} not JSON: ${error.message}`);
+  }
+}
+
+/** A file that was named: its text, or a usage error that says what is in the way. */
+export function readNamed(verb: Verb, option: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw usageError(verb, `${option} ${file}: ${systemErrorInWords(error)}`);
   }
 }
 

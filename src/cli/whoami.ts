@@ -1,14 +1,15 @@
 // `whoami`: who is signed in on this machine, and for which agents.
 import { EXIT, print, printJson, Stop, table } from "./output.ts";
 import { SignIns } from "./sign-ins.ts";
-import { wordsOf } from "./verb.ts";
+import { JSON_LINES, wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
 export const whoami: Verb = {
   name: "whoami",
   usage: "whoami",
   summary: "who is signed in on this machine, and for which agents",
-  help: ["--json          one object a line", "exit code 3 where nobody is"],
+  help: ["exit code 3 where nobody is"],
+  json: JSON_LINES,
   async run(given) {
     wordsOf(whoami, given);
     const signIns = new SignIns();

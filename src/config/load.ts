@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve, sep } from "node:path";
 import { z } from "zod";
+import { systemErrorInWords } from "../kernel/in-words.ts";
 import { JsonError, parseJsonDocument, pointerTo, decodeUtf8 } from "../kernel/json.ts";
 import type { JsonDocument } from "../kernel/json.ts";
 import { isLoopback } from "../kernel/address.ts";
@@ -61,10 +62,9 @@ function read(file: string): JsonDocument {
     const mend =
       error instanceof JsonError
         ? "the file must be strict JSON (RFC 8259): no comments, no trailing commas, no key twice"
-        : "name an existing file with --config, or write one with the README's example";
-    throw new ConfigError([
-      { file, pointer: "", ...line, message: (error as Error).message, mend },
-    ]);
+        : "name a configuration that is there, or write one with the README's example";
+    const message = error instanceof JsonError ? error.message : systemErrorInWords(error);
+    throw new ConfigError([{ file, pointer: "", ...line, message, mend }]);
   }
 }
 

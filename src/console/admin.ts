@@ -2,6 +2,7 @@
 // recorded with the operating-system user, marked as not verified by the identity provider.
 import { z } from "zod";
 import type { Gate } from "../gate/gate.ts";
+import { refusalToError } from "../kernel/errors.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Keyring } from "../ledger/keyring.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -13,7 +14,7 @@ import { createAuditDesk, note, toolAsked } from "./audit-desk.ts";
 import { createConnectionsDesk } from "./connections-desk.ts";
 import type { Answer } from "./local.ts";
 import { BadQuestion, personNamed, personWithClaims } from "./people.ts";
-import { askExplain, askSurface, askWho } from "./questions.ts";
+import { askExplain, askSurface, askWho, mustBeAgent } from "./questions.ts";
 import { createSessionDesk } from "./session-desk.ts";
 import type { SessionDeskOptions } from "./session-desk.ts";
 import { createStateDesk } from "./state-desk.ts";
@@ -102,10 +103,9 @@ async function dryRun(
   question: z.infer<(typeof questions)["/dry-run"]>,
 ): Promise<unknown> {
   const { agent, token, tool, args } = question;
-  if (!Object.hasOwn(house().config.agents, agent))
-    throw new BadQuestion(`there is no agent ${agent}`);
+  mustBeAgent(house(), agent);
   const entered = await gate.enter(new Secret(token), agent, NO_NARROWING);
-  if (!entered.ok) return { not_entered: entered.refusal.code, reason: entered.refusal.reason };
+  if (!entered.ok) return { not_entered: refusalToError(entered.refusal) };
   const signal = new AbortController().signal;
   const rest = { traceparent: undefined, idempotency_key: undefined, signal };
   return gate.dryRun(entered.value, { tool, args, ...rest });

@@ -1,6 +1,7 @@
 // What operators ask of the ledger: read it, look behind a seal, erase a person, rotate its key.
 // Each question is an event, durable before it is answered; reading the log is one too.
 import { z } from "zod";
+import { OUTCOMES } from "../kernel/error-row.ts";
 import type { Keyring } from "../ledger/keyring.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
@@ -8,21 +9,7 @@ import { askedOf, OPERATOR } from "../ledger/query.ts";
 import type { Identity } from "../ledger/query.ts";
 import { revealRecord, revealToolLog } from "../ledger/reveal.ts";
 import type { House } from "./house.ts";
-import { BadQuestion } from "./people.ts";
-
-export const OUTCOMES = [
-  "ok",
-  "tool_error",
-  "refused",
-  "rate_limited",
-  "auth_failed",
-  "downstream_error",
-  "timeout",
-  "cancelled",
-  "drift",
-  "revoked",
-  "unknown",
-] as const;
+import { NotThere } from "./people.ts";
 
 export const auditFilterSchema = z.strictObject({
   user: z.string().min(1).optional(),
@@ -39,7 +26,9 @@ export const auditFilterSchema = z.strictObject({
 });
 
 const asked = { os_user: z.string().max(100) };
-const reason = z.string().trim().min(3, "say why, in a few words").max(500);
+/** Why somebody looks behind a seal, erases or holds: a word or two at least. */
+export const REASON_CHARS = { min: 3, max: 500 } as const;
+const reason = z.string().trim().min(REASON_CHARS.min).max(REASON_CHARS.max);
 
 /** Records what an operator does; the provider vouches for no operating-system user. */
 export async function note(
@@ -75,7 +64,11 @@ const schemas = {
     filter: auditFilterSchema,
   }),
   reveal: z.strictObject({ ...asked, call_id: z.string().min(1), reason }),
-  hash: z.strictObject({ ...asked, tenant: z.string().min(1).optional(), value: z.string() }),
+  hash: z.strictObject({
+    ...asked,
+    tenant: z.string().min(1).max(255).optional(),
+    value: z.string(),
+  }),
   plain: z.strictObject(asked),
   erase: z.strictObject({ ...asked, subject: z.string().min(1), reason }),
   hold: z.strictObject({
@@ -96,6 +89,20 @@ export function toolAsked(
 
 class UnderHold extends Error {
   override readonly name = "UnderHold";
+}
+
+/** What became of a hold, as the operator is told. */
+const HOLD_NOW = {
+  held: "placed",
+  already_held: "already there",
+  released: "released",
+  unknown: "there was none",
+} as const;
+
+async function called(ledger: Ledger, subject: string): Promise<readonly Identity[]> {
+  const identities = await ledger.identities(subject);
+  if (identities.length > 0) return identities;
+  throw new NotThere(`nobody is called ${JSON.stringify(subject)} in the log`);
 }
 
 /** The questions, by their path on the local socket. */
@@ -130,12 +137,11 @@ export function createAuditDesk(desk: AuditDeskOptions) {
     },
     async "/audit/erase"(body: unknown) {
       const { subject, reason: why, os_user } = schemas.erase.parse(body);
-      const identities = await ledger.identities(subject);
-      if (identities.length === 0) throw new BadQuestion(`nobody is called ${subject} in the log`);
+      const identities = await called(ledger, subject);
       const held = identities.filter((identity) => keyring.holdOn(identity) !== undefined);
       if (held.length > 0) throw new UnderHold(`${subject} is under a legal hold`);
       await note(ledger, "audit erase", os_user, { identities, reason: why });
-      const erased: { key: string }[] = [];
+      const erased: object[] = [];
       for (const identity of identities) {
         const one = await eraseOne(identity, { ledger, keyring });
         await ledger.event("erased", { ...identity, key: one.key, reason: why });
@@ -150,16 +156,11 @@ export function createAuditDesk(desk: AuditDeskOptions) {
     },
     async "/audit/hold"(body: unknown) {
       const { subject, reason: why, release, os_user } = schemas.hold.parse(body);
-      const identities = await ledger.identities(subject);
-      if (identities.length === 0) throw new BadQuestion(`nobody is called ${subject} in the log`);
+      const identities = await called(ledger, subject);
       await note(ledger, "audit hold", os_user, { identities, release, reason: why });
-      const what = release ? "released" : "placed";
-      for (const who of identities) {
-        if (release) keyring.release(who);
-        else keyring.hold(who, why);
-        await ledger.event("hold", { ...who, what, reason: why });
-      }
-      return { holds: identities.map((who) => ({ ...who, what })) };
+      const holds: object[] = [];
+      for (const who of identities) holds.push(await holdOne(who, { release, why }, desk));
+      return { holds };
     },
     async "/keys/rotate"(body: unknown) {
       const { os_user } = schemas.plain.parse(body);
@@ -169,11 +170,26 @@ export function createAuditDesk(desk: AuditDeskOptions) {
   };
 }
 
-async function eraseOne(
-  identity: Identity,
-  { ledger, keyring }: Pick<AuditDeskOptions, "ledger" | "keyring">,
+type Books = Pick<AuditDeskOptions, "ledger" | "keyring">;
+
+async function holdOne(
+  who: Identity,
+  { release, why }: { readonly release: boolean; readonly why: string },
+  { ledger, keyring }: Books,
 ) {
+  const done = release ? keyring.release(who) : keyring.hold(who, why);
+  const what = HOLD_NOW[done];
+  if (what === "placed" || what === "released") {
+    await ledger.event("hold", { ...who, what, reason: why });
+  }
+  // Of one that was there before, it is the first reason that counts.
+  return { ...who, what, reason: keyring.holdOn(who)?.reason ?? why };
+}
+
+async function eraseOne(identity: Identity, { ledger, keyring }: Books) {
+  const erased_at = keyring.history(identity).at(-1)?.erased_at;
   const key = keyring.erase(identity);
+  // Also the second time: the first may have ended before this.
   await ledger.forget(identity);
-  return { ...identity, key };
+  return { ...identity, key, ...(erased_at === undefined ? {} : { erased_at }) };
 }

@@ -5,7 +5,7 @@ import type { LinkView } from "../delegation/connections.ts";
 import type { Vault } from "../delegation/vault.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { note } from "./audit-desk.ts";
-import { BadQuestion } from "./people.ts";
+import { BadQuestion, NotThere } from "./people.ts";
 
 const os_user = z.string().max(100);
 const schemas = {
@@ -62,7 +62,7 @@ function chosen(links: readonly LinkView[], user: string, connector: string | un
   );
   if (mine.length === 0) {
     const at = connector === undefined ? "" : ` to ${connector}`;
-    throw new BadQuestion(`${user} has no link${at}; see \`doorless connections ls\``);
+    throw new NotThere(`${user} has no link${at}; see \`doorless connections ls\``);
   }
   const people = new Set(mine.map(({ issuer, subject }) => `${issuer}#${subject}`));
   if (people.size === 1) return mine;

@@ -7,6 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { issueInWords } from "../kernel/in-words.ts";
 
 // sun_path holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -80,7 +81,11 @@ export async function serveLocal(
 
 // Which field, and what was expected: not the list of issues as it stands.
 function messageOf(error: unknown): string {
-  if (error instanceof z.ZodError) return z.prettifyError(error);
+  if (error instanceof z.ZodError) {
+    return error.issues
+      .map((one) => `${one.path.join(".") || "it"}: ${issueInWords(one)}`)
+      .join("; ");
+  }
   return error instanceof Error ? error.message : "unknown";
 }
 

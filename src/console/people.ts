@@ -14,6 +14,11 @@ export class BadQuestion extends Error {
   override readonly name = "BadQuestion";
 }
 
+/** What is meant by a good question is not there: the answer is no. */
+export class NotThere extends Error {
+  override readonly name = "NotThere";
+}
+
 /** `--as`: a subject under `people`. */
 export function personNamed(config: Config, name: string): Someone {
   const person = own(config.people, name);

@@ -111,7 +111,7 @@ export function askWho(house: House, tool: string): WhoAnswer {
   return { tool, callers };
 }
 
-function mustBeAgent(house: House, agent: string): void {
+export function mustBeAgent(house: House, agent: string): void {
   if (Object.hasOwn(house.config.agents, agent)) return;
   const known = Object.keys(house.config.agents).join(", ");
   throw new BadQuestion(`there is no agent ${JSON.stringify(agent)}; there are: ${known}`);

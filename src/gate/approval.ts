@@ -54,7 +54,7 @@ function isDemanded({ verdict }: Progress): boolean {
 /** What a dry run says of it: nobody is asked, and no yes is used. */
 export function wouldAsk(_rooms: Rooms, _call: CallContext, progress: Progress): No {
   if (!isDemanded(progress)) return undefined;
-  return refusal("confirmation_required", { reason: "A call that is none asks nobody." });
+  return refusal("confirmation_required", { reason: "This was a dry run, so nobody was asked." });
 }
 
 /** Whether this client's own question to its user counts: only where the operator listed it. */

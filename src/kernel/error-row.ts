@@ -4,18 +4,21 @@ export type Retry = "never" | "after" | "after_user_action";
 export type Fixer = "agent" | "user" | "operator";
 /** What happened to the world: nothing, nobody can say, or it is done. */
 export type Effect = "none" | "unknown" | "done";
-export type Outcome =
-  | "ok"
-  | "tool_error"
-  | "refused"
-  | "rate_limited"
-  | "auth_failed"
-  | "downstream_error"
-  | "timeout"
-  | "cancelled"
-  | "drift"
-  | "revoked"
-  | "unknown";
+
+export const OUTCOMES = [
+  "ok",
+  "tool_error",
+  "refused",
+  "rate_limited",
+  "auth_failed",
+  "downstream_error",
+  "timeout",
+  "cancelled",
+  "drift",
+  "revoked",
+  "unknown",
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
 export interface ErrorRow {
   readonly retry: Retry;

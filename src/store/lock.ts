@@ -9,6 +9,7 @@ export class FolderInUse extends Error {
 }
 
 export interface FolderLock {
+  /** A second time it does nothing. */
   release(): void;
 }
 
@@ -21,7 +22,7 @@ export function lockFolder(folder: string): FolderLock {
     db.exec("PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE");
   } catch {
     db.close();
-    throw new FolderInUse(`another doorless owns ${folder}`);
+    throw new FolderInUse(`another doorless owns ${folder}: stop it, or use another data folder`);
   }
-  return { release: () => db.close() };
+  return { release: () => void (db.isOpen && db.close()) };
 }

@@ -66,7 +66,9 @@ verifies(
     };
     expect(JSON.stringify(records)).not.toContain(NOTE);
     expect(records[0]?.["user"]).toBe("Mia Lindqvist");
-    await expect(ask("/audit/reveal", { call_id, reason: "" })).rejects.toThrow("say why");
+    await expect(ask("/audit/reveal", { call_id, reason: "" })).rejects.toThrow(
+      /^reason: at least 3 characters$/,
+    );
     const { record } = (await ask("/audit/reveal", { call_id, reason: "a test" })) as {
       record: { args: unknown };
     };
@@ -120,7 +122,9 @@ verifies(
 
 verifies(["ledger.hold", "ledger.erase"], "a legal hold keeps a person's key", async () => {
   const hold = { subject: "mia", reason: "case 7 of the court" };
-  await ask("/audit/hold", hold);
+  expect(await ask("/audit/hold", hold)).toMatchObject({ holds: [{ what: "placed" }] });
+  const second = await ask("/audit/hold", { ...hold, reason: "case 8" });
+  expect(second).toMatchObject({ holds: [{ what: "already there", reason: hold.reason }] });
   const { holds } = (await ask("/audit/holds", {})) as { holds: object[] };
   expect(holds).toMatchObject([{ subject: "mia", reason: "case 7 of the court" }]);
   const erasure = ask("/audit/erase", { subject: "mia", reason: "she asked" });
@@ -131,9 +135,15 @@ verifies(["ledger.hold", "ledger.erase"], "a legal hold keeps a person's key", a
     record: { args: unknown };
   };
   expect(record.args).toMatchObject({ note: NOTE });
-  await ask("/audit/hold", { ...hold, release: true });
+  const release = { ...hold, release: true };
+  expect(await ask("/audit/hold", release)).toMatchObject({ holds: [{ what: "released" }] });
+  expect(await ask("/audit/hold", release)).toMatchObject({ holds: [{ what: "there was none" }] });
   expect(await ask("/audit/holds", {})).toEqual({ holds: [] });
 });
+
+const ALREADY = expect.stringMatching(
+  /^TENANT +ISSUER +SUBJECT +KEY\nacme .* mia +already erased, on \d{4}-\d\d-\d\dT/,
+) as string;
 
 verifies("ledger.erase", "after an erasure no file holds the name or the text", async () => {
   const { erased } = (await ask("/audit/erase", { subject: "mia", reason: "she asked" })) as {
@@ -154,7 +164,11 @@ verifies("ledger.erase", "after an erasure no file holds the name or the text", 
   expect(text).not.toContain(NOTE);
   await ask("/audit/reindex", {});
   expect(filesText()).not.toContain("Lindqvist");
-  await expect(ask("/audit/erase", { subject: "nobody", reason: "x y z" })).rejects.toThrow();
+  // A second time it is said when that was, and not as if it were done anew.
+  const again = await doorless("audit", "erase", "--subject", "mia", "--data", house.data);
+  expect(again).toMatchObject({ code: 0, stdout: ALREADY });
+  const nobody = { subject: "nobody", reason: "x y z" };
+  await expect(ask("/audit/erase", nobody)).rejects.toThrow('nobody is called "nobody"');
 });
 
 verifies(

@@ -117,7 +117,7 @@ verifies(
     expect(await query("--user", "nobody")).toEqual([]);
     expect(await query("--from", "2020-01-01", "--to", "2020-12-31")).toEqual([]);
   },
-  { timeout_ms: 60_000 },
+  { timeout_ms: 120_000 },
 );
 
 verifies("ledger.filters", "pages of a cursor are the whole, each record once", async () => {
@@ -140,11 +140,14 @@ verifies(
   async () => {
     const table = await audit("query", "--user", "omar");
     const [head, ...rows] = table.stdout.trimEnd().split("\n");
-    expect(head).toMatch(/^TIME +USER +AGENT +TOOL +RECORD +OUTCOME +CALL$/);
+    expect(head).toMatch(/^TIME +USER +AGENT +TOOL +RECORD +OUTCOME +ERROR +CALL$/);
     expect(rows).toEqual([
-      expect.stringMatching(/Omar Haddad +research +analytics_query +- +ok/),
-      expect.stringMatching(/Omar Haddad +sales +crm_get_deal +deal:42 +ok/),
+      expect.stringMatching(/Omar Haddad +research +analytics_query +- +ok +- /),
+      expect.stringMatching(/Omar Haddad +sales +crm_get_deal +deal:42 +ok +- /),
     ]);
+    // The outcome that one can ask for, and beside it what went wrong.
+    const refused = await audit("query", "--outcome", "refused");
+    expect(refused.stdout.split("\n")[1]).toMatch(/ refused +invalid_arguments +[0-9a-f-]{36}$/);
     const none = await audit("query", "--user", "nobody");
     expect(none).toEqual({
       code: 0,
@@ -206,6 +209,14 @@ verifies(
     }
     const text = await doorless(["audit", "verify", join(copies, "changed")]);
     expect(text).toMatchObject({ code: 1, stdout: expect.stringMatching(/^NOT intact\n/) });
+    // By which keys, and whether a cut end would show.
+    expect(text.stdout).toMatch(/by the keys that lie in the log's own folder/);
+    expect(text.stdout).toMatch(/^not compared with what an anchor kept/m);
+    const keys = join(house.data, "keys", "ledger-signing.pub");
+    const anchor = ["--anchor", join(house.data, "ledger", "checkpoints")];
+    const own = await audit("verify", ...anchor);
+    expect(own.stdout).toMatch(new RegExp(`^signed to \\d+, by the keys in ${keys}$`, "m"));
+    expect(own.stdout).toMatch(/^anchored to [1-9]\d*, by /m);
   },
 );
 

@@ -76,10 +76,26 @@ verifies(
     for (const [i, ran] of helps.entries()) {
       expect(ran).toMatchObject({ code: 0, stderr: "" });
       expect(ran.stdout).toMatch(new RegExp(`^usage: doorless ${verbs[i] ?? ""}\\b`));
+      const printsData = !["start", "stdio"].includes(verbs[i] ?? "");
+      expect({ verb: verbs[i], json: / {2}--json {2}/.test(ran.stdout) }).toEqual({
+        verb: verbs[i],
+        json: printsData,
+      });
     }
+    const groups = [...new Set(verbs.filter((verb) => / /.test(verb)).map(firstWord))];
+    const lists = await Promise.all(groups.map((group) => cli([group, "--help"])));
+    for (const [i, group] of groups.entries()) {
+      const own = verbs.filter((verb) => verb.startsWith(`${group} `));
+      expect(lists[i]).toMatchObject({ code: 0, stderr: "" });
+      expect(own.filter((verb) => !lists[i]?.stdout.includes(`\n  ${verb} `))).toEqual([]);
+    }
+    const version = await cli(["--version"]);
+    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   },
   { timeout_ms: 120_000 },
 );
+
+const firstWord = (verb: string): string => verb.split(" ", 1)[0] ?? "";
 
 verifies("cli.help", "each verb that prints data prints JSON when asked", async () => {
   const deal = ["call", "crm_get_deal", '{"id":42}', "--agent", "sales"];
@@ -136,8 +152,12 @@ function casesByExitCode(): readonly Case[] {
     { args: call("no_such_tool", "{}"), env, code: 1, says: /Unknown tool: no_such_tool/ },
     { args: call("crm_delete_customer", "{}"), env, code: 1, says: /Unknown tool: crm_delete/ },
     { args: ["audit", "show", "no-such-call", ...at], code: 1, says: /there is no call/ },
+    { args: ["audit", "erase", "--subject", "x", ...at], code: 1, says: /nobody is called "x"/ },
+    { args: ["connections", "revoke", "mia", ...at], code: 1, says: /mia has no link/ },
     // 2: usage or configuration
     { args: ["frobnicate"], code: 2, says: /there is no verb "frobnicate"/ },
+    { args: ["lock", "frobnicate"], code: 2, says: /"lock frobnicate"\n\n.*\n\n {2}lock add/ },
+    { args: ["lock", "ls", "--data", ""], code: 2, says: /^--data is empty\n/ },
     { args: ["version", "--frobnicate"], code: 2, says: /--frobnicate/ },
     { args: ["version", "extra"], code: 2, says: /unexpected "extra"/ },
     { args: ["surface", "sales", ...at], code: 2, says: /give either --as PERSON or --claims/ },
@@ -147,23 +167,42 @@ function casesByExitCode(): readonly Case[] {
     { args: ["explain", ...at], code: 2, says: /AGENT or --tool is missing/ },
     { args: ["explain", "--tool", "no_such_tool", ...at], code: 2, says: /not in the catalogue/ },
     { args: [...deal.slice(0, 3), ...at], env, code: 2, says: /--agent is missing/ },
-    { args: call("crm_get_deal", "{id:42}"), env, code: 2, says: /not JSON/ },
+    { args: [...deal.slice(0, 4), "NOSUCH", ...at], env, code: 2, says: NO_AGENT },
+    { args: [...deal.slice(0, 4), "nosuch", ...at], env, code: 2, says: NO_AGENT },
+    { args: [...deal.slice(0, 4), "nosuch", "--dry-run", ...at], env, code: 2, says: NO_AGENT },
+    { args: [...deal, "--remote", "ftp://x.example"], env, code: 2, says: /no http or https URL/ },
+    { args: call("crm_get_deal", "{id:42}"), env, code: 2, says: NOT_JSON },
     { args: call("crm_get_deal", "[42]"), env, code: 2, says: /not a JSON object/ },
     { args: ["errors", "no_such_code"], code: 2, says: /there is no error/ },
-    { args: ["audit", "query", "--outcome", "fine", ...at], code: 2, says: /one of: ok, / },
+    {
+      args: ["audit", "query", "--outcome", "fine", ...at],
+      code: 2,
+      says: /^--outcome: one of: ok, /,
+    },
+    { args: ["audit", "query", ...BACKWARDS, ...at], code: 2, says: /^--from is not before --to/ },
+    { args: ["audit", "erase", ...AB, ...at], code: 2, says: /^reason: at least 3 characters\n$/ },
     { args: ["audit", "query", "--limit", "0", ...at], code: 2, says: /whole number/ },
     { args: ["audit", "verify", join(nowhere, "x")], code: 2, says: /does not exist/ },
+    { args: ["plan", join(nowhere, "x")], code: 2, says: /there is no such file or folder/ },
+    { args: ["tools", "try", "x", "--answers", nowhere], code: 2, says: /a folder, not a file/ },
+    { args: ["demo", "--data", join(house.data, "lock")], code: 2, says: /lock: it is a file/ },
     { args: ["start", "--config", join(nowhere, "x.json")], code: 2, says: /ENOENT/ },
     { args: ["demo", "--port", "99999"], code: 2, says: /--port is a whole number/ },
     // 3: sign-in needed
     { args: [...deal, ...at], code: 3, says: /sign-in needed/ },
-    { args: [...deal, ...at], env: { DOORLESS_TOKEN: "x.y.z" }, code: 3, says: /\S/ },
+    {
+      args: [...deal, ...at],
+      env: { DOORLESS_TOKEN: "x.y.z" },
+      code: 3,
+      says: /^invalid_token: The /,
+    },
+    { args: [...deal, ...at], env: { DOORLESS_TOKEN: `${mia}\nx` }, code: 3, says: /a line break/ },
     { args: [...deal, ...at], env: { DOORLESS_TOKEN: dana }, code: 3, says: /\S/ },
     { args: [...deal, "--dry-run", ...at], env: { DOORLESS_TOKEN: dana }, code: 3, says: /\S/ },
     // 4: unreachable
     { args: [...deal, "--data", nowhere], env, code: 4, says: /no doorless runs in/ },
     { args: [...deal, "--dry-run", "--data", nowhere], env, code: 4, says: /no doorless runs/ },
-    { args: [...deal, "--remote", "http://127.0.0.1:9"], env, code: 4, says: /\S/ },
+    { args: [...deal, "--remote", "http://127.0.0.1:18"], env, code: 4, says: /nothing listens/ },
     { args: ["demo", "token", "mia", "sales", "--data", nowhere], code: 4, says: /no demo runs/ },
     { args: ["demo", "set", "api:up", "--data", nowhere], code: 4, says: /no demo runs/ },
     // 5: the tool failed
@@ -171,6 +210,10 @@ function casesByExitCode(): readonly Case[] {
   ];
 }
 
+const NO_AGENT = /^there is no agent "nosuch"; there are: support, sales, research\n/i;
+const NOT_JSON = /^the arguments are not JSON: .* at line 1, column 2\n/;
+const BACKWARDS = ["--from", "2026-02-02", "--to", "2026-02-01"];
+const AB = ["--subject", "mia", "--reason", "ab"];
 const MAIL = '{"to":"a@b.example","subject":"s","body":"b"}';
 
 verifies(
@@ -188,7 +231,7 @@ verifies(
       }
     }
   },
-  { timeout_ms: 60_000 },
+  { timeout_ms: 120_000 },
 );
 
 function chunks<T>(all: readonly T[], size: number): T[][] {
@@ -232,6 +275,9 @@ verifies("cli.call", "call --dry-run shows the request, and nothing of it happen
   ]);
   const forPeople = await here(...update, "--dry-run");
   expect(forPeople.stdout).toContain(`would send PATCH ${house.ready.api}/crm/deals/42`);
+  const ofCode = await here("call", "crm_pipeline_summary", "{}", "--agent", "sales", "--dry-run");
+  expect(ofCode).toMatchObject({ code: 0, stderr: "" });
+  expect(ofCode.stdout).toMatch(/^would run the code of crm_pipeline_summary;.*\nallowed by mcp/);
   const refusals = [
     ["crm_get_deal", "{}", "invalid_arguments"],
     ["crm_delete_customer", '{"id":1}', "unknown_tool"],

@@ -234,6 +234,7 @@ verifies(
     const taken = await doorless(third);
     expect(taken).toMatchObject({ code: 2, stdout: "" });
     expect(taken.stderr).toMatch(/EADDRINUSE.*choose another port/s);
+    expect(taken.stderr).toContain(`cannot listen at 127.0.0.1:${port}: something else listens`);
     await answers(ready, await tokenFrom(data, "mia", "sales"));
     // The demo's provider signs anybody in as anybody: nothing but the demo may trust it.
     const started = await doorless(["start", "--config", join(data, "mcp.config.json")]);

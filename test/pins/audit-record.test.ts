@@ -1,6 +1,6 @@
 // An audit record: its keys and their order, as INTERFACE lists them.
 import { expect } from "vitest";
-import { OUTCOMES } from "../../src/console/audit-desk.ts";
+import { OUTCOMES } from "../../src/kernel/error-row.ts";
 import { verifies } from "../verifies.ts";
 import { asked, call, intent, opened, outcome, refusalOf } from "../unit/ledger/entries.ts";
 

@@ -308,7 +308,11 @@ verifies("approval.human", "a dry run says that it would be asked, and asks nobo
     args: CALL.arguments,
   };
   const answer = await askLocal(boundary.data, "core", "/dry-run", dry);
-  expect(answer).toMatchObject({ allowed: false, error: { code: "confirmation_required" } });
+  const message = expect.stringMatching(/ This was a dry run, so nobody was asked\.$/) as string;
+  expect(answer).toMatchObject({
+    allowed: false,
+    error: { code: "confirmation_required", message },
+  });
   expect(JSON.stringify(answer)).not.toContain("/approve/");
 });
 
