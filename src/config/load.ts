@@ -62,7 +62,7 @@ function read(file: string): JsonDocument {
     const mend =
       error instanceof JsonError
         ? "the file must be strict JSON (RFC 8259): no comments, no trailing commas, no key twice"
-        : "name a configuration that is there, or write one with the README's example";
+        : "name one that is there with --config FILE, or write one with the README's example";
     const message = error instanceof JsonError ? error.message : systemErrorInWords(error);
     throw new ConfigError([{ file, pointer: "", ...line, message, mend }]);
   }

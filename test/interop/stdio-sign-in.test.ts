@@ -251,7 +251,7 @@ verifies(
   async () => {
     expect(await run("login", "nosuch", ...at)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/no agent nosuch \(there: support, sales, research\)/),
+      stderr: expect.stringMatching(/no agent "nosuch"; there are: support, sales, research\n/),
     });
     const away = ["login", "--remote", "http://127.0.0.1:1/mcp/sales"];
     expect((await run(...away)).code).toBe(4);
