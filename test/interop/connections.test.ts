@@ -75,7 +75,7 @@ verifies(
     expect((await send("mia")).error).toMatchObject({ code: "connection_required" });
     expect((await send("omar")).isError).toBe(false);
     const again = await cli("connections", "revoke", "mia");
-    expect(again).toMatchObject({ code: 2, stderr: expect.stringMatching(/mia has no link/) });
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/mia has no link/) });
     expect((await cli("connections", "ls")).stdout).toMatch(/mia +acme +mail +disconnected/);
     expect(listed.stdout + revoked.stdout).not.toMatch(/eyJ|refresh|token/);
   },
