@@ -2,6 +2,7 @@
 // test/pins/requirements.test.ts fails on an id that no test cites, and on a citation of no id.
 import { approval } from "./requirements/approval.ts";
 import * as boundary from "./requirements/boundary.ts";
+import { contract } from "./requirements/contract.ts";
 import { connections, signIn, vault } from "./requirements/connections.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
@@ -27,6 +28,7 @@ export const requirements = {
   ...vault,
   ...signIn,
   ...approval,
+  ...contract,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,
