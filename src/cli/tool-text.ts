@@ -43,10 +43,13 @@ export function toolText(tool: ToolDefinition, config: Config, lock: Lock): stri
 }
 
 function field(name: string, text: string): string {
+  return linesOf(`  ${name.padEnd(8)} `, text).join("\n");
+}
+
+// What goes on in the next line is marked: a text cannot look like lines of ours.
+function linesOf(margin: string, text: string): readonly string[] {
   const [first = "", ...more] = visibleText(text).split("\n");
-  return [`  ${name.padEnd(8)} ${first}`, ...more.map((line) => `${" ".repeat(11)}${line}`)].join(
-    "\n",
-  );
+  return [`${margin}${first}`, ...more.map((line) => `${" ".repeat(margin.length)}| ${line}`)];
 }
 
 function doesOf(tool: ToolDefinition, { connectors }: Config): string {
@@ -98,8 +101,7 @@ function propertyOf(name: string, schema: Schema, margin: string): readonly stri
     ...rest.map(([key, value]) => `${key} ${JSON.stringify(value)}`),
   ];
   const about = schema.description === undefined ? "" : `: ${schema.description}`;
-  const [first = "", ...more] = visibleText(`${name} (${said.join(", ")})${about}`).split("\n");
-  return [`${margin}${first}`, ...more.map((text) => `${margin}  ${text}`)];
+  return linesOf(margin, `${name} (${said.join(", ")})${about}`);
 }
 
 function changesOf(tool: ToolDefinition, lock: Lock): readonly string[] {
@@ -114,13 +116,15 @@ function changesOf(tool: ToolDefinition, lock: Lock): readonly string[] {
     `  different since ${by} approved it at ${at}`,
     ...changed.flatMap(({ pointer, before: old, after }) => [
       `    ${pointer}`,
-      ...(old === undefined ? [] : [paint("red", `      - ${shown(old)}`)]),
-      ...(after === undefined ? [] : [paint("green", `      + ${shown(after)}`)]),
+      ...(old === undefined ? [] : linesOf("      - ", shown(old)).map(red)),
+      ...(after === undefined ? [] : linesOf("      + ", shown(after)).map(green)),
     ]),
   ];
 }
 
+const red = (line: string): string => paint("red", line);
+const green = (line: string): string => paint("green", line);
+
 function shown(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return visibleText(text).replaceAll("\n", "\n        ");
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -143,6 +143,35 @@ verifies("cli.doctor", "files that others may use are found, each with its mend"
   expect(wrongIn(await lookAtFiles(load(save())))).toEqual([]);
 });
 
+verifies(
+  ["cli.doctor", "tools.lock"],
+  "a tool that nobody approved as it is is found",
+  async () => {
+    const file = join(folder, "tidy", "shop", "item_get.tool.yaml");
+    const before = readFileSync(file, "utf8");
+    writeFileSync(file, before.replace('"title":"item_get"', '"title":"To my friend"'));
+    try {
+      const config = load(save());
+      const [found, ...more] = wrongIn(await lookAtFiles(config));
+      expect(more).toEqual([]);
+      expect(found).toMatchObject({
+        about: "tools",
+        mend: expect.stringContaining("tools approve"),
+      });
+      expect(found?.said).toMatch(/^item_get is in no list: it is not what test approved at /);
+      await approveTools(config.tools_dir);
+      const approved = await lookAtFiles(config);
+      expect(wrongIn(approved)).toEqual([]);
+      expect(approved).toContainEqual(
+        expect.objectContaining({ state: "note", said: 'item_get/title says "my"' }),
+      );
+    } finally {
+      writeFileSync(file, before);
+      await approveTools(join(folder, "tidy"));
+    }
+  },
+);
+
 verifies("cli.doctor", "a tool that does not load, and a full disk, are found", async () => {
   const bad = join(folder, "tidy", "shop", "item_bad.tool.yaml");
   cpSync(join(folder, "tidy", "shop", "item_get.tool.yaml"), bad);
