@@ -201,6 +201,25 @@ describe("a code tool's manifest", () => {
     },
   );
 
+  verifies(
+    "tools.lock",
+    "another line of code is another tool; another line end is none",
+    async () => {
+      const hashOf = async (text: string): Promise<string | undefined> => {
+        const folder = folderWith(text);
+        return loadCatalog(folder, await optionsFor(folder)).tools.get("item_sum")?.hash;
+      };
+      const text = toolText("item_sum");
+      const before = await hashOf(text);
+      expect(before).toMatch(/^sha256:/);
+      expect(await hashOf(text.replaceAll("\n", "\r\n"))).toBe(before);
+      expect(await hashOf(toolText("item_sum", { run: 'return { value: "other" };' }))).not.toBe(
+        before,
+      );
+      expect(await hashOf(toolText("item_sum", { change: { title: '"Other"' } }))).not.toBe(before);
+    },
+  );
+
   verifies("sandbox.manifest", "without a level for them, code tools are in no catalogue", () => {
     const catalog = loadCatalog(folderWith(toolText("item_sum")));
     expect([...catalog.tools.keys()]).toEqual([]);
