@@ -26,8 +26,12 @@ export interface TextFault {
 
 const QUOTED_CHARS_MAX = 60;
 
+// A schema's keywords, and most names: they are most texts of a tool, and say nothing.
+const WORD = /^[\w$-]{1,40}$/;
+
 /** Every fault of one text; `origin` is the one that its tool reaches. */
 export function lintText(text: string, origin: string | undefined): readonly TextFault[] {
+  if (WORD.test(text)) return [];
   const plain = plainOf(text);
   const ordered = ORDERS.flatMap(({ rule, pattern }): TextFault[] => {
     const [found] = pattern.exec(plain) ?? [];

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { ConfigError } from "../config/problem.ts";
 import type { Problem } from "../config/problem.ts";
 import { fingerprint } from "../kernel/ids.ts";
-import { decodeUtf8, JsonError, parseJsonDocument, pointerTo } from "../kernel/json.ts";
+import { decodeUtf8, JsonError, parseJson, parseJsonDocument, pointerTo } from "../kernel/json.ts";
 import { own } from "../kernel/own.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
@@ -40,9 +40,11 @@ export interface Lock {
 export function readLock(folder: string): Lock {
   const file = join(folder, LOCK_FILE);
   try {
-    const document = parseJsonDocument(decodeUtf8(readFileSync(file)), FILE_LIMITS);
-    const parsed = lockSchema.safeParse(document.value);
+    const text = decodeUtf8(readFileSync(file));
+    const parsed = lockSchema.safeParse(parseJson(text, FILE_LIMITS));
     if (parsed.success) return { file, exists: true, tools: parsed.data.tools };
+    // Where each value stands costs more than all the rest, and is only asked for here.
+    const document = parseJsonDocument(text, FILE_LIMITS);
     throw new ConfigError(
       parsed.error.issues.map(({ path, message }) => {
         const pointer = path.map(String).reduce(pointerTo, "");
