@@ -25,9 +25,9 @@ export async function runaway(stage: Stage): Promise<string> {
   return `${stopped.length} of ${CALLS} calls at once refused with a time to wait; Zoe's call ran`;
 }
 
-/** The same call over and over; then another one. */
+/** The same call over and over, and another one; one that is refused over and over, and a right one. */
 export async function repeats(stage: Stage): Promise<string> {
-  const { same_calls_max } = stage.config.limits.loops;
+  const { same_calls_max, same_errors_max } = stage.config.limits.loops;
   const token = await stage.token("mia", "research");
   const call = (id: number): Promise<Answer> =>
     stage.call("research", token, "crm_get_customer", { id });
@@ -41,5 +41,13 @@ export async function repeats(stage: Stage): Promise<string> {
   const [record] = await stage.ledger({ call_id: refused.call_id ?? "" });
   must(record?.outcome === "rate_limited", "the refusal is not on record");
   must((await call(2)).error_code === undefined, "another call was refused as well");
-  return `call ${same_calls_max + 1} of the same was loop_detected, and another one ran`;
+  const wrong = async (): Promise<string | undefined> => (await call(-1)).error_code;
+  for (let i = 0; i < same_errors_max; i++) {
+    const code = await wrong();
+    must(code === "invalid_arguments", `a call that does not fit answered ${code}`);
+  }
+  const code = await wrong();
+  must(code === "loop_detected", `the next that does not fit answered ${code}`);
+  must((await call(3)).error_code === undefined, "one that fits was refused as well");
+  return `call ${same_calls_max + 1} of the same was loop_detected, refused ones, too; others ran`;
 }

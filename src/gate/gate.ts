@@ -154,7 +154,10 @@ export class Gate {
       for (at of PATH) {
         refused = await this.step(at, call, progress);
         if (refused === undefined) continue;
-        if (at.name === "limits") this.crossed(call.entry, refused);
+        refused = this.repeated(at, call, progress, refused) ?? refused;
+        if (at.name === "limits" || refused.code === "loop_detected") {
+          this.crossed(call.entry, refused);
+        }
         break;
       }
     } catch (error) {
@@ -162,6 +165,17 @@ export class Gate {
       refused = refusal("internal", { effect: effectAt(at, progress) });
     }
     return this.exit(call, progress, refused);
+  }
+
+  /** The loop that a refused call goes on with: whoever sends it again and again is told that. */
+  private repeated(
+    { name }: Step,
+    { entry, args }: CallContext,
+    { door }: Progress,
+    refused: Refusal,
+  ): Refusal | undefined {
+    if (door === undefined || (name !== "arguments" && name !== "approval")) return undefined;
+    return this.rooms.limits.refused(entry, { tool: door.tool, args }, refused);
   }
 
   /** Whether this client may put a question to its user whose answer counts. */

@@ -88,11 +88,11 @@ function checkArguments(rooms: Rooms, call: CallContext, progress: Progress): No
   return undefined;
 }
 
-function limits(rooms: Rooms, { entry, args, parent }: CallContext, progress: Progress): No {
+function limits(rooms: Rooms, { entry, args }: CallContext, progress: Progress): No {
   const { tool } = found(progress);
   const tooLong = requestTooLong(rooms, progress);
   if (tooLong !== undefined) return tooLong;
-  const taken = rooms.limits.take(entry, { tool, args, parent });
+  const taken = rooms.limits.take(entry, { tool, args });
   if (!taken.ok) return taken.refusal;
   progress.lease = taken.value;
   return undefined;

@@ -2,7 +2,7 @@
 import type { ToolDefinition } from "../catalog/definition.ts";
 import type { LimitsConfig, Rate } from "../config/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { refusal } from "../kernel/errors.ts";
+import { errorTable, refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
@@ -31,8 +31,6 @@ export interface LimitsOptions {
 export interface Wanted {
   readonly tool: ToolDefinition;
   readonly args: unknown;
-  /** The call whose code makes this one. */
-  readonly parent: string | undefined;
 }
 
 /** What one call takes of the budgets. */
@@ -102,11 +100,25 @@ export class Limits {
     return short && rateLimited(short);
   }
 
+  /**
+   * A call that steps 4 or 5 refused, which the same session may have sent before: then that is
+   * what it is told. Judged among what was refused alone, so that a call that is allowed by now, as
+   * after a human's yes, is never part of it.
+   */
+  refused({ session }: Going, { tool, args }: Wanted, why: Refusal): Refusal | undefined {
+    const { who_can_fix, retry } = errorTable[why.code];
+    // Whoever was told to come back may.
+    if (retry === "after") return undefined;
+    const code = who_can_fix === "agent" ? why.code : undefined;
+    const loop = this.loops.refused(refusedIn(session.id), tool.name, args, code, this.time.now());
+    return loop && loopDetected(loop);
+  }
+
   /** Step 6: a call that may run. Takes everything or nothing. */
   take({ credential, session }: Going, wanted: Wanted): Result<Lease> {
-    const { args, parent } = wanted;
+    const { args } = wanted;
     const now_ms = this.time.now();
-    const chain = parent ?? session.id;
+    const chain = chainOf(session.id, wanted.tool);
     const weight = this.weigh(wanted.tool);
     const { tool, bytes_max } = weight;
     const next = this.loops.next(chain, tool, args, now_ms);
@@ -128,6 +140,7 @@ export class Limits {
     const leave = this.running.enter(session.user);
     if (leave === undefined) throw new Error("there was a place a moment ago");
     next.ran();
+    this.loops.passed(refusedIn(session.id), tool);
     let ended = false;
     return ok({
       end: (bytes, error_code) => {
@@ -229,6 +242,16 @@ export class Limits {
     this.of.user_bytes.giveBack(user, taken, used, taken_ms);
     this.of.tenant_bytes.giveBack(tenant, taken, used, taken_ms);
   }
+}
+
+// A session's calls are one chain, its code's among them, over however many runs. The runs themselves
+// are another: each would end the loop that the calls inside are.
+function chainOf(session: string, { kind }: ToolDefinition): string {
+  return kind === "generated" ? `${session} code` : session;
+}
+
+function refusedIn(session: string): string {
+  return `${session} refused`;
 }
 
 function payerOf(who: {

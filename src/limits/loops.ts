@@ -28,7 +28,7 @@ interface Failing {
   at_ms: number;
 }
 
-/** One chain of calls, each after the other: a session's, or one run of generated code. */
+/** One chain of calls, each after the other: those of a session that ran, or that were refused. */
 interface Chain {
   at_ms: number;
   last: Asked | undefined;
@@ -70,6 +70,34 @@ export class Loops {
       return { loop: { kind: "same_error", tools: [tool], times, error_code: code } };
     }
     return this.follow(chain, { tool, text: textOf(args) }, args);
+  }
+
+  /**
+   * A call that the rules refused: the loop that it goes on with. `error_code` where it counts
+   * whatever the arguments are: who asks a human about ten refunds makes no mistake ten times.
+   */
+  refused(
+    chain_id: string,
+    tool: string,
+    args: unknown,
+    error_code: string | undefined,
+    now_ms: number,
+  ): Loop | undefined {
+    const next = this.next(chain_id, tool, args, now_ms);
+    // In a full table it is refused all the same, and not told why twice.
+    if (next.full) return undefined;
+    if (next.loop) return next.loop;
+    next.ran();
+    if (error_code !== undefined) this.ended(chain_id, tool, error_code, now_ms);
+    return undefined;
+  }
+
+  /** A call of the tool passed the rules: what was refused of it is behind. */
+  passed(refused_id: string, tool: string): void {
+    const chain = this.chains.get(refused_id);
+    if (chain === undefined) return;
+    chain.failing.delete(tool);
+    if (chain.last?.tool === tool || chain.before?.tool === tool) Object.assign(chain, fresh());
   }
 
   /** How a call of the chain ended. */
@@ -124,8 +152,7 @@ export class Loops {
       return known;
     }
     if (known === undefined && !this.hasRoom(now_ms)) return undefined;
-    const fresh = { last: undefined, before: undefined, same: 0, in_turn: 0 };
-    const chain: Chain = { at_ms: now_ms, ...fresh, failing: new Map() };
+    const chain: Chain = { at_ms: now_ms, ...fresh(), failing: new Map() };
     this.chains.set(id, chain);
     return chain;
   }
@@ -139,6 +166,10 @@ export class Loops {
     }
     return this.chains.size < this.chains_max;
   }
+}
+
+function fresh(): Pick<Chain, "last" | "before" | "same" | "in_turn"> {
+  return { last: undefined, before: undefined, same: 0, in_turn: 0 };
 }
 
 function textOf(args: unknown): string {

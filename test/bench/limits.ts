@@ -151,7 +151,6 @@ function costWith(users: number, plan: { rounds: number; decisions: number }): C
     const taken = on.take(people[i % users] ?? going(), {
       tool,
       args: { i },
-      parent: undefined,
     });
     if (taken.ok) taken.value.end(0, undefined);
     return taken.ok;

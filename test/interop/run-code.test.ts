@@ -214,6 +214,28 @@ describe("run_code", () => {
   });
 });
 
+verifies(
+  ["limits.repeats", "sandbox.inner-calls"],
+  "what code repeats over several runs, and its agent without code, is one loop",
+  async () => {
+    const code =
+      "const codes = [];" +
+      "for (let i = 0; i < 6; i++) codes.push(await api.item_get({ i }).catch((e) => e.code));" +
+      "return codes;";
+    const codes = [await run(code), await run(code)].flatMap(
+      ({ result }) => result?.["value"] as string[],
+    );
+    expect(codes.slice(0, 10)).toEqual(Array<string>(10).fill("invalid_arguments"));
+    expect(codes.slice(10)).toEqual(["loop_detected", "loop_detected"]);
+    const directly = (as: string) =>
+      callTool(`${boundary.url}/mcp/desk`, `Bearer ${as}`, "item_get", {});
+    expect((await directly(token)).error?.code).toBe("loop_detected");
+    // Another sign-in has its own count, and pays from the same limits.
+    const again = await boundary.token("desk", { sub: `user-${users}`, sid: "another sign-in" });
+    expect((await directly(again)).error?.code).toBe("invalid_arguments");
+  },
+);
+
 describe("a run that ends badly", () => {
   const ENDS: Readonly<Record<string, readonly [string, string, RegExp]>> = {
     "a throw": ['throw new TypeError("mine");', "code_error", /TypeError: mine/],

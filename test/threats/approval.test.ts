@@ -276,6 +276,26 @@ verifies("approval.once", "a call that a limit refuses leaves the yes for the ne
   await client.close();
 });
 
+verifies(
+  ["limits.repeats", "approval.human"],
+  "a client may ask thirty times whether the human has said yes; after that the yes still counts",
+  async () => {
+    const asked = await question();
+    for (let i = 1; i < 30; i++) {
+      expect(codeOf(await raw(TRUSTED, { inputResponses: {} }))).toBe("confirmation_required");
+    }
+    const repeated = await raw(TRUSTED, { inputResponses: {} });
+    expect(repeated.structuredContent).toMatchObject({
+      error: { code: "loop_detected", details: { repeated: { kind: "same_call", times: 30 } } },
+    });
+    // Another question is not part of it, and neither is a call that is allowed.
+    const other = { ...CALL, arguments: { id: "8", name: "x" } };
+    expect(codeOf(await raw(TRUSTED, { inputResponses: {} }, other))).toBe("confirmation_required");
+    expect(await raw(TRUSTED, answerTo(asked))).toMatchObject({ structuredContent: { id: "7" } });
+    expect(codeOf(await raw(TRUSTED, { inputResponses: {} }))).toBe("confirmation_required");
+  },
+);
+
 verifies("approval.expires", "a question that was not answered in time is over", async () => {
   const link = async (): Promise<unknown> => {
     const { structuredContent } = await raw("another", {});

@@ -165,6 +165,22 @@ describe("a loop", () => {
   );
 });
 
+verifies(
+  "limits.repeats",
+  "a call that is refused again and again is a loop, too; the one that fits still runs",
+  async () => {
+    const call = await caller("stubborn");
+    const codes = [];
+    for (let i = 0; i < 5; i++) codes.push((await call("item_get", { id: i })).error?.code);
+    const wrong = Array<string>(3).fill("invalid_arguments");
+    expect(codes).toEqual([...wrong, "loop_detected", "loop_detected"]);
+    expect((await call("item_get", { id: "1" })).error).toBeUndefined();
+    expect((await call("item_get", { id: 1 })).error?.code).toBe("invalid_arguments");
+    const record = boundary.ledger().find((line) => line["error_code"] === "loop_detected");
+    expect(record).toMatchObject({ kind: "refusal", tool: "item_get" });
+  },
+);
+
 describe("too large", () => {
   verifies("limits.resources", "a request to the API is an error, and is not sent", async () => {
     const call = await caller("large");

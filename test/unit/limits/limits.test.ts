@@ -85,7 +85,7 @@ describe("sessions of one user", () => {
     const { limits, toolNamed } = started(its, ledger, folder, clock);
     let nth = 0;
     const asks = (who: Going): Refusal | undefined => {
-      const wanted = { tool: toolNamed("item_get"), args: { nth: nth++ }, parent: undefined };
+      const wanted = { tool: toolNamed("item_get"), args: { nth: nth++ } };
       const taken = limits.take(who, wanted);
       if (!taken.ok) return taken.refusal;
       taken.value.end(0, undefined);

@@ -142,6 +142,51 @@ describe("the same error", () => {
   });
 });
 
+describe("a call that the rules refuse", () => {
+  const refusals = () => {
+    const { loops, clock, call } = chains();
+    const refuse = (tool: string, args: unknown, code?: string): string | undefined =>
+      loops.refused("no", tool, args, code, clock.ms)?.kind;
+    return { loops, clock, call, refuse };
+  };
+  const times = (count: number, once: (i: number) => string | undefined) =>
+    Array.from({ length: count }, (_, i) => once(i));
+
+  verifies("limits.repeats", "is a loop by its error, whatever its arguments are", () => {
+    const { refuse } = refusals();
+    expect(times(4, (i) => refuse("put", { i }, "argument_not_allowed"))).toEqual([
+      ...times(3, () => undefined),
+      "same_error",
+    ]);
+    expect(refuse("get", {}, "argument_not_allowed")).toBeUndefined();
+  });
+
+  verifies("limits.repeats", "is one as the same call, and in turn with another", () => {
+    const { refuse } = refusals();
+    expect(times(5, () => refuse("put", {})).at(-1)).toBe("same_call");
+    expect(times(5, (i) => refuse("put", { i })).at(-1)).toBeUndefined();
+    expect(times(5, (i) => refuse(i % 2 === 0 ? "a" : "b", {})).at(-1)).toBe("ping_pong");
+  });
+
+  test("and passes then is refused anew from the first time on", () => {
+    const { loops, refuse } = refusals();
+    times(4, () => refuse("put", {}, "invalid_arguments"));
+    loops.passed("no", "put");
+    expect(times(3, () => refuse("put", {}, "invalid_arguments")).at(-1)).toBeUndefined();
+    loops.passed("no", "get");
+    expect(refuse("put", {}, "invalid_arguments")).toBe("same_error");
+  });
+
+  test("ends no loop of calls that run", () => {
+    const { call, refuse } = refusals();
+    for (let i = 0; i < 4; i++) {
+      expect(call("get", {})).toBe("ran");
+      refuse("put", { i }, "invalid_arguments");
+    }
+    expect(call("get", {})).toBe("same_call");
+  });
+});
+
 verifies("limits.bounded", "a full table of sessions refuses new ones until old ones pause", () => {
   const { call, clock } = chains(2);
   expect([call("a", {}, "1"), call("a", {}, "2"), call("a", {}, "3")]).toEqual([

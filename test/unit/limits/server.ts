@@ -45,7 +45,7 @@ export function started(its: LimitsConfig, ledger: Ledger, folder: string, clock
     leases,
     toolNamed,
     async call(who = going(), tool = "item_get", args = { id: ++calls }) {
-      const taken = limits.take(who, { tool: toolNamed(tool), args, parent: undefined });
+      const taken = limits.take(who, { tool: toolNamed(tool), args });
       if (!taken.ok) return taken.refusal;
       leases.push(taken.value);
       const { principal, client_id } = who.credential;
