@@ -25,7 +25,7 @@ export async function runaway(stage: Stage): Promise<string> {
   return `${stopped.length} of ${CALLS} calls at once refused with a time to wait; Zoe's call ran`;
 }
 
-/** The same call over and over, and another one; one that is refused over and over, and a right one. */
+/** The same call over and over, then another one; the same with one that is refused. */
 export async function repeats(stage: Stage): Promise<string> {
   const { same_calls_max, same_errors_max } = stage.config.limits.loops;
   const token = await stage.token("mia", "research");

@@ -137,7 +137,9 @@ export const limitsSchema = z.strictObject({
   running_calls_per_user_max: count(16, 1024),
   running_calls_max: count(256, 65_536),
   approval_s: count(600, 86_400).describe("How long a call waits for a yes, and a yes for it"),
-  approvals_per_user_max: count(20, 1000).describe("Calls of one user that wait for a yes"),
+  approvals_per_user_max: count(20, 1000).describe(
+    "Calls of one user that wait for a yes; of one agent and client as many as it leaves free",
+  ),
   approvals_max: count(1000, 100_000).describe("Calls that wait for a yes, in all"),
   exclusive_idle_s: count(900, 86_400).describe("How long an exclusive agent counts as in use"),
   keys_max: count(100_000, 10_000_000).describe("Limiter keys in memory; beyond them, refusal"),

@@ -37,11 +37,14 @@ export async function approval(rooms: Rooms, call: CallContext, progress: Progre
       return waiting(rooms, call, asked.id, asked.left_ms);
     case "declined":
       return refusal("confirmation_declined", { details: { ends: endOf(rooms, asked.left_ms) } });
-    case "full":
+    case "full": {
+      const { limit, scope } = asked;
       return refusal("capacity", {
-        reason: "Too many calls wait for a human's yes.",
+        reason: `Too many calls wait for a human's yes, or got a no: ${limit}, of this ${scope}.`,
         retry_after_ms: 60_000,
+        details: { limit, scope, remaining: 0 },
       });
+    }
   }
 }
 

@@ -64,7 +64,7 @@ export type Asked =
   | { readonly kind: "approved"; readonly claim: Claim }
   | { readonly kind: "waiting"; readonly id: string; readonly left_ms: number }
   | { readonly kind: "declined"; readonly left_ms: number }
-  | { readonly kind: "full" };
+  | { readonly kind: "full"; readonly limit: keyof Bounds; readonly scope: string };
 
 /** One that waits, as its person sees it. */
 export interface Pending {
@@ -87,9 +87,11 @@ interface Waiting extends Question {
   readonly listeners: Set<() => void>;
 }
 
+type Bounds = Pick<LimitsConfig, "approvals_max" | "approvals_per_user_max">;
+
 export interface ApprovalsOptions {
   readonly clock: Clock;
-  readonly limits: Pick<LimitsConfig, "approval_s" | "approvals_max" | "approvals_per_user_max">;
+  readonly limits: Bounds & Pick<LimitsConfig, "approval_s">;
   /** Resolves only when it is durable. */
   readonly record: (detail: Detail) => Promise<void>;
   readonly onUnrecorded: (error: unknown) => void;
@@ -102,6 +104,8 @@ export class Approvals {
   private readonly options: ApprovalsOptions;
   private readonly byId = new Map<string, Waiting>();
   private readonly byKey = new Map<string, Waiting>();
+  /** Each no, by what it was said to, whoever asked. */
+  private readonly declined = new Map<string, Waiting>();
   private readonly timer: NodeJS.Timeout;
 
   constructor(options: ApprovalsOptions) {
@@ -112,12 +116,15 @@ export class Approvals {
   /** Takes the yes for exactly this call, or asks for one; the same question is asked once. */
   ask(bound: Bound, question: () => Question): Asked {
     this.expire();
+    const no = this.declined.get(deedOf(bound));
+    if (no !== undefined) return { kind: "declined", left_ms: this.left(no) };
     const key = keyOf(bound);
     const known = this.byKey.get(key);
     if (known?.state === "approved") return { kind: "approved", claim: this.claim(known) };
     if (known?.state === "declined") return { kind: "declined", left_ms: this.left(known) };
     if (known !== undefined) return { kind: "waiting", id: known.id, left_ms: this.left(known) };
-    if (this.isFull(bound.who)) return { kind: "full" };
+    const full = this.fullFor(bound);
+    if (full !== undefined) return { kind: "full", ...full };
     const id = randomBytes(32).toString("base64url");
     const ends_ms = this.now() + this.options.limits.approval_s * 1000;
     const fresh: Waiting = {
@@ -190,15 +197,21 @@ export class Approvals {
     if (takesBack && yes) return true;
     const before = waiting.state;
     waiting.state = "deciding";
+    const decided = (state: Waiting["state"]): void => {
+      waiting.state = state;
+      // The last word counts, where two agents ask for the same.
+      if (state === "declined") this.declined.set(deedOf(waiting.bound), waiting);
+      if (state === "approved") this.declined.delete(deedOf(waiting.bound));
+    };
     try {
       const what = yes ? "given" : takesBack ? "taken_back" : "declined";
       await this.options.record(detailOf(waiting, what, { where }));
     } catch (error) {
       // What could not be recorded was not said; a no holds all the same.
-      waiting.state = yes ? before : "declined";
+      decided(yes ? before : "declined");
       throw error;
     }
-    waiting.state = yes ? "approved" : "declined";
+    decided(yes ? "approved" : "declined");
     waiting.ends_ms = this.now() + this.options.limits.approval_s * 1000;
     for (const tell of waiting.listeners) tell();
     waiting.listeners.clear();
@@ -218,7 +231,7 @@ export class Approvals {
     if (listeners !== undefined && listeners.size < LISTENERS_MAX) listeners.add(tell);
   }
 
-  /** A lock or an ending takes back what it reaches: nothing of it comes to life again. */
+  /** A lock or an ending takes back what it reaches: nothing of it comes to life again. A no stays. */
   stop(reach: Reach | Ending): void {
     this.voidEach((waiting) => isReached(reach, reachableIn(waiting)), "access ended");
   }
@@ -231,7 +244,7 @@ export class Approvals {
   private voidEach(isOver: (waiting: Waiting) => boolean, why: string): void {
     this.expire();
     for (const waiting of this.byId.values()) {
-      if (isOver(waiting)) this.end(waiting, "voided", { why });
+      if (waiting.state !== "declined" && isOver(waiting)) this.end(waiting, "voided", { why });
     }
   }
 
@@ -249,6 +262,7 @@ export class Approvals {
     const open = [...this.byId.values()].filter((one) => one.state !== "declined");
     this.byId.clear();
     this.byKey.clear();
+    this.declined.clear();
     const why = "the server stopped";
     await Promise.allSettled(
       open.map((one) => this.options.record(detailOf(one, "voided", { why }))),
@@ -265,17 +279,25 @@ export class Approvals {
   private forget(waiting: Waiting): void {
     this.byId.delete(waiting.id);
     if (this.byKey.get(waiting.key) === waiting) this.byKey.delete(waiting.key);
+    const deed = deedOf(waiting.bound);
+    if (this.declined.get(deed) === waiting) this.declined.delete(deed);
   }
 
-  // A full table refuses: to make room would be to lose somebody's question.
-  private isFull(who: Who): boolean {
+  // A full table refuses: to make room would be to lose somebody's question. An agent has at most as
+  // many as it leaves to the others, so that none of them can take all of a user's places.
+  private fullFor(bound: Bound): { limit: keyof Bounds; scope: string } | undefined {
     const { approvals_max, approvals_per_user_max } = this.options.limits;
-    if (this.byId.size >= approvals_max) return true;
-    const user = userKey(who.issuer, who.subject);
-    const hers = [...this.byId.values()].filter(({ bound }) => {
-      return userKey(bound.who.issuer, bound.who.subject) === user;
+    if (this.byId.size >= approvals_max) return { limit: "approvals_max", scope: "server" };
+    const user = userOf(bound);
+    const hers = [...this.byId.values()].filter((one) => userOf(one.bound) === user);
+    const left = approvals_per_user_max - hers.length;
+    if (left <= 0) return { limit: "approvals_per_user_max", scope: "user" };
+    const { agent, client_id } = bound;
+    const its = hers.filter((one) => {
+      return one.bound.agent === agent && one.bound.client_id === client_id;
     });
-    return hers.length >= approvals_per_user_max;
+    const full = { limit: "approvals_per_user_max", scope: "user, agent and client" } as const;
+    return its.length >= left ? full : undefined;
   }
 
   private left({ ends_ms }: Waiting): number {
@@ -294,6 +316,16 @@ function keyOf({ who, agent, client_id, tool, tool_hash, policy, args }: Bound):
   const user = userKey(who.issuer, who.subject);
   const call = canonicalJson(args);
   return digestOf("approval-v1", user, tenant, agent, client_id, tool, tool_hash, policy, call);
+}
+
+// What a no is said to: it holds whichever agent, client or policy would do the same again.
+function deedOf({ who, tool, args }: Bound): string {
+  const user = userKey(who.issuer, who.subject);
+  return digestOf("declined-v1", user, JSON.stringify(who.tenant), tool, canonicalJson(args));
+}
+
+function userOf({ who }: Bound): string {
+  return userKey(who.issuer, who.subject);
 }
 
 function isOpen({ state }: Waiting): boolean {

@@ -244,7 +244,7 @@ export class Limits {
   }
 }
 
-// A session's calls are one chain, its code's among them, over however many runs. The runs themselves
+// A session's calls are one chain, its code's among them, over however many runs. Those themselves
 // are another: each would end the loop that the calls inside are.
 function chainOf(session: string, { kind }: ToolDefinition): string {
   return kind === "generated" ? `${session} code` : session;

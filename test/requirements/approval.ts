@@ -36,7 +36,7 @@ export const approval = {
   },
   "approval.bounded": {
     source: "I6 build 2",
-    behavior: "questions are bounded per user and in all; a full table refuses",
+    behavior: "questions are bounded per agent, user and in all; a full table refuses",
   },
   "approval.recorded": {
     source: "I6 build 2",

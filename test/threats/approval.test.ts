@@ -311,10 +311,16 @@ verifies("approval.expires", "a question that was not answered in time is over",
   expect(JSON.stringify(expired)).not.toContain("lamp");
 });
 
-verifies("approval.bounded", "the fourth question of a user is refused, and says so", async () => {
-  const ask = (id: string) => raw("another", {}, { ...CALL, arguments: { id, name: "x" } });
-  for (const id of ["1", "2", "3"]) expect(codeOf(await ask(id))).toBe("confirmation_required");
-  expect(codeOf(await ask("4"))).toBe("capacity");
+verifies("approval.bounded", "one client's questions leave room for another's", async () => {
+  const ask = (id: string, client = "another") =>
+    raw(client, {}, { ...CALL, arguments: { id, name: "x" } });
+  for (const id of ["1", "2"]) expect(codeOf(await ask(id))).toBe("confirmation_required");
+  const full = (scope: string) => ({
+    error: { code: "capacity", details: { limit: "approvals_per_user_max", scope } },
+  });
+  expect((await ask("3")).structuredContent).toMatchObject(full("user, agent and client"));
+  expect(codeOf(await ask("3", "a-third"))).toBe("confirmation_required");
+  expect((await ask("4", "a-third")).structuredContent).toMatchObject(full("user"));
   expect(codeOf(await ask("1"))).toBe("confirmation_required");
 });
 

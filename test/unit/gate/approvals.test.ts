@@ -68,6 +68,7 @@ function questionOf(bound: Bound): Question {
   return { bound, shown: { ...shown, ...rest }, ...asked };
 }
 
+const idOf = (asked: Asked): string => (asked.kind === "waiting" ? asked.id : "");
 const isHers = ({ subject }: { subject: string }): boolean => subject === "ada";
 const whats = (said: readonly Detail[]): string[] => said.map(({ what }) => what);
 
@@ -236,6 +237,45 @@ describe("a no", () => {
     expect(whats(said)).toEqual(["declined", "expired"]);
   });
 
+  verifies(
+    "approval.declined",
+    "holds for the same tool and arguments, whoever asks and whatever has changed",
+    async () => {
+      const { ask, approvals, clock, said } = opened();
+      await approvals.decide(idOf(ask()), false, "page");
+      approvals.keepOnly(() => false);
+      approvals.stop({ kind: "all" });
+      const others: Partial<Bound>[] = [
+        {},
+        { agent: "yard" },
+        { client_id: "another" },
+        { tool_hash: "sha256:9" },
+        { policy: "sha256:9" },
+        { args: { reason: "Charged twice", amount: 8e1, id: 7.0 } },
+      ];
+      for (const other of others) expect(ask(other).kind, JSON.stringify(other)).toBe("declined");
+      expect(ask({ who: { ...ADA, subject: "bob" } }).kind).toBe("waiting");
+      expect(ask({ args: { ...REFUND.args, amount: 79 } }).kind).toBe("waiting");
+      expect(whats(said)).toEqual(["declined"]);
+      clock.ms += 600_000;
+      expect(ask({ agent: "yard" }).kind).toBe("waiting");
+    },
+  );
+
+  verifies(
+    "approval.declined",
+    "and a yes: of two agents' same question the last one",
+    async () => {
+      const { ask, approvals } = opened();
+      const [desk, yard] = [idOf(ask()), idOf(ask({ agent: "yard" }))];
+      await approvals.decide(desk, false, "page");
+      expect(ask({ agent: "yard" }).kind).toBe("declined");
+      await approvals.decide(yard, true, "page");
+      expect(ask({ agent: "yard" }).kind).toBe("approved");
+      expect(ask().kind).toBe("declined");
+    },
+  );
+
   verifies("approval.declined", "takes a yes back that was not used", async () => {
     const { ask, approve, approvals, said } = opened();
     const id = await approve();
@@ -332,16 +372,35 @@ verifies("approval.recorded", "a yes that cannot be recorded was not said", asyn
 
 verifies("approval.bounded", "a full table refuses, and forgets nobody's question", async () => {
   const { ask, approvals } = opened();
-  const one = (subject: string, id: number): Asked =>
-    ask({ who: { ...ADA, subject }, args: { id } });
+  const one = (subject: string, id: number, agent = `agent-${id}`): Asked =>
+    ask({ who: { ...ADA, subject }, agent, args: { id } });
   for (let i = 0; i < 3; i++) expect(one("ada", i).kind).toBe("waiting");
-  expect(one("ada", 3).kind).toBe("full");
+  expect(one("ada", 3)).toEqual({ kind: "full", limit: "approvals_per_user_max", scope: "user" });
   expect(one("bob", 0).kind).toBe("waiting");
   for (let i = 1; i < 3; i++) expect(one("bob", i).kind).toBe("waiting");
-  expect(one("eve", 0).kind).toBe("full");
+  expect(one("eve", 0)).toEqual({ kind: "full", limit: "approvals_max", scope: "server" });
   expect(one("ada", 1).kind).toBe("waiting");
   expect(approvals.list(isHers)).toHaveLength(3);
 });
+
+verifies(
+  "approval.bounded",
+  "an agent leaves as many places as it takes, with its noes",
+  async () => {
+    const { ask, approvals, clock } = opened();
+    const full = { kind: "full", limit: "approvals_per_user_max" };
+    const desk = (id: number): Asked => ask({ args: { id } });
+    await approvals.decide(idOf(desk(0)), false, "page");
+    expect(desk(1).kind).toBe("waiting");
+    expect(desk(2)).toEqual({ ...full, scope: "user, agent and client" });
+    // What waits is still asked of it, and another agent, or another client, has room.
+    expect(desk(1).kind).toBe("waiting");
+    expect(ask({ client_id: "another", args: { id: 2 } }).kind).toBe("waiting");
+    expect(ask({ agent: "yard", args: { id: 3 } })).toEqual({ ...full, scope: "user" });
+    clock.ms += 600_000;
+    expect(desk(2).kind).toBe("waiting");
+  },
+);
 
 verifies("approval.yours-alone", "who it is not put to finds nothing under its name", () => {
   const { ask, approvals } = opened();
