@@ -2,6 +2,7 @@
 import type { Catalog, ToolDefinition } from "../catalog/definition.ts";
 import { canonicalJson } from "../kernel/ids.ts";
 import { mismatches } from "../contract/schema.ts";
+import type { Config } from "../config/load.ts";
 import type { ConditionFile } from "../config/rules.ts";
 import { own } from "../kernel/own.ts";
 import { valuesIn } from "./condition.ts";
@@ -16,7 +17,8 @@ type Fault =
   | "wildcard_grants_writes"
   | "write_without_rule"
   | "role_without_agent"
-  | "agent_without_role";
+  | "agent_without_role"
+  | "public_client_trusted";
 
 export interface Warning {
   readonly fault: Fault;
@@ -51,10 +53,24 @@ export function lint(lists: Lists, catalog: Catalog): readonly Warning[] {
       if (its !== undefined) lintBeside(selection, its, catalog, warn);
     }
   }
+  lintTrusted(lists.config, warn);
   return warnings;
 }
 
 type Warn = (fault: Fault, pointer: string, message: string) => void;
+
+// As far as the file can tell: doorless's own public client, and clients that are named by a document
+// at their id's address, which nobody gave a secret.
+function lintTrusted({ issuers }: Config, warn: Warn): void {
+  for (const [name, { native, trusted_to_ask }] of Object.entries(issuers)) {
+    const pointer = `/issuers/${name}/trusted_to_ask`;
+    trusted_to_ask.forEach((client, i) => {
+      if (client !== native?.client_id && !/^https?:/i.test(client)) return;
+      const message = `${client} is a public client: any program can say that it is it, and answer`;
+      warn("public_client_trusted", `${pointer}/${i}`, `${message} for people`);
+    });
+  }
+}
 
 function lintSelection(selection: Selection, catalog: Catalog, warn: Warn): void {
   const reached = new Map<Grant, ToolDefinition[]>();

@@ -17,9 +17,9 @@ const catalog = (): Catalog =>
 
 const CLEAN = { arguments: { id: { maximum: 50 } } };
 
-function faults(agent: Json, roles: Json = { clerk: { desk: "all" } }): string[] {
+function faults(agent: Json, roles: Json = { clerk: { desk: "all" } }, more: Json = {}): string[] {
   const agents = { desk: { title: "d", purpose: "p", ...agent } };
-  const config = configFrom(minimalConfig({ agents, roles }));
+  const config = configFrom(minimalConfig({ agents, roles, ...more }));
   const lines = readFileSync(config.file, "utf8").split("\n");
   return compilePolicy(config, catalog())
     .warnings()
@@ -89,4 +89,19 @@ verifies("policy.lint", "a role without an agent, and an agent without a role, a
     'role_without_agent at "idle": {}',
   ]);
   expect(faults({ tools }, {})).toEqual(['agent_without_role at "tools": {']);
+});
+
+verifies("policy.lint", "a client that anybody can claim to be, and that may ask, is found", () => {
+  const trusted_to_ask = ["an-ide", "doorless-cli", "https://ide.test/client.json", "urn:ide"];
+  const native = { client_id: "doorless-cli" };
+  const corp = {
+    issuer: "https://login.test",
+    claims: { roles: "/roles" },
+    native,
+    trusted_to_ask,
+  };
+  expect(faults({ tools: { item_get: {} } }, undefined, { issuers: { corp } })).toEqual([
+    'public_client_trusted at "doorless-cli",',
+    'public_client_trusted at "https://ide.test/client.json",',
+  ]);
 });
