@@ -231,7 +231,7 @@ export class Approvals {
     if (listeners !== undefined && listeners.size < LISTENERS_MAX) listeners.add(tell);
   }
 
-  /** A lock or an ending takes back what it reaches: nothing of it comes to life again. A no stays. */
+  /** A lock or an ending takes back what it reaches, for good. A no stays. */
   stop(reach: Reach | Ending): void {
     this.voidEach((waiting) => isReached(reach, reachableIn(waiting)), "access ended");
   }
@@ -283,8 +283,8 @@ export class Approvals {
     if (this.declined.get(deed) === waiting) this.declined.delete(deed);
   }
 
-  // A full table refuses: to make room would be to lose somebody's question. An agent has at most as
-  // many as it leaves to the others, so that none of them can take all of a user's places.
+  // A full table refuses: to make room would be to lose somebody's question. An agent has at most
+  // as many as it leaves to the others, so that none of them can take all of a user's places.
   private fullFor(bound: Bound): { limit: keyof Bounds; scope: string } | undefined {
     const { approvals_max, approvals_per_user_max } = this.options.limits;
     if (this.byId.size >= approvals_max) return { limit: "approvals_max", scope: "server" };

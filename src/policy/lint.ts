@@ -59,15 +59,15 @@ export function lint(lists: Lists, catalog: Catalog): readonly Warning[] {
 
 type Warn = (fault: Fault, pointer: string, message: string) => void;
 
-// As far as the file can tell: doorless's own public client, and clients that are named by a document
-// at their id's address, which nobody gave a secret.
+// As far as the file can tell: doorless's own public client, and clients whose id is the address of
+// a document about them, which nobody gave a secret.
 function lintTrusted({ issuers }: Config, warn: Warn): void {
   for (const [name, { native, trusted_to_ask }] of Object.entries(issuers)) {
     const pointer = `/issuers/${name}/trusted_to_ask`;
     trusted_to_ask.forEach((client, i) => {
       if (client !== native?.client_id && !/^https?:/i.test(client)) return;
-      const message = `${client} is a public client: any program can say that it is it, and answer`;
-      warn("public_client_trusted", `${pointer}/${i}`, `${message} for people`);
+      const message = `${client} is a public client: any program can say that it is this one`;
+      warn("public_client_trusted", `${pointer}/${i}`, message);
     });
   }
 }

@@ -122,12 +122,10 @@ export class McpFront {
     // Nothing is unpacked here: what a proxy inspected must be what is parsed.
     const isPacked = !/^(?:identity)?$/i.test(req.headers["content-encoding"] ?? "");
     if (isPacked || !/^application\/json(?:$|[ ;])/i.test(req.headers["content-type"] ?? "")) {
+      const why = { reason: "It is not JSON by its headers." };
+      await gate.refuse(entry, refusal("parse_error", why));
       res.statusCode = 415;
       res.end();
-      await gate.refuse(
-        entry,
-        refusal("parse_error", { reason: "It is not JSON by its headers." }),
-      );
       return undefined;
     }
     const bytes = await readBody(req, config.http.body_bytes_max);
