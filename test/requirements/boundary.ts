@@ -125,6 +125,10 @@ export const broker = {
     source: "I2 build 6",
     behavior: "a result holds the projected fields only, in the advertised output schema",
   },
+  "broker.styles": {
+    source: "I7 build 1",
+    behavior: "an API reads from a request exactly the arguments, or the call was refused",
+  },
   "broker.tool-files": {
     source: "I2 build 6",
     behavior: "a tool file without effects or target does not load",

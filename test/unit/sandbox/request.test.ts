@@ -149,3 +149,164 @@ describe("query, header and body", () => {
     });
   });
 });
+
+const LIST = { type: "array", maxItems: 200, items: TEXT };
+const OBJECT = { type: "object", additionalProperties: TEXT };
+const POST = { operation: "POST /items" };
+
+/** What is sent, or where and what was expected instead. */
+function sent(changes: Json, args: Json): string {
+  const request = built(changes, args);
+  if (request.ok) return request.value.body ?? request.value.path;
+  const { code, details } = request.refusal;
+  expect(code).toBe("invalid_arguments");
+  const [one] = (details as { arguments: { path: string; expected: string }[] }).arguments;
+  return `${one?.path}: ${one?.expected}`;
+}
+
+describe("a form", () => {
+  const FORM = {
+    ...POST,
+    body: "form",
+    input: {
+      name: { in: "body", optional: true, schema: TEXT },
+      tags: { in: "body", optional: true, schema: LIST },
+      meta: { in: "body", optional: true, schema: { type: "object" } },
+      expand: { in: "body", style: "deepObject", optional: true, schema: LIST },
+    },
+  };
+
+  verifies("broker.styles", "is written as its fields say, and says what it is", () => {
+    const args = { name: "a b&c", tags: ["x", "y"], meta: { a: { b: [1, "2"] } }, expand: ["z"] };
+    const request = built(FORM, args);
+    expect(request.ok && request.value.headers["content-type"]).toBe(
+      "application/x-www-form-urlencoded",
+    );
+    expect(sent(FORM, args)).toBe(
+      "name=a%20b%26c&tags=x&tags=y&meta%5Ba%5D%5Bb%5D%5B0%5D=1&meta%5Ba%5D%5Bb%5D%5B1%5D=2" +
+        "&expand%5B0%5D=z",
+    );
+    expect(sent(FORM, {})).toBe("");
+  });
+
+  verifies("broker.styles", "says where it cannot be written, and how it could", () => {
+    expect(sent(FORM, { meta: { "a]": 1 } })).toBe("/meta: names without brackets");
+    expect(sent(FORM, { meta: { a: [] } })).toMatch(/^\/meta\/a: at least one/);
+    expect(sent(FORM, { meta: { a: [null] } })).toMatch(/^\/meta\/a\/0: text, a number/);
+    expect(sent(FORM, { name: "\ud800" })).toMatch(/^\/name: well-formed/);
+  });
+
+  verifies("broker.styles", "that is one argument has its properties as fields", () => {
+    const whole = {
+      ...POST,
+      body: "form",
+      input: { form: { in: "body", whole: true, schema: OBJECT } },
+    };
+    expect(sent(whole, { form: { a: "1", "b&c": "2=3" } })).toBe("a=1&b%26c=2%3D3");
+    expect(sent(whole, { form: { "a[b]": "1" } })).toBe("/form: names without brackets");
+  });
+});
+
+describe("a whole body", () => {
+  const WHOLE = {
+    ...POST,
+    input: { all: { in: "body", optional: true, whole: true, schema: LIST } },
+  };
+
+  verifies("broker.styles", "is the argument itself, or nothing at all", () => {
+    expect(sent(WHOLE, { all: ["a", "b"] })).toBe('["a","b"]');
+    const request = built(WHOLE, {});
+    expect(request.ok && request.value).toMatchObject({
+      body: undefined,
+      headers: { accept: "application/json" },
+    });
+    expect(request.ok && Object.keys(request.value.headers)).toEqual(["accept"]);
+  });
+
+  verifies(
+    "broker.styles",
+    "of JSON is read back exactly, or is no JSON that all read alike",
+    () => {
+      const text = {
+        ...POST,
+        input: { all: { in: "body", whole: true, schema: { type: "object" } } },
+      };
+      for (const one of [
+        "\0",
+        "\u{2028}",
+        '"',
+        "\\",
+        "</script>",
+        "\r\n",
+        "\u{1f44d}",
+        "__proto__x",
+      ]) {
+        const all = { [one]: { a: [one] } };
+        expect(JSON.parse(sent(text, { all }))).toEqual(all);
+      }
+      expect(sent(text, { all: { "\ud800": 1 } })).toMatch(/^\/all: well-formed/);
+      expect(sent(text, { all: { a: ["\udfff"] } })).toMatch(/^\/all\/a\/0: well-formed/);
+      let deep: unknown = 1;
+      for (let level = 0; level < 70; level++) deep = { a: deep };
+      expect(sent(text, { all: deep })).toMatch(/: fewer levels$/);
+    },
+  );
+});
+
+describe("names and lengths", () => {
+  verifies("broker.styles", "no name of an exploded object passes for another argument", () => {
+    const two = {
+      operation: "GET /items/{a}{b}",
+      input: {
+        a: { in: "path", style: "matrix", explode: true, schema: OBJECT },
+        b: { in: "path", style: "matrix", schema: TEXT },
+        o: { in: "query", optional: true, schema: OBJECT },
+        p: { in: "query", optional: true, schema: OBJECT },
+      },
+    };
+    expect(sent(two, { a: { x: "1" }, b: "2" })).toBe("/items/;x=1;b=2");
+    expect(sent(two, { a: { b: "1" }, b: "2" })).toBe("/a: names that no other argument has");
+    const given = { a: { x: "1" }, b: "2", o: { k: "1" } };
+    expect(sent(two, { ...given, p: { j: "2" } })).toBe("/items/;x=1;b=2?k=1&j=2");
+    expect(sent(two, { ...given, p: { k: "2" } })).toBe("/p: names that no other argument has");
+    expect(sent(two, { ...given, p: { o: "2" } })).toBe("/p: names that no other argument has");
+  });
+
+  verifies("broker.styles", "no item of a matrix begins another", () => {
+    const list = {
+      operation: "GET /items/{a}",
+      input: { a: { in: "path", style: "matrix", schema: LIST } },
+    };
+    expect(sent(list, { a: ["x", "y"] })).toBe("/items/;a=x,y");
+    expect(sent(list, { a: ["x;b=1"] })).toBe('/a/0: text without ";"');
+  });
+
+  verifies("broker.styles", "what is fixed is sent with each call", () => {
+    const fixed = { fixed: { query: { v: "1&2" }, header: { "X-Api": "2026" } } };
+    const request = built({ ...PATH, ...fixed }, { id: "7" });
+    expect(request.ok && request.value).toMatchObject({
+      path: "/items/7/card?v=1%262",
+      headers: { "x-api": "2026" },
+    });
+  });
+
+  verifies(
+    "broker.styles",
+    "a URL or headers that no server takes are refused, and not cut",
+    () => {
+      const long = {
+        ...POST,
+        input: {
+          q: { in: "query", schema: LIST },
+          h: { in: "header", as: "X-H", optional: true, schema: LIST },
+        },
+      };
+      const words = (n: number): string[] => Array.from({ length: n }, () => "x".repeat(100));
+      expect(sent(long, { q: words(150) })).toMatch(/^\/items\?q=x/);
+      expect(sent(long, { q: words(170) })).toMatch(
+        /^: less: the URL would have 1\d{4} bytes of 16384/,
+      );
+      expect(sent(long, { q: ["a"], h: words(90) })).toMatch(/^\/h: less/);
+    },
+  );
+});
