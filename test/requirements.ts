@@ -4,6 +4,7 @@ import { approval } from "./requirements/approval.ts";
 import * as boundary from "./requirements/boundary.ts";
 import { contract } from "./requirements/contract.ts";
 import { connections, signIn, vault } from "./requirements/connections.ts";
+import { imports } from "./requirements/import.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
 import { policy } from "./requirements/policy.ts";
@@ -29,6 +30,7 @@ export const requirements = {
   ...signIn,
   ...approval,
   ...contract,
+  ...imports,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,

@@ -118,12 +118,17 @@ function readConnector(folder: string, name: string, problems: Problem[]): Conne
   if (parsed.connector !== name) {
     problems.push(problem(file, "/connector", "is not the folder's name", `write ${name}`));
   }
+  return toConnector(name, parsed);
+}
+
+/** A connector as its file describes it. */
+export function toConnector(name: string, file: z.infer<typeof connectorFileSchema>): Connector {
   return Object.freeze({
     name,
-    title: parsed.title,
-    request_id_header: parsed.request_id_header,
-    idempotency_header: parsed.idempotency_header,
-    headers: Object.freeze(parsed.headers),
+    title: file.title,
+    request_id_header: file.request_id_header,
+    idempotency_header: file.idempotency_header,
+    headers: Object.freeze(file.headers),
   });
 }
 

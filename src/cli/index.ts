@@ -38,6 +38,7 @@ import { helpOf, parseGiven } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 import { whoami } from "./whoami.ts";
 import { toolsApprove } from "./tools-approve.ts";
+import { toolsImportOpenapi } from "./tools-import.ts";
 import { toolsShow } from "./tools-show.ts";
 import { toolsTry } from "./tools-try.ts";
 import { toolsVerify } from "./tools-verify.ts";
@@ -74,6 +75,7 @@ const VERBS: readonly Verb[] = [
   keysRotate,
   connectionsLs,
   connectionsRevoke,
+  toolsImportOpenapi,
   toolsShow,
   toolsTry,
   toolsVerify,

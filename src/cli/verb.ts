@@ -28,6 +28,8 @@ export interface Given {
   readonly words: readonly string[];
   text(option: string): string | undefined;
   flag(option: string): boolean;
+  /** Of an option that may be given several times. */
+  list(option: string): readonly string[];
 }
 
 const HELP = { help: { type: "boolean", short: "h" } } as const;
@@ -37,12 +39,13 @@ const JSON_OPTION = { json: { type: "boolean" } } as const;
 export function parseGiven(verb: Verb, args: readonly string[]): Given {
   const { values, positionals } = parsed(verb, args);
   // What was meant to be there is not: as when a script's variable is unset.
-  const empty = Object.entries(values).find(([, value]) => value === "");
+  const empty = Object.entries(values).find(([, value]) => [value].flat().includes(""));
   if (empty !== undefined) throw usageError(verb, `--${empty[0]} is empty`);
   return {
     words: positionals,
     text: (option) => (typeof values[option] === "string" ? values[option] : undefined),
     flag: (option) => values[option] === true,
+    list: (option) => [values[option] ?? []].flat().filter((one) => typeof one === "string"),
   };
 }
 

@@ -4,20 +4,27 @@ import { Agent, fetch as undiciFetch } from "undici";
 import type { RequestInit as UndiciRequestInit } from "undici";
 import { assertHost, guardedLookup } from "../kernel/address.ts";
 
-const TIMEOUT_MS = 8000;
-const RESPONSE_BYTES_MAX = 1_048_576;
+export interface FetchBounds {
+  readonly timeout_ms: number;
+  readonly response_bytes_max: number;
+}
+
+const BOUNDS: FetchBounds = { timeout_ms: 8000, response_bytes_max: 1_048_576 };
 
 export interface GuardedFetch {
   fetch(url: string, init?: object): Promise<Response>;
   close(): Promise<void>;
 }
 
-export function createGuardedFetch(allow_private: boolean): GuardedFetch {
+export function createGuardedFetch(
+  allow_private: boolean,
+  { timeout_ms, response_bytes_max }: FetchBounds = BOUNDS,
+): GuardedFetch {
   const dispatcher = new Agent({
-    connect: { lookup: guardedLookup(allow_private), timeout: TIMEOUT_MS },
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: RESPONSE_BYTES_MAX,
+    connect: { lookup: guardedLookup(allow_private), timeout: timeout_ms },
+    headersTimeout: timeout_ms,
+    bodyTimeout: timeout_ms,
+    maxResponseSize: response_bytes_max,
     connections: 32,
   });
   return {
@@ -30,7 +37,7 @@ export function createGuardedFetch(allow_private: boolean): GuardedFetch {
         ...(init as UndiciRequestInit),
         dispatcher,
         redirect: "error",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeout_ms),
       });
     },
     close: () => dispatcher.destroy(),

@@ -70,13 +70,7 @@ function marksOf({ tool, approve, input_schema }: Door): unknown {
 // hold it to the schema (typescript-sdk issue 2748): without this they would never see the error.
 const REFUSED_OUTPUT = Object.freeze({
   type: "object",
-  properties: {
-    error: {
-      type: "object",
-      properties: { code: { type: "string" }, message: { type: "string" } },
-      required: ["code", "message"],
-    },
-  },
+  properties: { error: { type: "object" } },
   required: ["error"],
 });
 

@@ -1,0 +1,240 @@
+// `tools import openapi`: few good tools out of an API's document, as drafts that a human edits and
+// approves. Nothing is chosen by default, and no file of a human's is written over.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { TOOL_BYTES_WARN } from "../catalog/openapi/draft.ts";
+import type { Draft } from "../catalog/openapi/draft.ts";
+import type { ApiDocument } from "../catalog/openapi/document.ts";
+import {
+  connectorFolder,
+  presentConnector,
+  presentTools,
+  writeNew,
+} from "../catalog/openapi/folder.ts";
+import type { Written } from "../catalog/openapi/folder.ts";
+import type { Listed } from "../catalog/openapi/listing.ts";
+import {
+  configSnippet,
+  operationsOf,
+  propose,
+  proposeConnector,
+} from "../catalog/openapi/propose.ts";
+import type { Refused } from "../catalog/openapi/propose.ts";
+import { NotImportable } from "../catalog/openapi/reason.ts";
+import { withDocument } from "../catalog/openapi/source.ts";
+import { draftText } from "../catalog/openapi/yaml.ts";
+import { toConnector } from "../catalog/load.ts";
+import { connectorFileSchema } from "../catalog/tool-file.ts";
+import { loadConfig } from "../config/load.ts";
+import { EXIT, note, print, printJson, Stop, table } from "./output.ts";
+import { chosenFrom, namedAmong, tagsOf } from "./tools-import-pick.ts";
+import { usageError, wordsOf } from "./verb.ts";
+import type { Given, Verb } from "./verb.ts";
+
+const CONNECTOR = /^[a-z][a-z0-9_-]{0,47}$/;
+const PROGRESS_BYTES = 4_194_304;
+
+export const toolsImportOpenapi: Verb = {
+  name: "tools import openapi",
+  usage: "tools import openapi FILE_OR_URL --connector NAME [--operation 'GET /x' …] [--tools DIR]",
+  summary: "drafts of tools out of a Swagger 2 or OpenAPI 3 document",
+  help: [
+    "FILE_OR_URL     JSON or YAML; what it refers to lies beside it. Fetched without credentials",
+    "--connector C   the folder of the drafts, and the connector that will reach the API",
+    "--operation O   'METHOD /path' or an operationId; several times. without it, you pick",
+    "--tools DIR     the catalogue's folder (default: the configuration's, or ./tools)",
+    "--config FILE   the configuration (default: ./mcp.config.json, where there is one)",
+    "--allow-private-addresses   a name may lead to a private network, too",
+  ],
+  options: {
+    connector: { type: "string" },
+    operation: { type: "string", multiple: true },
+    tools: { type: "string" },
+    config: { type: "string" },
+    "allow-private-addresses": { type: "boolean" },
+  },
+  async run(given) {
+    const [where = ""] = wordsOf(toolsImportOpenapi, given, "FILE_OR_URL");
+    const name = given.text("connector") ?? "";
+    if (!CONNECTOR.test(name)) {
+      const form = "lower-case letters, digits, _ and -, at most 48";
+      throw usageError(toolsImportOpenapi, `--connector is missing, or is not ${form}`);
+    }
+    const place = placeIn(given);
+    const options = {
+      allow_private: given.flag("allow-private-addresses"),
+      progress: progressOn(where),
+    };
+    try {
+      return await withDocument(where, options, (document) => {
+        return imported({ given, document, where, name, ...place });
+      });
+    } catch (error) {
+      if (!(error instanceof NotImportable)) throw error;
+      const code = error.reason === "document_unreachable" ? EXIT.unreachable : EXIT.usage;
+      throw new Stop(code, `${where}: ${error.message} (${error.reason})`);
+    }
+  },
+};
+
+interface Place {
+  /** The catalogue's folder. */
+  readonly folder: string;
+  /** Connectors that the configuration has; nothing where there is no configuration. */
+  readonly configured: ReadonlySet<string>;
+}
+
+function placeIn(given: Given): Place {
+  const here = resolve("mcp.config.json");
+  const file = given.text("config") ?? (existsSync(here) ? here : undefined);
+  const named = given.text("tools");
+  // A configuration that is still being written stands in nobody's way who names a folder.
+  if (file === undefined || (named !== undefined && given.text("config") === undefined)) {
+    return { folder: resolve(named ?? "tools"), configured: new Set() };
+  }
+  const config = loadConfig(file, process.env, { secrets: false });
+  const folder = named === undefined ? config.tools_dir : resolve(named);
+  return { folder, configured: new Set(Object.keys(config.connectors)) };
+}
+
+// Said once for each few megabytes, on a terminal and in a log alike.
+function progressOn(where: string): (bytes: number) => void {
+  let [total, said] = [0, 0];
+  return (bytes) => {
+    total += bytes;
+    if (total - said < PROGRESS_BYTES) return;
+    said = total;
+    note(`${where}: ${(total / 2 ** 20).toFixed(0)} MiB read`);
+  };
+}
+
+interface Import extends Place {
+  readonly given: Given;
+  readonly document: ApiDocument;
+  readonly where: string;
+  readonly name: string;
+}
+
+interface Outcome {
+  readonly draft: Draft;
+  readonly file: string;
+  readonly written: Written;
+}
+
+async function imported(job: Import): Promise<number> {
+  const { document, name, folder, where } = job;
+  const listed = await operationsOf(document);
+  const chosen = await choose(job, listed);
+  if (chosen === undefined) return EXIT.usage;
+  const proposed = proposeConnector(document, name, chosen);
+  const there = presentConnector(folder, name);
+  const connector = there ?? toConnector(name, connectorFileSchema.parse(proposed));
+  const present = presentTools(folder, name);
+  note(`${chosen.length} of ${listed.length} operations`);
+  const { drafts, refused } = await propose(document, chosen, connector, present);
+  const about = [
+    `Proposed by doorless from ${printable(where)}. It is a draft: no session has it.`,
+  ];
+  const outcomes = drafts.map((draft): Outcome => {
+    const own = connectorFolder(folder, name);
+    const file = join(own, `${draft.file.name}.tool.yaml`);
+    const left = draft.left_out.map((one) => `Left out: ${printable(one)}`);
+    const text = draftText(draft.file, [...about, ...left]);
+    return { draft, file, written: writeNew(file, text, draft.file) };
+  });
+  if (drafts.length > 0 && there === undefined) {
+    const file = join(connectorFolder(folder, name), "connector.yaml");
+    writeNew(
+      file,
+      draftText(proposed, [`Proposed by doorless from ${printable(where)}.`]),
+      proposed,
+    );
+  }
+  report(job, outcomes, refused);
+  return outcomes.length === 0 ? EXIT.no : EXIT.ok;
+}
+
+// What others wrote stays one line of a comment.
+function printable(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "?").slice(0, 200);
+}
+
+async function choose(
+  { given, where }: Import,
+  listed: readonly Listed[],
+): Promise<readonly Listed[] | undefined> {
+  const named = given.list("operation");
+  if (named.length > 0) {
+    const { found, unknown } = namedAmong(listed, named);
+    if (unknown.length === 0) return found;
+    const lines = unknown.map(({ asked, near }) => {
+      const mean = near.length === 0 ? "" : `; there is ${near.join(", ")}`;
+      return `${where} has no operation ${JSON.stringify(asked)}${mean}`;
+    });
+    throw new Stop(EXIT.usage, lines.join("\n"));
+  }
+  if (process.stdin.isTTY && process.stderr.isTTY && !given.flag("json")) {
+    return chosenFrom(listed, process.stdin, process.stderr);
+  }
+  if (given.flag("json")) {
+    for (const { key, tag, summary, deprecated } of listed) {
+      printJson({ operation: key, tag, summary, deprecated });
+    }
+  } else print(table(["tag", "operations"], tagsOf(listed)));
+  note(`nothing is chosen by default: name what you want with --operation 'METHOD /path'`);
+  return undefined;
+}
+
+function report(
+  { given, document, name, configured }: Import,
+  all: readonly Outcome[],
+  refused: readonly Refused[],
+): void {
+  const snippet = configured.has(name) ? undefined : configSnippet(document, name);
+  if (given.flag("json")) {
+    printJson({
+      connector: name,
+      drafts: all.map(({ draft, file, written }) => ({
+        name: draft.file.name,
+        operation: draft.operation,
+        file,
+        ...written,
+        bytes: draft.bytes,
+        left_out: draft.left_out,
+      })),
+      refused,
+      ...(snippet === undefined ? {} : { connectors: snippet }),
+    });
+    return;
+  }
+  if (all.length > 0) {
+    const rows = all.map(({ draft, written }) => [
+      draft.file.name,
+      written.state,
+      draft.operation,
+      `≈ ${Math.ceil(draft.bytes / 4)}`,
+    ]);
+    print(table(["tool", "file", "operation", "tokens"], rows));
+  }
+  for (const { draft, file, written } of all) remarks(draft, file, written);
+  for (const { operation, reason, message } of refused) note(`${operation}: ${reason}: ${message}`);
+  if (all.length > 0) {
+    note(`\nRead each draft, mend it, and approve it. A draft is in nobody's list of tools.`);
+    if (snippet !== undefined) {
+      note(
+        `mcp.config.json has no connector ${name} yet; under "connectors" it needs something like`,
+      );
+      note(JSON.stringify(snippet, null, 2).split("\n").slice(1, -1).join("\n"));
+    }
+  }
+}
+
+function remarks({ file: { name }, bytes, left_out }: Draft, file: string, written: Written): void {
+  for (const one of left_out) note(`${name}: ${one}`);
+  if (bytes > TOOL_BYTES_WARN) {
+    note(`${name}: ${bytes} bytes in every list of tools: leave out what no agent needs`);
+  }
+  if (written.state !== "differs") return;
+  note(`${file} is there and stays as it is; it differs:`);
+  for (const one of written.differences) note(`  ${one}`);
+}
