@@ -68,7 +68,9 @@ export async function chosenFrom(
   const say = (text: string): void => void output.write(`${text}\n`);
   const lines = createInterface({ input, output, prompt: "> " });
   say(`${listed.length} operations\n${table(["tag", "operations"], tagsOf(listed))}\n${HOW}`);
-  lines.prompt();
+  // Lines may be left to read after the input has ended; nobody is there to be asked then.
+  let isOpen = true;
+  lines.once("close", () => (isOpen = false)).prompt();
   try {
     for await (const line of lines) {
       const asked = line.trim();
@@ -76,7 +78,7 @@ export async function chosenFrom(
       if (asked === "done") break;
       answer(listed, chosen, asked, say);
       lines.setPrompt(chosen.size === 0 ? "> " : `${chosen.size} chosen > `);
-      lines.prompt();
+      if (isOpen) lines.prompt();
     }
   } finally {
     lines.close();

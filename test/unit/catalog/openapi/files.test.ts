@@ -24,9 +24,12 @@ components:
 `;
 const FILES = {
   "paths/deal.yaml": `
-parameters: [{ name: id, in: path, required: true, schema: { $ref: "../openapi.yaml#/components/schemas/Id" } }]
+parameters:
+  - { name: id, in: path, schema: { $ref: "../openapi.yaml#/components/schemas/Id" } }
 put:
-  requestBody: { required: true, content: { application/json: { schema: { $ref: "../schemas/deal.json" } } } }
+  requestBody:
+    required: true
+    content: { application/json: { schema: { $ref: "../schemas/deal.json" } } }
   responses: { "200": { description: ok } }
 `,
   "schemas/deal.json": JSON.stringify({
@@ -91,7 +94,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 async function served(handler: Handler): Promise<string> {
   const server = createServer(handler).listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   const address = server.address();
   return `http://127.0.0.1:${typeof address === "object" ? (address?.port ?? 0) : 0}`;
 }

@@ -1,0 +1,142 @@
+// What Swagger 2.0 says in other words than OpenAPI 3.
+import { describe, expect } from "vitest";
+import { T, swagger, of, optional, inBody, inQuery } from "../../../setup/openapi-cases.ts";
+import type { Case } from "../../../setup/openapi-cases.ts";
+import { drafted, documentOf, reasonOf } from "../../../setup/openapi.ts";
+import { verifies } from "../../../verifies.ts";
+
+const SWAGGER: readonly Case[] = [
+  of(
+    "a body",
+    swagger(
+      {
+        parameters: [
+          { name: "deal", in: "body", required: true, schema: { $ref: "#/definitions/D" } },
+        ],
+      },
+      {
+        definitions: {
+          D: { type: "object", required: ["a"], properties: { a: { type: "integer" } } },
+        },
+      },
+    ),
+    { a: inBody({ type: "integer" }) },
+  ),
+  of(
+    "a form",
+    swagger({
+      consumes: ["application/x-www-form-urlencoded"],
+      parameters: [
+        { name: "a", in: "formData", type: "string", maxLength: 5, required: true },
+        {
+          name: "b",
+          in: "formData",
+          type: "array",
+          items: { type: "integer" },
+          collectionFormat: "csv",
+        },
+      ],
+    }),
+    {
+      a: inBody(T(5)),
+      b: inBody(
+        { type: "array", items: { type: "integer" }, maxItems: 100 },
+        { ...optional, explode: false },
+      ),
+    },
+  ),
+  of(
+    "a list by commas",
+    swagger({
+      parameters: [{ name: "q", in: "query", type: "array", items: { type: "integer" } }],
+    }),
+    {
+      q: inQuery({ type: "array", items: { type: "integer" }, maxItems: 100 }, { explode: false }),
+    },
+  ),
+  of(
+    "a list as several",
+    swagger({
+      parameters: [
+        {
+          name: "q",
+          in: "query",
+          type: "array",
+          items: { type: "integer" },
+          collectionFormat: "multi",
+        },
+      ],
+    }),
+    { q: inQuery({ type: "array", items: { type: "integer" }, maxItems: 100 }) },
+  ),
+  of(
+    "a list by pipes",
+    swagger({
+      parameters: [
+        {
+          name: "q",
+          in: "query",
+          type: "array",
+          items: { type: "integer" },
+          collectionFormat: "pipes",
+        },
+      ],
+    }),
+    {
+      q: inQuery(
+        { type: "array", items: { type: "integer" }, maxItems: 100 },
+        { style: "pipeDelimited" },
+      ),
+    },
+  ),
+  of(
+    "a list by tabs",
+    swagger({
+      parameters: [{ name: "q", in: "query", type: "array", items: {}, collectionFormat: "tsv" }],
+    }),
+    "parameter_style",
+  ),
+  of(
+    "a file",
+    swagger({ parameters: [{ name: "f", in: "formData", type: "file", required: true }] }),
+    "body_not_text",
+  ),
+  of(
+    "XML alone",
+    swagger({
+      consumes: ["application/xml"],
+      parameters: [{ name: "b", in: "body", required: true, schema: {} }],
+    }),
+    "body_not_text",
+  ),
+  of(
+    "x-nullable and a bound that is out",
+    swagger({
+      parameters: [
+        {
+          name: "q",
+          in: "query",
+          type: "integer",
+          minimum: 0,
+          exclusiveMinimum: true,
+          "x-nullable": true,
+        },
+      ],
+    }),
+    { q: inQuery({ type: ["integer", "null"], exclusiveMinimum: 0 }) },
+  ),
+];
+
+describe("import", () => {
+  for (const { what, document, is } of SWAGGER) {
+    verifies(
+      "import.dialects",
+      `${typeof is === "string" ? "refuses" : "reads"} ${what}`,
+      async () => {
+        const read = documentOf(document);
+        if (typeof is === "string") expect(await reasonOf(() => drafted(read))).toBe(is);
+        else expect((await drafted(read))["input"]).toEqual(is);
+      },
+    );
+  }
+});
