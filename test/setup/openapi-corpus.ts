@@ -11,7 +11,7 @@ import { draftText } from "../../src/catalog/openapi/yaml.ts";
 import { API } from "./openapi.ts";
 import { put, testFolder } from "./minimal.ts";
 
-export const DATA = process.env["DOORLESS_TEST_DATA"];
+const DATA = process.env["DOORLESS_TEST_DATA"];
 export const skip = DATA === undefined ? "DOORLESS_TEST_DATA is not set" : undefined;
 
 /** Drafts of all operations, or of those named. */

@@ -175,7 +175,7 @@ export class ApiDocument {
   }
 }
 
-export function nameOf(url: URL): string {
+function nameOf(url: URL): string {
   return url.protocol === "file:" ? (url.pathname.split("/").at(-1) ?? "") : url.href;
 }
 

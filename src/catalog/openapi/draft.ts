@@ -20,7 +20,7 @@ const TITLE_MAX = 60;
 const DESCRIPTION_MAX = 140;
 /** An agent reads a tool's schema with each request that it makes. */
 export const TOOL_BYTES_WARN = 8192;
-export const TOOL_BYTES_MAX = 32_768;
+const TOOL_BYTES_MAX = 32_768;
 const READ_BYTES_MAX = 262_144;
 const LIST_BYTES_MAX = 1_048_576;
 

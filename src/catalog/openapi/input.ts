@@ -17,7 +17,7 @@ const TEXT_MAX = 60;
 const LENGTHS = { path: 200, query: 500, header: 200, body: 10_000 } as const;
 const WIRE_CHARS_MAX = 100;
 
-export interface DraftInput {
+interface DraftInput {
   readonly in: Parameter["in"] | "body";
   readonly as?: string;
   readonly whole?: true;

@@ -10,7 +10,7 @@ import type { Shapes } from "./shapes.ts";
 import { markFor } from "./mark.ts";
 import { isVisible } from "./text.ts";
 
-export interface DraftField {
+interface DraftField {
   readonly from: string;
   readonly optional?: true;
   readonly schema?: Readonly<Record<string, unknown>>;

@@ -1,5 +1,8 @@
 // What no tool can say or send: each with its reason.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { REASONS } from "../../../../src/catalog/openapi/reason.ts";
 import { OK, openapi, body, query, schemas, of, DOUBLE } from "../../../setup/openapi-cases.ts";
 import type { Case } from "../../../setup/openapi-cases.ts";
 import { drafted, documentOf, reasonOf } from "../../../setup/openapi.ts";
@@ -157,4 +160,10 @@ describe("import", () => {
       },
     );
   }
+});
+
+verifies("import.corpus", "docs/import.md lists each reason, and no other", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../../../docs/import.md"), "utf8");
+  const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code);
+  expect(listed).toEqual(Object.keys(REASONS));
 });

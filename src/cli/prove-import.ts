@@ -1,0 +1,80 @@
+// The promise about imports: the tools that run ask for what the API's own document says, and a
+// document that was made to harm reads nothing and stops where it is.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Connector } from "../catalog/definition.ts";
+import { operationsOf, propose } from "../catalog/openapi/propose.ts";
+import type { Proposal } from "../catalog/openapi/propose.ts";
+import { NotImportable } from "../catalog/openapi/reason.ts";
+import { withDocument } from "../catalog/openapi/source.ts";
+import { loadCatalog } from "../catalog/load.ts";
+import { must } from "./prove-stage.ts";
+import type { Stage } from "./prove-stage.ts";
+
+const CONNECTOR: Connector = {
+  name: "api",
+  title: "API",
+  request_id_header: "X-Request-Id",
+  idempotency_header: "Idempotency-Key",
+  headers: {},
+};
+
+export async function importedAsWritten({ demo, config }: Stage): Promise<string> {
+  const { drafts, refused } = await everything(`${demo.ready.api}/openapi.json`);
+  must(refused.length === 0, `refused ${refused.map(({ operation }) => operation).join(", ")}`);
+  const asked = new Map(drafts.map(({ operation, file }) => [operation, placesIn(file["input"])]));
+  let compared = 0;
+  for (const tool of loadCatalog(config.tools_dir, { drafts: true }).tools.values()) {
+    if (tool.kind !== "declarative") continue;
+    const own = placesIn(Object.fromEntries(tool.inputs));
+    const theirs = asked.get(`${tool.method} ${tool.path}`);
+    must(own === theirs, `${tool.name} asks with ${own}, the document says ${theirs ?? "nothing"}`);
+    compared++;
+  }
+  const stopped = await Promise.all(HOSTILE.map(reasonAgainst));
+  return `${drafts.length} drafts, ${compared} tools ask for the same; hostile ones: ${stopped.join(", ")}`;
+}
+
+async function everything(where: string): Promise<Proposal> {
+  const options = { allow_private: false, progress: () => undefined };
+  return withDocument(where, options, async (document) => {
+    const present = { names: new Map<string, undefined>(), own: new Map<string, string>() };
+    return propose(document, await operationsOf(document), CONNECTOR, present);
+  });
+}
+
+// Where each argument stands; names of arguments are their own names on the wire here.
+function placesIn(input: unknown): string {
+  return Object.entries(input as Readonly<Record<string, { readonly in: string }>>)
+    .map(([name, one]) => `${one.in} ${name}`)
+    .toSorted()
+    .join(", ");
+}
+
+function asking(schema: object): string {
+  const parameters = [{ name: "q", in: "query", schema }];
+  return JSON.stringify({ openapi: "3.0.0", paths: { "/x": { get: { parameters } } } });
+}
+
+const HOSTILE: readonly (readonly [string, string])[] = [
+  [asking({ $ref: "file:///etc/passwd" }), "reference_outside"],
+  [asking({ $ref: "http://169.254.169.254/latest/meta-data" }), "reference_outside"],
+  [asking({ type: "string", enum: ["pay\u202eload"] }), "hidden_characters"],
+  ["openapi: '3.0.0'\nx: &a [*a]\n", "document_unreadable"],
+];
+
+async function reasonAgainst([text, reason]: (typeof HOSTILE)[number]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "doorless-prove-"));
+  try {
+    writeFileSync(join(folder, "openapi"), text);
+    const { refused } = await everything(join(folder, "openapi"));
+    must(refused[0]?.reason === reason, `instead of ${reason}: ${refused[0]?.reason ?? "a draft"}`);
+  } catch (error) {
+    if (!(error instanceof NotImportable)) throw error;
+    must(error.reason === reason, `instead of ${reason}: ${error.reason}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return reason;
+}
