@@ -33,7 +33,8 @@ export async function importedAsWritten({ demo, config }: Stage): Promise<string
     compared++;
   }
   const stopped = await Promise.all(HOSTILE.map(reasonAgainst));
-  return `${drafts.length} drafts, ${compared} tools ask for the same; hostile ones: ${stopped.join(", ")}`;
+  const ended = stopped.join(", ");
+  return `${drafts.length} drafts; ${compared} tools ask for the same; hostile ones: ${ended}`;
 }
 
 async function everything(where: string): Promise<Proposal> {
