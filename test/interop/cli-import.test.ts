@@ -113,7 +113,6 @@ verifies(
     await run("--operation", "getOrder");
     const first = join(folder, "tools/shop/shop_get_order.tool.yaml");
     const edited = readFileSync(first, "utf8").replace("minimum: 1", "minimum: 7");
-    const renamed = join(folder, "tools/shop/orders_look_up.tool.yaml");
     writeFileSync(first, edited);
     const again = await run("--operation", "getOrder", "--operation", "voidOrder", "--json");
     expect(again.code).toBe(0);
@@ -127,13 +126,6 @@ verifies(
       { name: "shop_void_order", state: "written" },
     ]);
     expect(readFileSync(first, "utf8")).toBe(edited);
-    // Under another name it is the same operation's, and no second file appears.
-    writeFileSync(renamed, edited.replace("shop_get_order", "orders_look_up"));
-    const [third] = jsonLines<{ drafts: Json[] }>(await run("--operation", "getOrder", "--json"));
-    expect(third?.drafts).toMatchObject([{ state: "differs" }]);
-    expect(
-      readdirSync(join(folder, "tools/shop")).filter((name) => name.includes("tool")),
-    ).toHaveLength(3);
   },
 );
 
@@ -149,18 +141,3 @@ verifies(
     expect(readdirSync(folder)).toEqual(["openapi.json"]);
   },
 );
-
-verifies("import.choice", "what cannot be had is said by name: exit 1, 2 or 4", async () => {
-  const { folder, run } = laid();
-  const refused = await run("--operation", "POST /orders/{id}/scan");
-  expect(refused).toMatchObject({ code: 1, stdout: "" });
-  expect(refused.stderr).toContain("body_not_text: ");
-  const unknown = await run("--operation", "GET /order/{id}");
-  expect(unknown).toMatchObject({ code: 2, stdout: "" });
-  expect(unknown.stderr).toContain("there is GET /orders/{id}");
-  const gone = await doorless(["tools", "import", "openapi", "gone.json", "--connector", "x"], {
-    cwd: folder,
-  });
-  expect(gone).toMatchObject({ code: 4, stdout: "" });
-  expect(readdirSync(folder)).toEqual(["openapi.json"]);
-});
