@@ -1,5 +1,6 @@
 // ToolDefinition: everything about a tool that is fixed when the catalogue is read (DESIGN 2).
 import type { LedgerMark, Projection } from "../contract/projection.ts";
+import type { Pin } from "./pin.ts";
 import type { Schema } from "../contract/schema.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -97,6 +98,8 @@ export interface DeclarativeTool extends ToolBase, Reaching {
     readonly query: Readonly<Record<string, string>>;
     readonly header: Readonly<Record<string, string>>;
   };
+  /** The contract that it was made for, where one is pinned. */
+  readonly pin?: Pin;
 }
 
 /** Written in TypeScript: runs in a worker, reaches the operations that it names in `uses`. */

@@ -1,6 +1,6 @@
 // Reads the catalogue's folder once: every mistake in it is found, and any stops the start.
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CORE_SCHEMA, load as parseYaml } from "js-yaml";
 import type { z } from "zod";
 import { decodeUtf8, pointerTo } from "../kernel/json.ts";
@@ -11,6 +11,7 @@ import type { Catalog, Connector, ToolDefinition } from "./definition.ts";
 import { runCodeTool } from "./generated.ts";
 import { buildCodeTool, CODE_SUFFIX, parseManifest, readCodeFile } from "./manifest.ts";
 import type { ManifestRead, ManifestReader } from "./manifest.ts";
+import { pinFile, readPin } from "./pin.ts";
 import { connectorFileSchema, toolFileSchema } from "./tool-file.ts";
 
 const FILE_BYTES_MAX = 262_144;
@@ -146,10 +147,14 @@ function readTool(
   }
   if (parsed.status === "draft" && !options.drafts) return parsed.name;
   const before = problems.length;
-  const tool = buildTool(parsed, connector, (pointer, message, mend) => {
-    problems.push(problem(file, pointer, message, mend));
-  });
-  return problems.length > before ? undefined : tool;
+  const complainOf = (of: string) => (pointer: string, message: string, mend: string) => {
+    problems.push(problem(of, pointer, message, mend));
+  };
+  const tool = buildTool(parsed, connector, complainOf(file));
+  const pinned = pinFile(dirname(file), parsed.name);
+  const pin = readPin(pinned, complainOf(pinned));
+  if (problems.length > before) return undefined;
+  return pin === undefined ? tool : Object.freeze({ ...tool, pin });
 }
 
 function readCode(

@@ -10,12 +10,20 @@ import { decodeUtf8, JsonError, parseJson, parseJsonDocument, pointerTo } from "
 import { own } from "../kernel/own.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
+import { differences } from "./difference.ts";
+import type { PinHashes } from "./pin.ts";
 
 export const LOCK_FILE = "tools.lock.json";
 const FILE_LIMITS = { depth_max: 64, keys_max: 2_000_000 };
 
+const HASH = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hexadecimal digits");
+
 const entrySchema = z.strictObject({
-  definition: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hexadecimal digits"),
+  definition: HASH,
+  // Of the contract that was pinned then, where one was.
+  contract: z
+    .strictObject({ request: HASH, response: HASH, server: HASH, security: HASH, source: HASH })
+    .optional(),
   approved: z.strictObject({ by: z.string().min(1), at: z.iso.datetime() }),
   // Its meaning then: by it the next approval shows what is different.
   as: z.record(z.string(), z.unknown()),
@@ -70,7 +78,21 @@ function damaged(file: string, pointer: string, message: string, line?: number):
 
 export function lockEntry(tool: ToolDefinition, by: string, now_ms: number): LockEntry {
   const at = new Date(now_ms).toISOString();
-  return { definition: tool.hash, approved: { by, at }, as: tool.meaning };
+  const contract = pinnedOf(tool);
+  const pinned = contract === undefined ? {} : { contract };
+  return { definition: tool.hash, ...pinned, approved: { by, at }, as: tool.meaning };
+}
+
+function pinnedOf(tool: ToolDefinition): PinHashes | undefined {
+  return tool.kind === "declarative" ? tool.pin?.hashes : undefined;
+}
+
+/** What of a tool is not what the entry says, place by place. */
+export function changesSince({ as, contract }: LockEntry, tool: ToolDefinition) {
+  return [
+    ...differences(as, tool.meaning),
+    ...differences({ contract: { ...contract } }, { contract: { ...pinnedOf(tool) } }),
+  ];
 }
 
 /** All of it anew, or nothing: a tool a line block, by name, so that two approvals merge. */
@@ -88,7 +110,7 @@ export function approvedAs(lock: Lock, tool: string): LockEntry | undefined {
 
 export interface Mismatch {
   readonly tool: string;
-  readonly kind: "unapproved" | "changed" | "gone";
+  readonly kind: "unapproved" | "changed" | "contract" | "gone";
   readonly why: string;
 }
 
@@ -102,10 +124,15 @@ export function compareWithLock(catalog: Catalog, lock: Lock): readonly Mismatch
     if (entry === undefined) {
       return [{ tool: name, kind: "unapproved", why: "nobody has approved it" }];
     }
-    if (entry.definition === tool.hash) return [];
     const { by, at } = entry.approved;
-    const why = `it is not what ${by} approved at ${at}`;
-    return [{ tool: name, kind: "changed", why }];
+    if (entry.definition !== tool.hash) {
+      return [{ tool: name, kind: "changed", why: `it is not what ${by} approved at ${at}` }];
+    }
+    const parts = differences({ ...entry.contract }, { ...pinnedOf(tool) });
+    if (parts.length === 0) return [];
+    const named = parts.map(({ pointer }) => pointer.slice(1)).join(", ");
+    const why = `its contract is not what ${by} approved at ${at}: ${named}`;
+    return [{ tool: name, kind: "contract", why }];
   });
   const gone = Object.keys(lock.tools).flatMap((name): Mismatch[] => {
     if (catalog.tools.has(name) || catalog.absent.has(name)) return [];

@@ -1,9 +1,8 @@
 // A tool as its approver reads it: every word that a model will read, what it does to whom, what it
 // costs, and what is different since somebody approved it.
 import type { ToolDefinition } from "../catalog/definition.ts";
-import { differences } from "../catalog/difference.ts";
 import { costOf } from "../catalog/lint.ts";
-import { approvedAs } from "../catalog/lock.ts";
+import { approvedAs, changesSince } from "../catalog/lock.ts";
 import type { Lock } from "../catalog/lock.ts";
 import type { Config } from "../config/load.ts";
 import type { Schema } from "../contract/schema.ts";
@@ -26,6 +25,7 @@ export function toolText(tool: ToolDefinition, config: Config, lock: Lock): stri
     ["target", target === undefined ? "none" : `${target.kind}:{${target.argument}}`],
     ...(tool.kind === "generated" ? [] : ([["scopes", tool.scopes.join(" ")]] as const)),
     ...fixedOf(tool),
+    ...contractOf(tool),
     ["costs", `${bytes} bytes, about ${tokens} tokens, of each context that has it`],
     ["title", tool.title],
     ["says", tool.description],
@@ -59,6 +59,13 @@ function doesOf(tool: ToolDefinition, { connectors }: Config): string {
   const at = `at ${name}, ${origin}`;
   if (tool.kind === "declarative") return `${tool.method} ${tool.path} ${at}`;
   return `runs code that may ask for ${[...tool.uses].join(", ") || "nothing"} ${at}`;
+}
+
+function contractOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
+  if (tool.kind !== "declarative" || tool.pin === undefined) return [];
+  const { operation, server, source } = tool.pin.slice;
+  const version = source.version === "" ? "" : ` (${source.version})`;
+  return [["contract", `${operation} at ${server.join(", ")}, as ${source.from}${version} has it`]];
 }
 
 /** What goes along with each call, and no model sees. */
@@ -110,7 +117,7 @@ function changesOf(tool: ToolDefinition, lock: Lock): readonly string[] {
   const { by, at } = entry.approved;
   const before = approvedAs(lock, tool.name);
   if (before === undefined) return [`  ${by} approved it at ${at}; the lock does not say as what`];
-  const changed = differences(before.as, tool.meaning);
+  const changed = changesSince(before, tool);
   if (changed.length === 0) return [`  ${by} approved it like this at ${at}`];
   return [
     `  different since ${by} approved it at ${at}`,

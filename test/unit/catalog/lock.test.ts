@@ -1,11 +1,12 @@
 // tools.lock.json: what counts as the same tool, what does not, and a lock that cannot be read.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { differences } from "../../../src/catalog/difference.ts";
 import { loadCatalog } from "../../../src/catalog/load.ts";
 import {
   approvedAs,
+  changesSince,
   compareWithLock,
   LOCK_FILE,
   lockEntry,
@@ -13,6 +14,7 @@ import {
   withLock,
   writeLock,
 } from "../../../src/catalog/lock.ts";
+import { sliceOf } from "../../../src/contract/slice.ts";
 import { approveTools } from "../../setup/approved.ts";
 import {
   catalogFolder,
@@ -140,6 +142,113 @@ describe("another tool", () => {
     cpSync(join(folder, "shop", "connector.yaml"), join(other, "shop", "connector.yaml"));
     expect(mismatchesIn(folder)).toEqual(["item_put gone"]);
     expect(mismatchesIn(other)).toEqual(["item_get gone", "item_put gone"]);
+  });
+});
+
+describe("the contract that a tool was made for", () => {
+  const document = (changes: Json = {}): Json => ({
+    openapi: "3.1.0",
+    info: { title: "Shop", version: "1" },
+    servers: [{ url: "https://shop.test" }],
+    security: [{ person: ["items:read"] }],
+    components: { securitySchemes: { person: { type: "http", scheme: "bearer" } } },
+    paths: {
+      "/items/{id}": {
+        get: {
+          parameters: [{ name: "id", in: "path", required: true, schema: { type: "integer" } }],
+          responses: { 200: { description: "It", content: answer("integer") } },
+          ...changes,
+        },
+      },
+    },
+  });
+  const answer = (type: string): Json => ({
+    "application/json": { schema: { type: "object", properties: { id: { type } } } },
+  });
+  const pin = (folder: string, text: Json, from = "https://shop.test/openapi.json"): string => {
+    const source = { from, sha256: "0", retrieved: "2026-11-28" };
+    const slice = sliceOf(text, "GET /items/{id}", { source });
+    return put(folder, "shop/contract/item_get.json", JSON.stringify(slice));
+  };
+  async function pinned(): Promise<string> {
+    const folder = await approved(GET, PUT);
+    pin(folder, document());
+    await approveTools(folder);
+    return folder;
+  }
+  const whyIn = (folder: string): string[] =>
+    compareWithLock(loadCatalog(folder), readLock(folder)).map(
+      ({ tool, kind, why }) => `${tool} ${kind} ${why.split(": ")[1] ?? ""}`,
+    );
+
+  verifies("tools.lock", "is approved with it, by its parts", async () => {
+    const folder = await pinned();
+    expect(whyIn(folder)).toEqual([]);
+    const hash = expect.stringMatching(/^sha256:/);
+    expect(readLock(folder).tools["item_get"]?.contract).toEqual({
+      request: hash,
+      response: hash,
+      server: hash,
+      security: hash,
+      source: hash,
+    });
+    expect(readLock(folder).tools["item_put"]).not.toHaveProperty("contract");
+  });
+
+  const PARTS: Readonly<Record<string, Json>> = {
+    request: { parameters: [{ name: "id", in: "path", required: true, schema: {} }] },
+    response: { responses: { 200: { description: "It", content: answer("string") } } },
+    server: { servers: [{ url: "https://elsewhere.test" }] },
+    security: { security: [{ person: ["items:all"] }] },
+  };
+  for (const [part, change] of Object.entries(PARTS)) {
+    verifies("tools.lock", `with another ${part} the tool is not there`, async () => {
+      const folder = await pinned();
+      pin(folder, document(change));
+      expect(whyIn(folder)).toEqual([`item_get contract ${part}`]);
+      expect(namesIn(folder)).toEqual(["item_put"]);
+    });
+  }
+
+  verifies(
+    "tools.lock",
+    "an address from which its next state comes is approved, too",
+    async () => {
+      const folder = await pinned();
+      pin(folder, document(), "https://evil.io/openapi.json");
+      expect(whyIn(folder)).toEqual(["item_get contract source"]);
+    },
+  );
+
+  verifies("tools.lock", "taken away or put there, it is another tool", async () => {
+    const folder = await pinned();
+    rmSync(join(folder, "shop", "contract", "item_get.json"));
+    expect(whyIn(folder)).toEqual([
+      "item_get contract request, response, security, server, source",
+    ]);
+    const other = await approved(GET);
+    pin(other, document());
+    expect(mismatchesIn(other)).toEqual(["item_get contract"]);
+    const tool = loadCatalog(other).tools.get("item_get");
+    const entry = readLock(other).tools["item_get"];
+    if (tool === undefined || entry === undefined) throw new Error("no tool");
+    expect(changesSince(entry, tool).map(({ pointer }) => pointer)).toContain("/contract/request");
+  });
+
+  verifies("tools.lock", "what only reads otherwise is no change of it", async () => {
+    const folder = await pinned();
+    pin(folder, document({ description: "Reads", operationId: "read", tags: ["a"] }));
+    expect(whyIn(folder)).toEqual([]);
+  });
+
+  verifies("tools.lock", "a file that is none stops the load, and says which", async () => {
+    const folder = await pinned();
+    for (const text of ["{", "[]", '{"format":2}', '{"format":1,"request":{"$defs":{}}}']) {
+      const file = put(folder, "shop/contract/item_get.json", text);
+      const problems = problemsOf(() => loadCatalog(folder));
+      expect(problems.length).toBeGreaterThan(0);
+      expect(problems.every((one) => one.file === file && one.mend !== "")).toBe(true);
+    }
   });
 });
 
