@@ -34,7 +34,7 @@ const sliceSchema = z.looseObject({
   response: z.looseObject({ statuses: objects, $defs: objects }),
 });
 
-// Hashing a large one takes a tenth of a second, and a policy that changes has all of them read again.
+// Hashing a large one takes a tenth of a second, and each change of the policy reads all of them.
 const known = new Map<string, Pin>();
 const KNOWN_MAX = 1000;
 
