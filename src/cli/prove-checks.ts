@@ -202,6 +202,28 @@ async function drift(stage: Stage): Promise<string> {
   }
 }
 
+// Each would find customers, or another operation, if a part of it stood anywhere but in `q`.
+const NOBODY = ["zz9&q=", "zz9&limit=1&q=a", "zz9;q=", "zz9#", "zz9?q=", "zz9%26q=", "zz9+&q="];
+const ELSEWHERE = ["/../../mail/messages/zz9", "zz9\r\nX-Role: admin", "zz9\u0000", "zz9%0d%0a"];
+
+async function argumentsStay(stage: Stage): Promise<string> {
+  const token = await stage.token("zoe", "support");
+  const call = (q: string): Promise<Answer> =>
+    stage.call("support", token, "crm_search_customers", { q });
+  for (const q of [...NOBODY, ...ELSEWHERE]) {
+    const answer = await call(q);
+    must(answer.error_code === undefined, `${JSON.stringify(q)}: ${answer.text}`);
+    must(customersIn(answer).length === 0, `${JSON.stringify(q)} found somebody`);
+    const row = (await stage.saasRows()).find((one) => one.request_id === answer.call_id);
+    const went = `${row?.method} ${row?.path}`;
+    must(went === "GET /crm/customers", `${JSON.stringify(q)} went to ${went}`);
+  }
+  const half = await call("\ud800");
+  must(half.error_code === "invalid_arguments", `half a character: ${half.text}`);
+  const sent = NOBODY.length + ELSEWHERE.length;
+  return `${sent} texts in a query stayed there; half a character was refused`;
+}
+
 async function failsClosed(stage: Stage): Promise<string> {
   const token = await stage.token("mia", "research");
   await stage.demo.world.set("api:down");
@@ -290,6 +312,7 @@ export const CHECKS: readonly Check[] = [
   check("surface.missing-door", "a hidden tool does not exist, byte for byte", missingDoor),
   check("surface.one-object", "a tool is callable if and only if it is listed", oneObject),
   check("bad-input.arguments", "bad arguments reach nothing", badArguments),
+  check("broker.styles", "an argument stays where it belongs in a request", argumentsStay),
   check("cli.doctor", "what is wrong is found, and nothing else", doctored),
   check("approval.once", "what a human must approve runs once, as approved", approvedOnce),
   check("approval.yours-alone", "nobody else approves, nor does the client", nobodyElse),

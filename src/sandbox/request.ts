@@ -72,7 +72,9 @@ function pathOf(tool: DeclarativeTool, args: Arguments): string {
   );
   // In one pass: what was filled in is not looked at again.
   const path = tool.path.replaceAll(/\{([A-Za-z0-9_]+)\}/g, (_braces, name: string) => {
-    return segments.get(name) ?? "";
+    const segment = segments.get(name);
+    if (segment === undefined) throw new CannotStand(pointerTo("", name), "to be given");
+    return segment;
   });
   if (path.split("/").some(isDots)) throw new CannotStand("", "a path that stays where it is");
   const query = queryOfTool(tool, args);
