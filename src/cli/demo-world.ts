@@ -15,7 +15,7 @@ import { startCore } from "../main.ts";
 import type { Core } from "../main.ts";
 import { lockFolder } from "../store/lock.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { PACKAGE } from "./core.ts";
+import { writeDemoConfig } from "./demo-config.ts";
 import { watchPolicy } from "./watch.ts";
 
 /** The world's folder in the data folder. */
@@ -37,6 +37,8 @@ export interface RunningDemo {
   readonly world: World;
   /** How each issuer's revocations show, in a line. */
   readonly revocation: readonly string[];
+  /** The configuration that somebody had changed, and that is served as it is. */
+  readonly kept_config: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -92,7 +94,10 @@ async function startIn(data: string, options: DemoOptions): Promise<RunningDemo>
   });
   let core: Core | undefined;
   try {
-    const config = loadConfig(writeConfig(data, url, world), process.env);
+    const { issuer, api, mail_accounts } = world;
+    const places = { url, issuer, api, mail_accounts };
+    const { file, kept } = writeDemoConfig(data, join(data, WORLD), places);
+    const config = loadConfig(file, process.env);
     core = await startCore({ ...options, config, clock: systemClock, allow_demo: true });
     const running = core;
     const control = await serveLocal(data, "demo", {}, (path, body) => lever(world, path, body));
@@ -101,6 +106,7 @@ async function startIn(data: string, options: DemoOptions): Promise<RunningDemo>
       ready: { ready: true, mcp, console: null, issuer: world.issuer, api: world.api, data },
       world,
       revocation: revocationIn(config),
+      kept_config: kept ? file : undefined,
       async stop() {
         stopWatching();
         await control.close();
@@ -145,23 +151,6 @@ function clientSecret(data: string, name: string): string {
     writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600 });
   }
   return readFileSync(file, "utf8").trim();
-}
-
-// The example at the root, line for line, with this run's addresses: `explain` names its lines.
-function writeConfig(data: string, url: string, world: World): string {
-  const text = readFileSync(join(PACKAGE, "mcp.config.json"), "utf8")
-    .replaceAll("http://127.0.0.1:8484", url)
-    .replaceAll("http://127.0.0.1:8485", world.issuer)
-    .replaceAll("http://127.0.0.1:8486", world.api)
-    .replaceAll("http://127.0.0.1:8487", world.mail_accounts)
-    .replace('"port": 8484', `"port": ${new URL(url).port}`)
-    .replace('"data": ".doorless/demo"', '"data": "."')
-    .replace('"tools": "tools"', `"tools": ${JSON.stringify(join(PACKAGE, "tools"))}`)
-    .replaceAll("file:.doorless/demo/keys/", "file:keys/")
-    .replace("./docs/", `${join(PACKAGE, "docs")}/`);
-  const file = join(data, "mcp.config.json");
-  writeFileSync(file, text, { mode: 0o600 });
-  return file;
 }
 
 async function lever(world: World, path: string, body: unknown): Promise<unknown> {

@@ -35,6 +35,10 @@ export const demo: Verb = {
     // Before anything listens: a signal that comes early must still end it in order.
     const asked = untilAsked();
     const running = await startDemo({ port, data: given.text("data") ?? DATA, log, onFatal });
+    const { kept_config } = running;
+    if (kept_config !== undefined) {
+      note(`${kept_config} was changed, and is kept; remove it to have the example again`);
+    }
     if (given.flag("json")) printJson(running.ready);
     else print(demoText(running));
     const why = await Promise.race([asked, fatal.promise]);

@@ -128,6 +128,10 @@ export const demo = {
     source: "INTERFACE, demo",
     behavior: "SIGTERM and SIGINT stop everything within 5 s, exit 0",
   },
+  "demo.config": {
+    source: "I6 build 4",
+    behavior: "what somebody changed in the demo's configuration is kept over its runs",
+  },
   "demo.loopback": {
     source: "INTERFACE, demo",
     behavior: "the demo binds loopback only, and start refuses its provider",
