@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve, sep } from "node:path";
 import { z } from "zod";
-import { systemErrorInWords } from "../kernel/in-words.ts";
+import { issueInWords, systemErrorInWords } from "../kernel/in-words.ts";
 import { JsonError, parseJsonDocument, pointerTo, decodeUtf8 } from "../kernel/json.ts";
 import type { JsonDocument } from "../kernel/json.ts";
 import { isLoopback } from "../kernel/address.ts";
@@ -123,12 +123,12 @@ function toProblem(file: string, document: JsonDocument) {
       const ways = issue.errors.map((way) => way.map((i) => describeIssue(i)).join(", "));
       return [at(parent, "fits none of the allowed forms", `one of: ${ways.join(" | or ")}`)];
     }
-    return [at(parent, issue.message, `see ${parent || "/"} in \`doorless schema\``)];
+    return [at(parent, issueInWords(issue), `see ${parent || "/"} in \`doorless schema\``)];
   };
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
-  return `${issue.path.join(".") || "value"}: ${issue.message}`;
+  return `${issue.path.join(".") || "value"}: ${issueInWords(issue)}`;
 }
 
 // UDP is never told that nobody listens: alone it anchors nothing.

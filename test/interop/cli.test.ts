@@ -144,6 +144,7 @@ function casesByExitCode(): readonly Case[] {
   const at = ["--data", house.data];
   const call = (tool: string, args: string) => ["call", tool, args, "--agent", "sales", ...at];
   const env = { DOORLESS_TOKEN: mia };
+  const cut = { DOORLESS_TOKEN: `${mia}\nx` };
   const deal = ["call", "crm_get_deal", '{"id":42}', "--agent", "sales"];
   return [
     // 1: the answer is no
@@ -196,7 +197,9 @@ function casesByExitCode(): readonly Case[] {
       code: 3,
       says: /^invalid_token: The /,
     },
-    { args: [...deal, ...at], env: { DOORLESS_TOKEN: `${mia}\nx` }, code: 3, says: /a line break/ },
+    // It would be printed by an HTTP client that cannot send it.
+    { args: [...deal, ...at], env: cut, code: 3, says: /a line break/ },
+    { args: ["stdio", "sales", ...at], env: cut, code: 3, says: /a line break/ },
     { args: [...deal, ...at], env: { DOORLESS_TOKEN: dana }, code: 3, says: /\S/ },
     { args: [...deal, "--dry-run", ...at], env: { DOORLESS_TOKEN: dana }, code: 3, says: /\S/ },
     // 4: unreachable

@@ -1,4 +1,6 @@
 // `lock` and `sessions` from the command line, against the demo, and across a restart of it.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { startDemo } from "../../src/cli/demo-world.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
@@ -49,6 +51,7 @@ verifies(
     expect((await run("lock", "add", "user:nobody")).code).toBe(2);
     expect((await run("lock", "add")).code).toBe(2);
   },
+  { timeout_ms: 120_000 },
 );
 
 verifies("revocation.sessions", "sessions ls shows a session, sessions kill ends it", async () => {
@@ -75,6 +78,8 @@ verifies("revocation.durable", "a lock outlives the process", async () => {
   // A second one at the same moment finds it owned, before either has written anything.
   await expect(startDemo(options)).rejects.toThrow("another doorless owns");
   const again = await starting;
+  const served = readFileSync(join(house.data, "mcp.config.json"), "utf8");
+  expect(served).toContain(new URL(again.ready.mcp["sales"] ?? "").origin);
   try {
     const mia = await again.world.mintToken("mia", "sales", 600);
     const client = await connectHttp("v2 pinned", again.ready.mcp["sales"] ?? "", mia);

@@ -106,7 +106,7 @@ const SHAPES: readonly Mistake[] = [
   mistake("a negative port", ["listen", "port"], -1, {
     pointer: "/listen/port",
     line: '"port"',
-    says: />=0/,
+    says: /at least 0/,
   }),
   mistake(
     "no issuer at all",
@@ -164,7 +164,7 @@ const SHAPES: readonly Mistake[] = [
     {
       pointer: "/http/body_bytes_max",
       line: '"body_bytes_max"',
-      says: />=1/,
+      says: /at least 1/,
     },
   ),
   mistake(
