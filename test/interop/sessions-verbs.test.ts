@@ -78,9 +78,9 @@ verifies("revocation.durable", "a lock outlives the process", async () => {
   // A second one at the same moment finds it owned, before either has written anything.
   await expect(startDemo(options)).rejects.toThrow("another doorless owns");
   const again = await starting;
-  const served = readFileSync(join(house.data, "mcp.config.json"), "utf8");
-  expect(served).toContain(new URL(again.ready.mcp["sales"] ?? "").origin);
   try {
+    const served = readFileSync(join(house.data, "mcp.config.json"), "utf8");
+    expect(served).toContain(new URL(again.ready.mcp["sales"] ?? "").origin);
     const mia = await again.world.mintToken("mia", "sales", 600);
     const client = await connectHttp("v2 pinned", again.ready.mcp["sales"] ?? "", mia);
     expect(await client.names()).not.toContain("crm_get_deal");
