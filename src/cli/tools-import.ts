@@ -5,12 +5,7 @@ import { join, resolve } from "node:path";
 import { TOOL_BYTES_WARN } from "../catalog/openapi/draft.ts";
 import type { Draft } from "../catalog/openapi/draft.ts";
 import type { ApiDocument } from "../catalog/openapi/document.ts";
-import {
-  connectorFolder,
-  presentConnector,
-  presentTools,
-  writeNew,
-} from "../catalog/openapi/folder.ts";
+import { folderIn, presentConnector, presentTools, writeNew } from "../catalog/openapi/folder.ts";
 import type { Written } from "../catalog/openapi/folder.ts";
 import type { Listed } from "../catalog/openapi/listing.ts";
 import {
@@ -21,6 +16,7 @@ import {
 } from "../catalog/openapi/propose.ts";
 import type { Refused } from "../catalog/openapi/propose.ts";
 import { NotImportable } from "../catalog/openapi/reason.ts";
+import { pinOf } from "../catalog/openapi/pin.ts";
 import { withDocument } from "../catalog/openapi/source.ts";
 import { draftText } from "../catalog/openapi/yaml.ts";
 import { toConnector } from "../catalog/load.ts";
@@ -119,6 +115,8 @@ interface Outcome {
   readonly draft: Draft;
   readonly file: string;
   readonly written: Written;
+  /** Why its contract was not pinned. */
+  readonly contract: string | undefined;
 }
 
 async function imported(job: Import): Promise<number> {
@@ -136,14 +134,18 @@ async function imported(job: Import): Promise<number> {
     `Proposed by doorless from ${printable(where)}. It is a draft: no session has it.`,
   ];
   const outcomes = drafts.map((draft): Outcome => {
-    const own = connectorFolder(folder, name);
+    const own = folderIn(folder, name);
     const file = join(own, `${draft.file.name}.tool.yaml`);
     const left = draft.left_out.map((one) => `Left out: ${printable(one)}`);
     const text = draftText(draft.file, [...about, ...left]);
-    return { draft, file, written: writeNew(file, text, draft.file) };
+    const written = writeNew(file, text, draft.file);
+    const isNew = written.state === "written";
+    // What a human made of it relies on other fields: `contracts update` knows which.
+    const contract = written.state === "differs" ? undefined : pinned(job, draft, own, isNew);
+    return { draft, file, written, contract };
   });
   if (drafts.length > 0 && there === undefined) {
-    const file = join(connectorFolder(folder, name), "connector.yaml");
+    const file = join(folderIn(folder, name), "connector.yaml");
     writeNew(
       file,
       draftText(proposed, [`Proposed by doorless from ${printable(where)}.`]),
@@ -152,6 +154,14 @@ async function imported(job: Import): Promise<number> {
   }
   report(job, outcomes, refused);
   return outcomes.length === 0 ? EXIT.no : EXIT.ok;
+}
+
+function pinned({ document, folder }: Import, draft: Draft, own: string, isNew: boolean) {
+  const slice = pinOf(document, draft, folder, new Date());
+  if ("failure" in slice) return slice.failure;
+  const file = join(folderIn(own, "contract"), `${draft.file.name}.json`);
+  const { state } = writeNew(file, `${JSON.stringify(slice, null, 2)}\n`, {});
+  return state === "written" || !isNew ? undefined : "there is one of this name already";
 }
 
 // What others wrote stays one line of a comment.
@@ -194,13 +204,14 @@ function report(
   if (given.flag("json")) {
     printJson({
       connector: name,
-      drafts: all.map(({ draft, file, written }) => ({
+      drafts: all.map(({ draft, file, written, contract }) => ({
         name: draft.file.name,
         operation: draft.operation,
         file,
         ...written,
         bytes: draft.bytes,
         left_out: draft.left_out,
+        ...(contract === undefined ? {} : { contract }),
       })),
       refused,
       ...(snippet === undefined ? {} : { connectors: snippet }),
@@ -216,7 +227,7 @@ function report(
     ]);
     print(table(["tool", "file", "operation", "tokens"], rows));
   }
-  for (const { draft, file, written } of all) remarks(draft, file, written);
+  for (const outcome of all) remarks(outcome);
   for (const { operation, reason, message } of refused) note(`${operation}: ${reason}: ${message}`);
   if (all.length > 0) {
     note(`\nRead each draft, mend it, and approve it. A draft is in nobody's list of tools.`);
@@ -229,8 +240,11 @@ function report(
   }
 }
 
-function remarks({ file: { name }, bytes, left_out }: Draft, file: string, written: Written): void {
+function remarks({ draft, file, written, contract }: Outcome): void {
+  const { bytes, left_out } = draft;
+  const { name } = draft.file;
   for (const one of left_out) note(`${name}: ${one}`);
+  if (contract !== undefined) note(`${name}: its contract is not pinned: ${contract}`);
   if (bytes > TOOL_BYTES_WARN) {
     note(`${name}: ${bytes} bytes in every list of tools: leave out what no agent needs`);
   }

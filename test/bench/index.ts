@@ -9,6 +9,7 @@ import { startChild } from "../setup/child.ts";
 import type { Child } from "../setup/child.ts";
 import { agentUrls, ROOT, writeCoreConfig } from "../setup/core-config.ts";
 import { freePort } from "../../src/cli/demo-world.ts";
+import { benchImport } from "./import.ts";
 import { benchLedger } from "./ledger.ts";
 import { benchLimits } from "./limits.ts";
 import { benchPolicy } from "./policy.ts";
@@ -62,6 +63,10 @@ const { values: given, positionals } = parseArgs({
 });
 if (positionals[0] === "revocation") {
   await benchRevocation(given);
+  process.exit();
+}
+if (positionals[0] === "import") {
+  await benchImport(given);
   process.exit();
 }
 if (positionals[0] === "limits") {

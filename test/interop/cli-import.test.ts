@@ -74,6 +74,13 @@ verifies(
     expect(ran.code).toBe(0);
     expect(ran.stdout).toMatch(/shop_get_order +written +GET \/orders\/\{id\} +≈ \d+/);
     const own = join(folder, "tools/shop");
+    const slice = readFileSync(join(own, "contract/shop_get_order.json"), "utf8");
+    expect(JSON.parse(slice)).toMatchObject({
+      format: 1,
+      operation: "GET /orders/{id}",
+      source: { from: "../openapi.json", version: "7" },
+      server: ["https://api.shop.test/v2"],
+    });
     expect(readdirSync(own).filter((name) => name.endsWith(".yaml"))).toEqual([
       "connector.yaml",
       "shop_get_order.tool.yaml",

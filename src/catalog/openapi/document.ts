@@ -1,5 +1,6 @@
 // An OpenAPI document as one tree: files that it refers to are mounted in it when something needs
 // them, and their references rewritten to point into the tree. Nothing is ever dereferenced.
+import { createHash } from "node:crypto";
 import { valueAt } from "../../kernel/json.ts";
 import { NotImportable } from "./reason.ts";
 import { DOCUMENT_BYTES_MAX, isJson, objectAt, readTree } from "./read.ts";
@@ -26,6 +27,8 @@ export class ApiDocument {
   readonly root: Json;
   readonly dialect: Dialect;
   readonly url: URL;
+  /** Of its own bytes. */
+  readonly sha256: string;
   private readonly read: FileReader;
   private readonly base: URL;
   private readonly files = new Map<string, number>();
@@ -40,6 +43,7 @@ export class ApiDocument {
     this.base = new URL(".", url);
     this.read = read;
     this.bytes = bytes.length;
+    this.sha256 = createHash("sha256").update(bytes).digest("hex");
     this.dialect = dialectOf(tree, nameOf(url));
     this.rewrite(tree, url, "");
     this.root = { ...(tree as Json), [MOUNTED]: this.mounted };

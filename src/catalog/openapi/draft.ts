@@ -1,4 +1,5 @@
 // One operation as a tool file: a proposal, for a human to read, mend and approve.
+import type { Projection } from "../../contract/projection.ts";
 import { buildTool } from "../build.ts";
 import type { Connector } from "../definition.ts";
 import { toolFileSchema } from "../tool-file.ts";
@@ -29,6 +30,8 @@ export interface Draft {
   readonly file: Readonly<Record<string, unknown>> & { readonly name: string };
   /** What `tools/list` will say of it. */
   readonly bytes: number;
+  /** Of `file`: what of an answer the tool relies on. */
+  readonly projection: Projection;
   readonly left_out: readonly string[];
 }
 
@@ -65,14 +68,14 @@ export function draftOf(document: ApiDocument, listed: Listed, options: DraftOpt
     scopes: scopesOf(operation, options.connector.name),
     limits: { timeout_ms: 15_000, response_bytes_max: isList ? LIST_BYTES_MAX : READ_BYTES_MAX },
   };
-  const bytes = mustLoad(file, options.connector);
+  const { bytes, projection } = mustLoad(file, options.connector);
   const { left_out } = inputs;
   const hidden = [operation.summary, operation.description].some((text) => !isShown(text));
   const also = [
     ...(hidden ? ["characters of its description that nobody sees"] : []),
     ...(listed.deprecated ? ["nothing, but the document calls it deprecated"] : []),
   ];
-  return { operation: operation.key, file, bytes, left_out: [...left_out, ...also] };
+  return { operation: operation.key, file, bytes, projection, left_out: [...left_out, ...also] };
 }
 
 function isShown(text: string): boolean {
@@ -80,7 +83,10 @@ function isShown(text: string): boolean {
 }
 
 // The catalogue's own loader is the judge: what it would refuse is no draft.
-function mustLoad(file: object, connector: Connector): number {
+function mustLoad(
+  file: object,
+  connector: Connector,
+): { readonly bytes: number; readonly projection: Projection } {
   const parsed = toolFileSchema.safeParse(file);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -93,7 +99,7 @@ function mustLoad(file: object, connector: Connector): number {
   const { name, title, description, input_schema, output_schema } = tool;
   const listed = JSON.stringify({ name, title, description, input_schema, output_schema });
   const bytes = Buffer.byteLength(listed);
-  if (bytes <= TOOL_BYTES_MAX) return bytes;
+  if (bytes <= TOOL_BYTES_MAX) return { bytes, projection: tool.output };
   throw new NotImportable("schema_too_large", `${bytes} bytes, more than ${TOOL_BYTES_MAX}`);
 }
 

@@ -117,8 +117,8 @@ function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-/** The connector's own folder, made where it is not. */
-export function connectorFolder(folder: string, name: string): string {
+/** A folder of the catalogue, made where it is not. */
+export function folderIn(folder: string, name: string): string {
   const own = join(folder, name);
   mkdirSync(own, { recursive: true });
   if (!lstatSync(own).isSymbolicLink()) return own;

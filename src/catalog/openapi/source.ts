@@ -13,6 +13,8 @@ import { NotImportable } from "./reason.ts";
 import { DOCUMENT_BYTES_MAX } from "./read.ts";
 
 const TIMEOUT_MS = 120_000;
+// The address goes into files that are reviewed and kept.
+const SECRET = /token|secret|password|signature|credential|api[-_]?key|^(?:key|sig|auth|code)$/i;
 
 export interface SourceOptions {
   /** Whether a name may lead to a private network; an address that was typed may always. */
@@ -61,6 +63,11 @@ function addressOf(where: string): URL {
   const url = new URL(where);
   if (url.username !== "" || url.password !== "") {
     const detail = "an address with a password in it: documents are fetched without credentials";
+    throw new NotImportable("document_unreachable", detail);
+  }
+  const secret = [...url.searchParams.keys()].find((name) => SECRET.test(name));
+  if (secret !== undefined) {
+    const detail = `an address with a ${secret.slice(0, 40)} in it: save the document, name the file`;
     throw new NotImportable("document_unreachable", detail);
   }
   url.hash = "";

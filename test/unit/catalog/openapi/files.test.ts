@@ -133,6 +133,7 @@ verifies(
       `${origin}/moved`,
       `${origin}/broken`,
       `${origin.replace("http://", "http://ada:secret@")}/openapi.json`,
+      `${origin}/openapi.json?access_token=abc`,
       "http://169.254.169.254/openapi.json",
       "http://[fe80::1]/openapi.json",
       join(testFolder(), "nothing.json"),
