@@ -24,7 +24,7 @@ export function bodyOf(
   const found =
     document.dialect === "2.0"
       ? swaggerBody(document, listed.node, parameters)
-      : openApiBody(document, listed.node);
+      : openApiBody(document, listed.node, left_out);
   if (found === undefined) return undefined;
   if ("refused" in found) {
     const { refused, required } = found;
@@ -46,7 +46,11 @@ interface Refused {
   readonly required: boolean;
 }
 
-function openApiBody(document: ApiDocument, node: Json): Body | Refused | undefined {
+function openApiBody(
+  document: ApiDocument,
+  node: Json,
+  left_out: string[],
+): Body | Refused | undefined {
   const pointed = objectAt(node, "requestBody");
   if (pointed === undefined) return undefined;
   const body = document.resolve(pointed).value;
@@ -57,6 +61,8 @@ function openApiBody(document: ApiDocument, node: Json): Body | Refused | undefi
   if (type === undefined) {
     return types.length === 0 ? undefined : { refused: types.join(", ").slice(0, 100), required };
   }
+  const isPlain = isFormType(type) || /^application\/json\b/i.test(type) || type.includes("*");
+  if (!isPlain) left_out.push(`nothing, but the body is sent as application/json, not ${type}`);
   const media = objectAt(content, type) ?? {};
   return {
     kind: isJsonType(type) ? "json" : "form",

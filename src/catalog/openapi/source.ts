@@ -67,7 +67,8 @@ function addressOf(where: string): URL {
   }
   const secret = [...url.searchParams.keys()].find((name) => SECRET.test(name));
   if (secret !== undefined) {
-    const detail = `an address with a ${secret.slice(0, 40)} in it: save the document, name the file`;
+    const what = `an address with a ${secret.slice(0, 40)} in it`;
+    const detail = `${what}: save the document, and name the file`;
     throw new NotImportable("document_unreachable", detail);
   }
   url.hash = "";
