@@ -74,8 +74,8 @@ function readLog(folder: string, wanted: Set<number>, problems: string[]) {
   if (names.length === 0) problems.push("no segments");
   for (const name of names.toSorted()) {
     const file = readFileSync(join(folder, name));
-    // NULs at the end are room that was reserved. Bytes, one character each.
-    const end = file.findLastIndex((byte) => byte !== 0) + 1;
+    // Tabs at the end are room that was made ahead; of a crash, NULs. Bytes, one character each.
+    const end = file.findLastIndex((byte) => byte !== 0 && byte !== 9) + 1;
     const lines = file.toString("latin1", 0, end).split("\n");
     if (lines.pop() !== "") problems.push(`${name} ends in the middle of a line`);
     for (const bytes of lines.map((line) => Buffer.from(line, "latin1"))) {

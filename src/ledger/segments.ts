@@ -59,13 +59,19 @@ export function segmentsIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
+/**
+ * What the open segment is filled with ahead of its lines: white space to whoever reads JSON, and
+ * in none of our lines.
+ */
+export const BLANK = 0x09;
+
 const NOTHING_DROPPED = { dropped_to: 0, hash: FIRST_PREV };
 
 /**
  * Walks every segment; `visit` sees each whole line, `problem` each break of the chain, `leaf` the
- * bytes of everything that ends in a newline, line or not. NUL bytes after the last newline are
- * padding of a preallocated segment; other bytes there are a torn tail. `after` is where it begins
- * when what was before is gone.
+ * bytes of everything that ends in a newline, line or not. Blanks after the last newline are room
+ * that was made ahead; other bytes there are a torn tail. `after` is where it begins when what was
+ * before is gone.
  */
 export function walk(
   paths: readonly string[],
@@ -89,8 +95,7 @@ export function walk(
         break;
       }
       const raw = bytes.subarray(start, end);
-      // Of a batch that no sync finished, a later page may be there without an earlier one.
-      if (i === paths.length - 1 && raw.includes(0)) {
+      if (i === paths.length - 1 && isHoled(raw)) {
         cut_bytes = bytes.length - start;
         break;
       }
@@ -119,16 +124,15 @@ function bytesOf(path: string, problem: (problem: ChainProblem) => void): Buffer
   }
 }
 
-const PADDING = Buffer.alloc(65_536);
+// Of a batch that no sync finished, a later page may be there without an earlier one.
+function isHoled(raw: Buffer): boolean {
+  return raw.includes(BLANK) || raw.includes(0);
+}
 
-function unpadded(bytes: Buffer): Buffer {
+/** A segment's lines, without the room after them; also as zeros, which a crash may leave. */
+export function unpadded(bytes: Buffer): Buffer {
   let end = bytes.length;
-  // Whole blocks first: a preallocated segment is mostly padding.
-  for (let from = end - PADDING.length; from >= 0; from = end - PADDING.length) {
-    if (!bytes.subarray(from, end).equals(PADDING)) break;
-    end = from;
-  }
-  while (end > 0 && bytes[end - 1] === 0) end--;
+  while (end > 0 && (bytes[end - 1] === BLANK || bytes[end - 1] === 0)) end--;
   return bytes.subarray(0, end);
 }
 
@@ -155,9 +159,10 @@ function faultOf(
   return undefined;
 }
 
-/** Whether `path` is a segment of that size whose last line has that hash, whole to its first. */
+/** Whether in `path` lines of that size end in one with that hash, and are whole to the first. */
 export function isCopy(path: string, size: number, hash: string): boolean {
-  if (statSync(path, { throwIfNoEntry: false })?.size !== size) return false;
+  const there = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (there < size) return false;
   const [first] = readFileSync(path, "utf8").split("\n", 1);
   const { seq, prev } = parseLine(Buffer.from(first ?? "")) ?? {};
   if (seq === undefined || prev === undefined) return false;
@@ -170,7 +175,7 @@ export function isCopy(path: string, size: number, hash: string): boolean {
     undefined,
     before,
   );
-  return sound && tail.hash === hash && tail.size === size;
+  return sound && tail.hash === hash && tail.size === size && tail.cut_bytes === 0;
 }
 
 /** The beginning of the log, as far as it was walked already. */
@@ -219,7 +224,7 @@ export function damaged(what: string): LedgerDamaged {
   );
 }
 
-// A torn end, and the padding of a segment that was open when the process died.
+// A torn end, and the room of a segment that was open when the process died.
 function cutAfter(path: string, size: number): void {
   if (statSync(path).size === size) return;
   truncateSync(path, size);

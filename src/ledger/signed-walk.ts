@@ -13,7 +13,7 @@ import type { Subtree } from "./merkle.ts";
 import { MerkleTree } from "./merkle.ts";
 import type { Line } from "./record.ts";
 import { FIRST_PREV } from "./record.ts";
-import { firstSeqOf, segmentsOf } from "./segments.ts";
+import { firstSeqOf, segmentsOf, unpadded } from "./segments.ts";
 import type { Begun } from "./segments.ts";
 import { readTombstone, saysOf } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
@@ -68,7 +68,7 @@ export function walkSegment(path: string, stone: Tombstone | undefined): SoundSe
 
 function bytesOf(path: string): Buffer | undefined {
   try {
-    return readFileSync(path);
+    return unpadded(readFileSync(path));
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 // The truth: segments of hash-chained JSON lines, appended by one writer, group-committed.
-import { fdatasync, statSync, writeSync } from "node:fs";
+import { constants, fdatasync, statSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -8,14 +8,14 @@ import { Batch } from "./batch.ts";
 import type { LedgerRecord, Line } from "./record.ts";
 import { LedgerUnavailable, passing } from "./room.ts";
 import type { Room } from "./room.ts";
-import { isCopy, segmentName } from "./segments.ts";
+import { BLANK, isCopy, segmentName } from "./segments.ts";
 import type { Tail } from "./segments.ts";
 
-/** One open segment. `sync` resolves only when what was appended survives a power loss. */
+/** One open segment. `sync` resolves only when what was written survives a power loss. */
 export interface SegmentFile {
-  append(bytes: Buffer): Promise<void>;
+  write(bytes: Buffer, at: number): Promise<void>;
   sync(): Promise<void>;
-  /** Takes back what an append that failed has left. */
+  /** Ends it there: without what a write that failed has left, and without room that is left. */
   cut(size: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -35,6 +35,13 @@ export interface WalOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+// Where a batch is written over what is there already, its sync is of those bytes alone: neither
+// the file's size changes nor its place on the disk, so no journal needs to be written first.
+const AHEAD = Buffer.alloc(524_288, BLANK);
+
+// Asked in this thread for each batch, since it is in memory: another would cost ten times as much.
+const STAT = { throwIfNoEntry: false } as const;
+
 /** The end of the log: of what was given out, or of what is on the disk. */
 type End = Pick<Tail, "seq" | "hash">;
 
@@ -43,6 +50,8 @@ export class Wal {
   private readonly openSegment: (path: string) => Promise<SegmentFile>;
   private file: SegmentFile | undefined;
   private size: number;
+  /** Up to here the open segment has bytes, blanks at its end. */
+  private filled_to = 0;
   private path: string | undefined;
   /** Of what was given out; what was not written yet is taken back where a write fails. */
   private given: End;
@@ -90,7 +99,10 @@ export class Wal {
   /** Waits for everything appended so far, then closes the segment. */
   async close(): Promise<void> {
     while (this.writing !== undefined) await this.writing;
+    const sound = this.failed === undefined;
     this.failed ??= new LedgerUnavailable("closed", "the ledger is closed");
+    // Room that is left does no harm.
+    if (sound) await this.cut(this.size).catch(() => undefined);
     await this.file?.close();
   }
 
@@ -156,15 +168,36 @@ export class Wal {
       return await this.putOnce(bytes, first_seq);
     } catch (error) {
       if (passing(error)?.reason !== "disk_full" || !this.options.room.release()) throw error;
-      await this.file?.cut(this.size);
+      await this.cut(this.size);
       return this.putOnce(bytes, first_seq);
     }
   }
 
   private async putOnce(bytes: Buffer, first_seq: number): Promise<SegmentFile> {
     const file = await this.segmentFor(first_seq);
-    await file.append(bytes);
+    await file.write(bytes, this.size);
+    await this.fillAfter(file, this.size + bytes.length);
     return file;
+  }
+
+  // With the batch that used up what was there, and durable with it. Where there is no room for
+  // more than the batch, it goes without.
+  private async fillAfter(file: SegmentFile, end: number): Promise<void> {
+    const { segment_bytes_max } = this.options;
+    if (end <= this.filled_to || end >= segment_bytes_max) return;
+    const blanks = AHEAD.subarray(0, segment_bytes_max);
+    try {
+      await file.write(blanks, end);
+      this.filled_to = end + blanks.length;
+    } catch (error) {
+      if (passing(error) === undefined) throw error;
+      await this.cut(end);
+    }
+  }
+
+  private async cut(size: number): Promise<void> {
+    await this.file?.cut(size);
+    this.filled_to = size;
   }
 
   // A write that found no room has changed nothing: what it left is taken back, and whoever waited
@@ -173,7 +206,7 @@ export class Wal {
     const why = passing(error);
     if (why === undefined) return this.fail(error, batch);
     try {
-      await this.file?.cut(this.size);
+      await this.cut(this.size);
     } catch (cause) {
       return this.fail(cause, batch);
     }
@@ -209,8 +242,10 @@ export class Wal {
 
   private displaced(): LedgerUnavailable | undefined {
     const { place } = this;
-    if (place === undefined || inodeOf(place.path) === place.inode) return undefined;
-    const message = `${place.path} was removed or replaced while it was written: put it back`;
+    if (place === undefined) return undefined;
+    const found = statSync(place.path, STAT);
+    if (found?.ino === place.inode && found.size >= this.size) return undefined;
+    const message = `${place.path} was removed, replaced or cut while it was written: put it back`;
     return new LedgerUnavailable("segment_missing", message);
   }
 
@@ -219,6 +254,7 @@ export class Wal {
     if (displaced !== undefined && !(await this.takeBack())) throw displaced;
     if (this.file !== undefined && this.size < this.options.segment_bytes_max) return this.file;
     const full = this.size >= this.options.segment_bytes_max;
+    await this.cut(this.size);
     const ended = this.file;
     this.file = undefined;
     this.place = undefined;
@@ -234,23 +270,18 @@ export class Wal {
   private async openIn(path: string): Promise<SegmentFile> {
     const file = await this.openSegment(path);
     await (this.options.syncFolder ?? syncFolder)(this.options.folder);
-    const inode = inodeOf(path);
+    this.filled_to = this.size;
+    const inode = statSync(path, STAT)?.ino;
     if (inode !== undefined) this.place = { path, inode };
     return file;
   }
 }
 
-// In this thread, since it is asked for each batch and is in memory; another would cost ten times
-// as much.
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
-}
-
-/** A segment as a file: appended to, and durable after `fdatasync`. */
+/** A segment as a file: written in place, and durable after `fdatasync`. */
 export async function openSegmentFile(path: string): Promise<SegmentFile> {
-  const handle = await open(path, "a", 0o600);
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   return {
-    append: async (bytes) => writeAll(handle.fd, bytes),
+    write: async (bytes, at) => writeAll(handle.fd, bytes, at),
     sync: () => dataSync(handle.fd),
     cut: (size) => handle.truncate(size),
     close: () => handle.close(),
@@ -262,8 +293,10 @@ const dataSync = promisify(fdatasync);
 
 // Into the page cache, which takes microseconds; a way to a thread and back takes ten times that,
 // and a turn of the event loop. The disk itself is waited for in `sync`, never here.
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+function writeAll(fd: number, bytes: Buffer, at: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+  }
 }
 
 // A new file's name is durable only when its folder is.

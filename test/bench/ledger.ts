@@ -203,11 +203,11 @@ async function openBenchLedger(folder: string, batches: Batch[]): Promise<Ledger
   mkdirSync(join(folder, "ledger"));
   const openSegment = async (path: string): Promise<SegmentFile> => {
     const file = await openSegmentFile(path);
-    const append = (bytes: Buffer): Promise<void> => {
+    const write = (bytes: Buffer, at: number): Promise<void> => {
       batches.push({ bytes: bytes.length, records: linesIn(bytes) });
-      return file.append(bytes);
+      return file.write(bytes, at);
     };
-    return { ...file, append };
+    return { ...file, write };
   };
   const { ledger } = await openLedger({
     folder: join(folder, "ledger"),

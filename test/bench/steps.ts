@@ -33,7 +33,7 @@ function* linesOf(folder: string): Iterable<Line> {
     .filter((file) => file.endsWith(".jsonl"))
     .toSorted()) {
     for (const text of readFileSync(join(folder, name), "utf8").split("\n")) {
-      if (text !== "") yield JSON.parse(text) as Line;
+      if (text.trim() !== "") yield JSON.parse(text) as Line;
     }
   }
 }

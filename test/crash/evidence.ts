@@ -57,7 +57,9 @@ export class Evidence {
     let rest = "";
     for (const segment of this.segments()) {
       if (rest !== "") breaks.push(`bytes without a line before ${segment}`);
-      const texts = readFileSync(segment, "utf8").replace(/\0+$/, "").split("\n");
+      // Where room begins, or a page of a batch is missing, the lines end.
+      const [written = ""] = readFileSync(segment, "utf8").split("\t", 1);
+      const texts = written.split("\n");
       rest = texts.pop() ?? "";
       for (const text of texts) {
         const line = JSON.parse(text) as Line;

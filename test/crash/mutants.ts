@@ -57,10 +57,10 @@ export const IN_THE_LEDGER: readonly Mutant[] = [
     to: "",
   },
   {
-    what: "what a full disk left of a batch stays",
-    file: "ledger/wal.ts",
-    from: "      await this.file?.cut(this.size);\n    } catch (cause)",
-    to: "    } catch (cause)",
+    what: "a recovery that knows no room between the pages of a batch",
+    file: "ledger/segments.ts",
+    from: "return raw.includes(BLANK) || raw.includes(0);",
+    to: "return raw.includes(0);",
   },
   {
     what: "a refused batch keeps its numbers",

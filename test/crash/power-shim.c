@@ -3,6 +3,7 @@
 // nothing of syncs, since the page cache survives the process.
 //   S size path   a file was synced when it had this size
 //   T size path   a file was cut
+//   W at size path   bytes were written in place
 //   N path        a name in a folder that was synced
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -18,6 +19,7 @@
 #define SYNC_US 3000
 
 static int (*real_fsync)(int), (*real_fdatasync)(int), (*real_ftruncate)(int, off_t);
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static const char *folder;
 static int notes = -1;
 
@@ -25,6 +27,7 @@ __attribute__((constructor)) static void begin(void) {
   real_fsync = dlsym(RTLD_NEXT, "fsync");
   real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
   real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+  real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
   folder = getenv("DOORLESS_POWER_FOLDER");
   const char *file = getenv("DOORLESS_POWER_NOTES");
   if (folder && file) notes = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -83,3 +86,12 @@ static int cut(int fd, off_t size) {
 
 int ftruncate(int fd, off_t size) { return cut(fd, size); }
 int ftruncate64(int fd, off_t size) { return cut(fd, size); }
+
+static ssize_t put(int fd, const void *bytes, size_t size, off_t at) {
+  char path[4096];
+  if (path_of(fd, path)) note("W %lld %lld %s\n", (long long)at, (long long)size, path);
+  return real_pwrite(fd, bytes, size, at);
+}
+
+ssize_t pwrite(int fd, const void *b, size_t size, off_t at) { return put(fd, b, size, at); }
+ssize_t pwrite64(int fd, const void *b, size_t size, off_t at) { return put(fd, b, size, at); }

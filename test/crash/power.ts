@@ -3,6 +3,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { BLANK } from "../../src/ledger/segments.ts";
+import { writeAt } from "../setup/write-at.ts";
 
 const NAMES = /^(?:\d{12}\.jsonl|checkpoints)$/;
 
@@ -17,6 +19,20 @@ function whyNot(): string | undefined {
   } catch {
     return "gcc is not here to build the shim with";
   }
+}
+
+/** Bytes that were written over room that was made ahead. */
+interface Put {
+  readonly at: number;
+  readonly size: number;
+}
+
+/** What the notes say of the files. */
+interface Noted {
+  readonly sizes: Map<string, number>;
+  readonly names: Set<string>;
+  /** Since the last sync of each. */
+  readonly puts: Map<string, Put[]>;
 }
 
 export class Power {
@@ -49,7 +65,7 @@ export class Power {
 
   /** After its end: how many bytes were lost. */
   lose(random: () => number): number {
-    const { sizes, names } = this.read();
+    const { sizes, names, puts } = this.read();
     let lost = 0;
     for (const path of this.files()) {
       const size = statSync(path).size;
@@ -62,21 +78,27 @@ export class Power {
       const left = kept + Math.floor(random() * (size - kept + 1));
       truncateSync(path, left);
       lost += size - left;
+      for (const put of puts.get(path) ?? []) lost += blanked(path, left, put, random);
     }
     return lost;
   }
 
-  private read(): { sizes: Map<string, number>; names: Set<string> } {
+  private read(): Noted {
     const sizes = new Map(this.durable);
     const names = new Set(this.durable.keys());
+    const puts = new Map<string, Put[]>();
     const text = existsSync(this.notes) ? readFileSync(this.notes, "utf8") : "";
     for (const line of text.split("\n")) {
-      const [, kind, size = "", path = ""] = /^(?:([ST]) (\d+) (.*)|N .*)$/.exec(line) ?? [];
+      const [, kind, size = "", path = ""] = /^(?:([ST]) (\d+) (.*)|[NW] .*)$/.exec(line) ?? [];
       if (line.startsWith("N ")) names.add(line.slice(2));
+      const [, at, bytes, into = ""] = /^W (\d+) (\d+) (.*)$/.exec(line) ?? [];
+      const put = { at: Number(at), size: Number(bytes) };
+      if (into !== "") puts.set(into, [...(puts.get(into) ?? []), put]);
+      if (kind === "S") puts.delete(path);
       if (kind === "S") sizes.set(path, Number(size));
       if (kind === "T") sizes.set(path, Math.min(sizes.get(path) ?? 0, Number(size)));
     }
-    return { sizes, names };
+    return { sizes, names, puts };
   }
 
   private files(): string[] {
@@ -84,4 +106,14 @@ export class Power {
     const names = readdirSync(this.folder).filter((name) => NAMES.test(name));
     return names.map((name) => join(this.folder, name));
   }
+}
+
+/** Takes a part of what was written there away; how many bytes that were. */
+function blanked(path: string, size: number, put: Put, random: () => number): number {
+  const from = put.at + Math.floor(random() * put.size);
+  const to = Math.min(size, from + Math.ceil(random() * (put.at + put.size - from)));
+  const gone = readFileSync(path).subarray(from, to);
+  const lost = gone.filter((byte) => byte !== BLANK).length;
+  if (to > from) writeAt(path, Buffer.alloc(to - from, BLANK), from);
+  return lost;
 }

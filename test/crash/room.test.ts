@@ -1,7 +1,7 @@
 // A disk that has no room, cannot be written, or loses the log's file: what is refused, what is
 // kept, and that it goes on when the cause is gone.
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { statSync, writeFileSync } from "node:fs";
+import { statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openNoteFile } from "../../src/ledger/checkpoint-log.ts";
@@ -255,11 +255,11 @@ describe("a folder that cannot be written", () => {
       let readOnly = false;
       const openSegment = async (path: string): Promise<SegmentFile> => {
         const file = await openSegmentFile(path);
-        const append = (bytes: Buffer): Promise<void> => {
-          if (!readOnly) return file.append(bytes);
+        const write = (bytes: Buffer, at: number): Promise<void> => {
+          if (!readOnly) return file.write(bytes, at);
           return Promise.reject(Object.assign(new Error("EROFS"), { code: "EROFS" }));
         };
-        return { ...file, append };
+        return { ...file, write };
       };
       const { ledger, folder, clock, fatal } = await opened(testFolder(), { openSegment });
       await call(ledger, "before");
@@ -310,6 +310,21 @@ describe("a segment that is not in its place any more", () => {
     expect(verifyLedger(folder).intact).toBe(true);
   });
 
+  verifies("ledger.no-sink-no-call", "nor its lines: the same", async () => {
+    const { ledger, folder, clock } = await opened();
+    await call(ledger, "before");
+    const [path = ""] = segmentsOf(folder);
+    const whole = readFileSync(path);
+    truncateSync(path, 100);
+    const missing = { reason: "segment_missing" };
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    writeFileSync(path, whole);
+    clock.ms += 1000;
+    await call(ledger, "after");
+    await ledger.close();
+    expect(verifyLedger(folder)).toMatchObject({ intact: true, records: 5, problems: [] });
+  });
+
   verifies("ledger.no-sink-no-call", "nor its folder: the same", async () => {
     const { ledger, folder, clock, fatal } = await opened(testFolder(), { segment_bytes_max: 1 });
     await call(ledger, "before");
@@ -334,7 +349,9 @@ describe("a segment that is not in its place any more", () => {
     const missing = { reason: "segment_missing" };
     await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
     const forged = Buffer.from(whole.toString("utf8").replace('"ada"', '"bob"'));
-    for (const other of [forged, whole.subarray(0, -1), Buffer.concat([whole, whole])]) {
+    const lines = whole.subarray(0, whole.lastIndexOf("\n") + 1);
+    const torn = Buffer.concat([lines, Buffer.from('{"v":1,')]);
+    for (const other of [forged, lines.subarray(0, -1), torn, Buffer.concat([lines, lines])]) {
       writeFileSync(path, other);
       clock.ms += 1000;
       await expect(ledger.intent(intent("b"))).rejects.toMatchObject(missing);

@@ -196,7 +196,7 @@ function linesIn(folder: string): Claims[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".jsonl"))
     .toSorted()
-    .flatMap((name) => readFileSync(join(folder, name), "utf8").replace(/\0+$/, "").split("\n"))
+    .flatMap((name) => readFileSync(join(folder, name), "utf8").replace(/\t+$/, "").split("\n"))
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Claims);
 }

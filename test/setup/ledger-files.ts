@@ -25,7 +25,7 @@ export interface Shape {
   /** A new segment begins before each of these sequence numbers. */
   readonly cuts?: readonly number[];
   readonly checkpoints?: readonly number[];
-  /** NUL bytes after each segment's last line. */
+  /** Tabs after each segment's last line. */
   readonly padding?: number;
   readonly signers?: (size: number) => SigningKeys;
 }
@@ -62,7 +62,7 @@ export function writeSegments(
     const part = lines.slice(start - 1, (starts[i + 1] ?? Infinity) - 1);
     const text = part.map((line) => `${line}\n`).join("");
     const name = `${String(start).padStart(12, "0")}.jsonl`;
-    writeFileSync(join(ledger, name), `${text}${"\0".repeat(padding)}`);
+    writeFileSync(join(ledger, name), `${text}${"\t".repeat(padding)}`);
   }
 }
 
@@ -110,5 +110,5 @@ export function segmentFiles(ledger: string): string[] {
 /** Every line of the log; with `writeSegments` it becomes one segment again. */
 export function readLines(ledger: string): string[] {
   const texts = segmentFiles(ledger).map((file) => readFileSync(file, "utf8"));
-  return texts.flatMap((text) => text.replace(/\0+$/, "").split("\n").slice(0, -1));
+  return texts.flatMap((text) => text.replace(/\t+$/, "").split("\n").slice(0, -1));
 }

@@ -10,22 +10,22 @@ const NEVER = new Promise<void>(() => undefined);
  * `write:KIND` before a record of that kind is written; `sync:KIND` after, before it is synced.
  * With `:TOOL` behind it, only before a record of that tool's.
  */
-export function stuckDisk(at: string): (path: string) => Promise<SegmentFile> {
-  const [moment = "", kind = "", tool] = at.split(":");
+export function stuckDisk(moment_named: string): (path: string) => Promise<SegmentFile> {
+  const [moment = "", kind = "", tool] = moment_named.split(":");
   const mark = `"kind":"${kind}"`;
   return async (path) => {
     const file = await openSegmentFile(path);
     let stuck = false;
     const stick = (): Promise<void> => {
-      tell({ stuck: at });
+      tell({ stuck: moment_named });
       return NEVER;
     };
     return {
-      async append(bytes) {
+      async write(bytes, at) {
         const isTheirs = tool === undefined || bytes.includes(`"tool":"${tool}"`);
         const here = bytes.includes(mark) && isTheirs;
         if (here && moment === "write") return stick();
-        await file.append(bytes);
+        await file.write(bytes, at);
         stuck = here && moment === "sync";
       },
       sync: () => (stuck ? stick() : file.sync()),

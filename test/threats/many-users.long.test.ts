@@ -127,7 +127,7 @@ async function* linesOf(folder: string): AsyncIterable<Claims> {
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".jsonl"))) {
     const input = createReadStream(join(folder, name));
     for await (const text of createInterface({ input })) {
-      if (text !== "") yield JSON.parse(text) as Claims;
+      if (text.trim() !== "") yield JSON.parse(text) as Claims;
     }
   }
 }

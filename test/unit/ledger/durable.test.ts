@@ -1,9 +1,13 @@
 // Durability: nothing resolves before its sync, and a disk that failed once is never trusted again.
+import { readFileSync } from "node:fs";
 import { describe, expect } from "vitest";
+import { verifyFiles } from "../../../scripts/verify-ledger.ts";
 import { verifies } from "../../verifies.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { FIRST_PREV } from "../../../src/ledger/record.ts";
 import { Room } from "../../../src/ledger/room.ts";
+import { BLANK, segmentsOf } from "../../../src/ledger/segments.ts";
+import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { openSegmentFile, Wal } from "../../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { call, HeldDisk, intent, linesOf, opened, outcome, settle, testClock } from "./entries.ts";
@@ -20,7 +24,7 @@ describe("group commit", () => {
     let durable = false;
     const written = ledger.intent(intent("a")).then(() => (durable = true));
     await disk.reached(2);
-    expect(disk.events).toEqual(["append 1", "sync"]);
+    expect(disk.events).toEqual(["write 1", "sync"]);
     expect(durable).toBe(false);
     disk.release();
     await written;
@@ -52,16 +56,73 @@ describe("group commit", () => {
     await disk.reached(2);
     const rest = ["b", "c", "d"].map((id) => ledger.intent(intent(id)));
     await settle();
-    expect(disk.events).toEqual(["append 1", "sync"]);
+    expect(disk.events).toEqual(["write 1", "sync"]);
     disk.release();
     await Promise.all([first, ...rest]);
-    expect(disk.events).toEqual(["append 1", "sync", "append 3", "sync"]);
+    expect(disk.events).toEqual(["write 1", "sync", "write 3", "sync"]);
     expect(linesOf(folder).map((line) => line["call_id"])).toEqual(["a", "b", "c", "d"]);
   });
 });
 
+describe("room that is made ahead", () => {
+  verifies("ledger.chain", "is white space, and only in the segment that is open", async () => {
+    const { ledger, folder } = await opened(testFolder(), { segment_bytes_max: 2000 });
+    for (const id of ["a", "b", "c"]) await call(ledger, id);
+    const texts = segmentsOf(folder).map((path) => readFileSync(path, "utf8"));
+    const open = texts.pop() ?? "";
+    expect(texts.length).toBeGreaterThan(0);
+    for (const text of texts) expect(text).toMatch(/\}\n$/);
+    expect(open).toMatch(/\}\n\t+$/);
+    await ledger.checkpoint();
+    // Whoever looks while it runs.
+    expect([verifyLedger(folder).problems, verifyFiles(folder).problems]).toEqual([[], []]);
+    await ledger.close();
+    expect(readFileSync(segmentsOf(folder).at(-1) ?? "", "utf8")).toMatch(/\}\n$/);
+  });
+
+  verifies("ledger.no-sink-no-call", "and where there is none, is given up for lines", async () => {
+    let room = 300;
+    const openSegment = async (path: string): Promise<SegmentFile> => {
+      const file = await openSegmentFile(path);
+      const write = async (bytes: Buffer, at: number): Promise<void> => {
+        const isRoom = bytes[0] === BLANK;
+        if (!isRoom) return file.write(bytes, at);
+        await file.write(bytes.subarray(0, room), at);
+        if (bytes.length > room) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+      };
+      return { ...file, write };
+    };
+    const { ledger, folder, fatal } = await opened(testFolder(), { openSegment });
+    await call(ledger, "a");
+    expect(readFileSync(segmentsOf(folder)[0] ?? "", "utf8")).toMatch(/\}\n$/);
+    room = Number.POSITIVE_INFINITY;
+    await call(ledger, "b");
+    expect(readFileSync(segmentsOf(folder)[0] ?? "", "utf8")).toMatch(/\}\n\t+$/);
+    expect(fatal).toEqual([]);
+    expect(linesOf(folder)).toHaveLength(4);
+  });
+
+  verifies("ledger.no-sink-no-call", "keeps nothing of what was refused", async () => {
+    let full = false;
+    const openSegment = async (path: string): Promise<SegmentFile> => {
+      const file = await openSegmentFile(path);
+      const write = async (bytes: Buffer, at: number): Promise<void> => {
+        await file.write(bytes, at);
+        if (full) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+      };
+      return { ...file, write };
+    };
+    const { ledger, folder } = await opened(testFolder(), { openSegment });
+    await call(ledger, "a");
+    full = true;
+    const refused = ["b", "c"].map((id) => ledger.intent(intent(id)));
+    for (const one of await Promise.allSettled(refused)) expect(one.status).toBe("rejected");
+    expect(linesOf(folder).map((line) => line["call_id"])).toEqual(["a", "a"]);
+  });
+});
+
 describe("a disk that fails", () => {
-  for (const fail of ["append", "sync"] as const) {
+  for (const fail of ["write", "sync"] as const) {
     verifies(
       "ledger.no-sink-no-call",
       `in ${fail} poisons the log: told once, refused for ever, never tried again`,

@@ -1,5 +1,5 @@
 // Records as the gate writes them, a clock that tests move, and a disk that tests hold back.
-import { appendFileSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { createLogger } from "../../../src/telemetry/log.ts";
 import { onTestFinished } from "vitest";
@@ -16,6 +16,7 @@ import { OPERATOR, plainNames } from "../../../src/ledger/query.ts";
 import type { AuditFilter, AuditPage } from "../../../src/ledger/query.ts";
 import { segmentsOf } from "../../../src/ledger/segments.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
+import { writeAt } from "../../setup/write-at.ts";
 import { testFolder } from "../../setup/minimal.ts";
 
 export interface TestClock extends Clock {
@@ -144,7 +145,7 @@ export function textOf(folder: string): string {
   return (
     segmentsOf(folder)
       // What is open has room made ahead.
-      .map((path) => readFileSync(path, "utf8").replaceAll("\0", ""))
+      .map((path) => readFileSync(path, "utf8").replaceAll("\t", ""))
       .join("")
   );
 }
@@ -157,16 +158,18 @@ export function linesOf(folder: string): Record<string, unknown>[] {
 /** A disk that writes at once, and syncs only when it is let. */
 export class HeldDisk {
   readonly events: string[] = [];
-  fail: "append" | "sync" | undefined;
+  fail: "write" | "sync" | undefined;
   private waiting: (() => void)[] = [];
   private held = false;
 
   readonly open = (path: string): Promise<SegmentFile> =>
     Promise.resolve({
-      append: async (bytes: Buffer) => {
-        this.events.push(`append ${bytes.toString("utf8").split("\n").length - 1}`);
-        if (this.fail === "append") throw new Error("ENOSPC");
-        appendFileSync(path, bytes);
+      write: async (bytes: Buffer, at: number) => {
+        const lines = bytes.toString("utf8").split("\n").length - 1;
+        // Room that is made ahead holds none.
+        if (lines > 0) this.events.push(`write ${lines}`);
+        if (this.fail === "write") throw new Error("ENOSPC");
+        writeAt(path, bytes, at);
       },
       sync: async () => {
         this.events.push("sync");

@@ -13,9 +13,9 @@ function fillingDisk() {
       const file = await openSegmentFile(path);
       return {
         ...file,
-        async append(bytes) {
+        async write(bytes, at) {
           if (disk.isFull) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
-          return file.append(bytes);
+          return file.write(bytes, at);
         },
       };
     },
