@@ -1,6 +1,6 @@
 // What an operator asks of a policy: surface and explain. Pure; the same with and without a server.
 import type { LimitsConfig } from "../config/limits.ts";
-import { mismatches } from "../contract/schema.ts";
+import { fits } from "../gate/fits.ts";
 import type { Explanation } from "../policy/policy.ts";
 import type { ListedTool } from "../policy/surface.ts";
 import type { Who } from "../policy/who.ts";
@@ -51,16 +51,16 @@ export function askExplain(
 const NO_SESSION = { seen: () => [] };
 
 function withArguments(
-  { policy }: House,
+  { policy, config }: House,
   explained: Explanation,
   { agent, person, args, now_ms }: Asked,
 ): Explanation {
   const door = explained.allowed ? policy.surface(person, agent).get(explained.tool) : undefined;
   if (door === undefined) return explained;
-  const wrong = mismatches(door.tool.input_schema, args);
-  if (wrong.length > 0) {
-    const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
-    return { ...explained, allowed: false, why: `its input schema: ${said.join("; ")}` };
+  const request = fits(door.tool, args, config.limits.request_bytes_max);
+  if (!request.ok) {
+    const { reason = "" } = request.refusal;
+    return { ...explained, allowed: false, why: `its input schema: ${reason.replace(/\.$/, "")}` };
   }
   const facts = { who: person, now_ms, ...NO_SESSION };
   const verdict = door.judge(args as Readonly<Record<string, unknown>>, facts);

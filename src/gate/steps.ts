@@ -1,14 +1,13 @@
 // The path of a call, step by step (DESIGN section 4). Each says no with a refusal, or nothing.
 // The order is the order of this list; a step cannot skip or repeat another.
 import type { DeclarativeTool } from "../catalog/definition.ts";
-import { mismatches } from "../contract/schema.ts";
 import { project } from "../contract/projection.ts";
 import type { Mismatch } from "../contract/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
-import { buildRequest } from "../sandbox/request.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import { approval, wouldAsk } from "./approval.ts";
+import { fits } from "./fits.ts";
 import { found } from "./found.ts";
 import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
@@ -67,19 +66,9 @@ function door(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): N
 function checkArguments(rooms: Rooms, call: CallContext, progress: Progress): No {
   const { args } = call;
   const { tool } = found(progress);
-  const wrong = mismatches(tool.input_schema, args);
-  if (wrong.length > 0) {
-    const said = wrong.map(({ path, expected }) => `${path || "/"}: expected ${expected}`);
-    return refusal("invalid_arguments", {
-      reason: `${said.join("; ")}.`,
-      details: { arguments: wrong },
-    });
-  }
-  if (tool.kind === "declarative") {
-    const request = buildRequest(tool, args);
-    if (!request.ok) return request.refusal;
-    progress.request = request.value;
-  }
+  const request = fits(tool, args, rooms.config.limits.request_bytes_max);
+  if (!request.ok) return request.refusal;
+  if (request.value !== undefined) progress.request = request.value;
   progress.checked = true;
   progress.verdict = found(progress).judge(args, factsOf(rooms, call));
   if (!progress.verdict.allowed) return notAllowed(progress.verdict.forbidden);
@@ -90,23 +79,10 @@ function checkArguments(rooms: Rooms, call: CallContext, progress: Progress): No
 
 function limits(rooms: Rooms, { entry, args }: CallContext, progress: Progress): No {
   const { tool } = found(progress);
-  const tooLong = requestTooLong(rooms, progress);
-  if (tooLong !== undefined) return tooLong;
   const taken = rooms.limits.take(entry, { tool, args });
   if (!taken.ok) return taken.refusal;
   progress.lease = taken.value;
   return undefined;
-}
-
-function requestTooLong({ config }: Rooms, { request }: Progress): No {
-  const bytes = Buffer.byteLength(request?.body ?? "");
-  const max = config.limits.request_bytes_max;
-  if (bytes <= max) return undefined;
-  const reason = `The request to the API would have ${bytes} bytes, and ${max} are allowed.`;
-  return refusal("invalid_arguments", {
-    reason,
-    details: { limit: "request_bytes_max", bytes, max },
-  });
 }
 
 // "written durably before the effect": the next step may not begin until this one resolves.

@@ -13,8 +13,9 @@ import {
   withRoles,
   WRITES,
 } from "../../setup/minimal.ts";
+import type { Json } from "../../setup/minimal.ts";
 
-function house(): House {
+function house(item_get: Json = {}): House {
   const people = {
     ada: { issuer: "corp", roles: ["clerk"] },
     bob: { issuer: "corp", roles: ["guest"] },
@@ -22,7 +23,7 @@ function house(): House {
   };
   const config = configFrom(minimalConfig({ people }));
   const catalog = catalogOf(
-    toolFile("item_get"),
+    toolFile("item_get", item_get),
     toolFile("item_put", WRITES),
     toolFile("item_new", { ...WRITES, status: "draft" }),
   );
@@ -86,6 +87,16 @@ describe("explain", () => {
       why: "its input schema: /id: expected integer",
     });
     expect(judged({})?.allowed).toBe(false);
+  });
+
+  verifies("surface.explain", "says no where an argument cannot stand in its request", () => {
+    const id = { in: "path", schema: { type: "string", maxLength: 50_000 } };
+    const at = house({ input: { id } });
+    const ada = personNamed(at.config, "ada");
+    const judged = (arg: string) =>
+      askExplain(at, "desk", ada, "item_get", { id: arg }).tools[0]?.allowed;
+    expect(judged("seven")).toBe(true);
+    for (const arg of ["", "..", "\ud800", "x".repeat(20_000)]) expect(judged(arg)).toBe(false);
   });
 
   verifies(["surface.explain", "surface.drafts"], "a draft and a stranger are told apart", () => {
