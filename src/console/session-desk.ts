@@ -67,7 +67,9 @@ export function createSessionDesk(options: SessionDeskOptions) {
     },
     async "/locks/rm"(body: unknown) {
       const { what: named, os_user } = schemas.unlock.parse(body);
-      const reach = await reachNamed(options, named);
+      // What is locked may be gone from the configuration; the lock can be lifted all the same.
+      const held = stops.locks().find((lock) => reachText(lock.reach) === named);
+      const reach = held?.reach ?? (await reachNamed(options, named));
       await note(ledger, "lock rm", os_user, { lock: reachText(reach) });
       return { removed: stops.unlock(reach), lock: reachText(reach) };
     },

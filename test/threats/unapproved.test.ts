@@ -8,6 +8,7 @@ import { approveTools } from "../setup/approved.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { mcpHeaders, post, rpc, toolCall } from "../setup/mcp-post.ts";
+import { stopDesk } from "../setup/stop-desk.ts";
 import { verifies } from "../verifies.ts";
 
 type Json = Record<string, unknown>;
@@ -100,6 +101,19 @@ verifies(
       /"tool":"item_get",.*"rule":"orders_calls".*lead a model astray/,
     );
     rmSync(join(folder, "shop", "item_slip.tool.yaml"));
+  },
+);
+
+verifies(
+  ["revocation.lock", "tools.lock"],
+  "a lock on a tool that is gone by now can be lifted",
+  async () => {
+    const desk = stopDesk(boundary);
+    await desk.lock("tool:item_get");
+    change({ description: "Reads an item, and more." });
+    await reload();
+    expect(await desk.unlock("tool:item_get")).toBe(true);
+    expect(await desk.locks()).toEqual([]);
   },
 );
 
