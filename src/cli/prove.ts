@@ -50,7 +50,9 @@ async function judgeAll(
   checks: readonly Check[],
   onVerdict: (verdict: Verdict) => void,
 ): Promise<readonly Verdict[]> {
-  const data = mkdtempSync(join(tmpdir(), "doorless-prove-"));
+  // The keys of the vault lie beside the data: both are in here, and go with it.
+  const folder = mkdtempSync(join(tmpdir(), "doorless-prove-"));
+  const data = join(folder, "data");
   const logged: string[] = [];
   const log = createLogger("debug", { write: (line) => void logged.push(line) });
   const onFatal = (error: unknown): void => note(`the audit log failed: ${String(error)}`);
@@ -66,7 +68,7 @@ async function judgeAll(
     return verdicts;
   } finally {
     await demo.stop();
-    rmSync(data, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
