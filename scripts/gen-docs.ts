@@ -1,6 +1,7 @@
 // `npm run docs`: writes the pages that the source generates. A pin fails where one is stale.
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { toolJsonSchema } from "../src/catalog/tool-file.ts";
 import { configJsonSchema } from "../src/config/schema.ts";
 import { errorTable } from "../src/kernel/errors.ts";
 import type { ErrorCode, Fixer, Retry } from "../src/kernel/errors.ts";
@@ -130,6 +131,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/errors.md", errorsPage()],
     ["docs/mcp.config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
+    ["docs/tool.schema.json", `${JSON.stringify(toolJsonSchema(), null, 2)}\n`],
   ]);
 }
 

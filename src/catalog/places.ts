@@ -1,5 +1,6 @@
 // Where the arguments of a tool stand in its request, and how they are written there.
-import { SchemaView } from "../contract/schema-view.ts";
+import type { Schema } from "../contract/schema.ts";
+import { SchemaView, typesOf } from "../contract/schema-view.ts";
 import type { DeclarativeTool, PlacedInput, Style } from "./definition.ts";
 import { isToolHeader } from "./tool-file.ts";
 import type { ToolFile } from "./tool-file.ts";
@@ -56,18 +57,42 @@ function checkStyle(at: string, input: PlacedInput, complain: Complain): void {
     complain(`${at}/explode`, `${style} cannot be exploded`, "use style form");
   }
   const view = new SchemaView(input.schema, input.schema.$defs);
-  const { types } = view;
-  if (style === "deepObject" && !types.has("object") && !types.has("array")) {
+  if (style === "deepObject" && !isNested(view)) {
     complain(`${at}/style`, "deepObject is for objects and lists", "remove it");
   }
-  if (style === undefined || style === "deepObject") return;
-  const inner = [view.items, ...view.variants.map(({ properties = {} }) => Object.keys(properties))]
-    .flat()
-    .map((one) => (typeof one === "string" ? view.property(one) : one));
-  if (inner.some((one) => one?.types.has("object") === true || one?.types.has("array") === true)) {
+  if (style !== undefined && style !== "deepObject") checkFlat(at, input, view, complain);
+}
+
+function checkFlat(at: string, input: PlacedInput, view: SchemaView, complain: Complain): void {
+  const { style, explode } = input;
+  if (style === "form" && explode && isOnlyObject(view) && view.variants.some(isOpen)) {
+    const mend = "say additionalProperties: false, or use deepObject";
+    complain(`${at}/schema`, "its names would stand beside those of other arguments", mend);
+  }
+  if (insides(view).some(isNested)) {
     const mend = input.in === "path" || input.in === "header" ? "flatten it" : "use deepObject";
     complain(`${at}/schema`, `${style} has lists and objects of single values only`, mend);
   }
+}
+
+/** What is known of the items and of the properties. */
+function insides(view: SchemaView): readonly SchemaView[] {
+  const names = view.variants.flatMap(({ properties = {} }) => Object.keys(properties));
+  return [view.items, ...names.map((name) => view.property(name))].filter(
+    (one) => one !== undefined,
+  );
+}
+
+function isNested({ types }: SchemaView): boolean {
+  return types.has("object") || types.has("array");
+}
+
+function isOnlyObject({ types }: SchemaView): boolean {
+  return [...types].every((type) => type === "object" || type === "null");
+}
+
+function isOpen(schema: Schema): boolean {
+  return typesOf(schema).includes("object") && schema.additionalProperties !== false;
 }
 
 function checkWhole(tool: Tool, complain: Complain): void {

@@ -127,3 +127,8 @@ export const toolFileSchema = z.strictObject({
 });
 
 export type ToolFile = z.infer<typeof toolFileSchema>;
+
+/** For editors: what a tool file may say, as JSON Schema. */
+export function toolJsonSchema(): Record<string, unknown> {
+  return { title: "doorless NAME.tool.yaml", ...z.toJSONSchema(toolFileSchema, { io: "input" }) };
+}

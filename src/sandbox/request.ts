@@ -2,6 +2,7 @@
 // The tool names a method and a path; nobody hands the broker a URL.
 import { z } from "zod";
 import type { CodeTool, DeclarativeTool, PlacedInput } from "../catalog/definition.ts";
+import { SchemaView } from "../contract/schema-view.ts";
 import { refusal } from "../kernel/errors.ts";
 import { pointerTo } from "../kernel/json.ts";
 import { no, ok } from "../kernel/result.ts";
@@ -106,6 +107,7 @@ function sentIn(
   for (const name of fixed) owners.set(name, "fixed");
   for (const input of inputs) owners.set(input.as, input);
   return given(tool, args, place).flatMap(({ input, value, at }) => {
+    if (isBeside(input)) checkDeclared(input, value, at);
     const fields = input.whole ? formOf(value, at) : fieldsOf(input, value, at);
     return fields.map(({ name, sent }) => {
       const owner = owners.get(name) ?? input;
@@ -114,6 +116,20 @@ function sentIn(
       return sent;
     });
   });
+}
+
+/** Whether an object's properties stand beside the other arguments, as if they were some. */
+function isBeside({ style, explode, whole }: PlacedInput): boolean {
+  return style === "form" && explode && !whole;
+}
+
+// Any other name could be an argument of the API's that this tool was not given.
+function checkDeclared({ schema }: PlacedInput, value: unknown, at: string): void {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return;
+  const { variants } = new SchemaView(schema, schema.$defs);
+  const declared = new Set(variants.flatMap(({ properties = {} }) => Object.keys(properties)));
+  const other = Object.keys(value).find((name) => !declared.has(name));
+  if (other !== undefined) throw new CannotStand(at, "names that the tool declares");
 }
 
 // `filter[a]` and `filter[b]` are two arguments, and to many an API one object.

@@ -1,6 +1,8 @@
 // The generated pages are what the source generates: `npm run docs` after a change.
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { load as parseYaml } from "js-yaml";
 import { expect } from "vitest";
 import { httpLimitsSchema, limitsSchema } from "../../src/config/limits.ts";
 import type { Rate } from "../../src/config/limits.ts";
@@ -26,6 +28,27 @@ verifies("config.schema", "docs/mcp.config.schema.json is what the schema genera
   const path = "docs/mcp.config.schema.json";
   expect(readFileSync(resolve(ROOT, path), "utf8")).toBe(generated(path));
 });
+
+verifies(
+  "broker.tool-files",
+  "docs/tool.schema.json is what the schema generates, and takes each tool that is shipped",
+  () => {
+    const text = readFileSync(resolve(ROOT, "docs/tool.schema.json"), "utf8");
+    expect(text).toBe(generated("docs/tool.schema.json"));
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    const validate = ajv.compile(JSON.parse(text) as object);
+    const tools = globSync("tools/*/*.tool.yaml", { cwd: ROOT }).map((file) => ({
+      file,
+      said: parseYaml(readFileSync(resolve(ROOT, file), "utf8")) as object,
+    }));
+    expect(tools.length).toBeGreaterThan(10);
+    for (const { file, said } of tools) {
+      expect(validate(said), file).toBe(true);
+      expect(validate({ ...said, url: "https://api.test" }), file).toBe(false);
+      expect(validate({ ...said, effects: {} }), file).toBe(false);
+    }
+  },
+);
 
 verifies(
   "limits.documented",

@@ -114,10 +114,13 @@ function toolOf(way: Parameter): DeclarativeTool {
     ? { q: other, fa: { ...other, as: "filter[a]" }, fb: { ...other, as: "filter[b]" } }
     : {};
   const as = way.name === "arg" ? {} : { as: way.name };
+  const schema = isBeside(way)
+    ? { type: "object", additionalProperties: false }
+    : KINDS[kind].schema;
   const file = toolFile("item_do", {
     operation: `POST ${template(way)}`,
     ...(way.in === "form" ? { body: "form" } : {}),
-    input: { arg: { in: place, ...as, style, explode, schema: KINDS[kind].schema }, ...others },
+    input: { arg: { in: place, ...as, style, explode, schema }, ...others },
     ...(way.in === "query" ? { fixed: { query: { v: "1" } } } : {}),
     $defs,
     effects: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
@@ -126,6 +129,19 @@ function toolOf(way: Parameter): DeclarativeTool {
   const tool = catalogOf(file).tools.get("item_do");
   if (tool?.kind !== "declarative") throw new Error("no tool");
   return tool;
+}
+
+/** Its properties stand beside other arguments. */
+const isBeside = ({ in: place, style, explode, kind }: Parameter): boolean =>
+  ["query", "form"].includes(place) && style === "form" && explode && kind === "object";
+
+/** The same, where its file declares these names: any other is refused. */
+function declaring(tool: DeclarativeTool, names: readonly string[]): DeclarativeTool {
+  const [arg] = [...tool.inputs.values()];
+  if (arg === undefined) throw new Error("no argument");
+  const properties = Object.fromEntries(names.map((name) => [name, {}]));
+  const schema = { type: "object", properties, additionalProperties: false } as const;
+  return { ...tool, inputs: new Map([...tool.inputs, ["arg", { ...arg, schema }]]) };
 }
 
 /** What else stands there: nothing but what is fixed. */
@@ -150,7 +166,8 @@ function expected(value: unknown, kind: Parameter["kind"]): Read {
 
 /** True where it was sent, and read back as it is. Throws where it was read as anything else. */
 function survives(tool: DeclarativeTool, way: Parameter, value: unknown): boolean {
-  const built = buildRequest(tool, { arg: value });
+  const names = isBeside(way) ? Object.keys(value as object) : undefined;
+  const built = buildRequest(names === undefined ? tool : declaring(tool, names), { arg: value });
   if (!built.ok) {
     expect(built.refusal.code).toBe("invalid_arguments");
     return false;

@@ -113,6 +113,12 @@ const MISTAKES: readonly Wrong[] = [
     /single values/,
   ),
   wrong(
+    "an open object beside other arguments",
+    withInput({ q: { in: "query", schema: { type: "object" } } }),
+    "/input/q/schema",
+    /beside those of other arguments/,
+  ),
+  wrong(
     "reserved characters let through",
     withInput({ q: { in: "query", allowReserved: true, schema: TEXT } }),
     "/input/q",

@@ -152,6 +152,11 @@ describe("query, header and body", () => {
 
 const LIST = { type: "array", maxItems: 200, items: TEXT };
 const OBJECT = { type: "object", additionalProperties: TEXT };
+const CLOSED = {
+  type: "object",
+  properties: { j: TEXT, k: TEXT, o: TEXT },
+  additionalProperties: false,
+};
 const POST = { operation: "POST /items" };
 
 /** What is sent, or where and what was expected instead. */
@@ -260,8 +265,8 @@ describe("names and lengths", () => {
       input: {
         a: { in: "path", style: "matrix", explode: true, schema: OBJECT },
         b: { in: "path", style: "matrix", schema: TEXT },
-        o: { in: "query", optional: true, schema: OBJECT },
-        p: { in: "query", optional: true, schema: OBJECT },
+        o: { in: "query", optional: true, schema: CLOSED },
+        p: { in: "query", optional: true, schema: CLOSED },
       },
     };
     expect(sent(two, { a: { x: "1" }, b: "2" })).toBe("/items/;x=1;b=2");
@@ -270,6 +275,8 @@ describe("names and lengths", () => {
     expect(sent(two, { ...given, p: { j: "2" } })).toBe("/items/;x=1;b=2?k=1&j=2");
     expect(sent(two, { ...given, p: { k: "2" } })).toBe("/p: names that no other argument has");
     expect(sent(two, { ...given, p: { o: "2" } })).toBe("/p: names that no other argument has");
+    // What the file does not declare may be an argument that this tool was not given.
+    expect(sent(two, { ...given, p: { admin: "1" } })).toBe("/p: names that the tool declares");
   });
 
   verifies("broker.styles", "no item of a matrix begins another", () => {
