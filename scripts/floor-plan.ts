@@ -69,7 +69,7 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
 export const BUILTIN_ROOMS: Readonly<Record<string, readonly string[]>> = {
   "node:sqlite": ["store"],
   "node:child_process": ["sandbox", "cli"],
-  "node:worker_threads": ["ledger", "sandbox", "store"],
+  "node:worker_threads": ["catalog", "ledger", "sandbox", "store"],
   "node:http": ["mcp", "web", "console", "cli", "telemetry"],
 };
 

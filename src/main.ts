@@ -1,9 +1,11 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
 import { readFileSync, rmSync } from "node:fs";
+import { Suspensions } from "./catalog/suspensions.ts";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
+import { watchContracts } from "./console/contract-watch.ts";
 import { serveLocal } from "./console/local.ts";
 import { lookIn, standsIn } from "./console/look-in.ts";
 import { lintHouse, readHouse, tellTools } from "./console/house.ts";
@@ -148,18 +150,17 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const admin = createAdmin({ ...asked, keyring, version: VERSION });
     const local = await serveLocal(folders.data, "core", info, admin, options.onAttached);
     undo.push(() => local.close());
-    await ledger.event("started", startFacts(house, port, sandbox));
-    tellGaps(options.log, house, sandbox);
-    await ledger.checkpoint();
+    await sayStarted(ledger, options.log, { house, port, sandbox });
     started = true;
+    const drift = watchContracts({ ...passed, ledger, mcp }, () => house);
+    undo.push(() => drift.close());
     const reload = createReload({
-      config,
+      ...options,
       read: (next) => readHouse(next, sandbox, options.for_author),
       house: () => house,
-      take: (made) => approvals.keepOnly(standsIn((house = made))),
-      log: options.log,
+      take: (made) => void (approvals.keepOnly(standsIn((house = made))), drift.check()),
       ledger,
-      toolsChanged: (concerns) => mcp.toolsChanged(concerns),
+      toolsChanged: mcp.toolsChanged,
     });
     return { port, reload, stop };
   } catch (error) {
@@ -221,6 +222,19 @@ function startFacts(
     port,
     isolation: isolationOf(sandbox),
   };
+}
+
+interface Started {
+  readonly house: House;
+  readonly port: number;
+  readonly sandbox: Sandbox | undefined;
+}
+
+/** On record and signed, and in the log with what it cannot promise. */
+async function sayStarted(ledger: Ledger, log: Logger, { house, port, sandbox }: Started) {
+  await ledger.event("started", startFacts(house, port, sandbox));
+  tellGaps(log, house, sandbox);
+  await ledger.checkpoint();
 }
 
 // What a run that was killed left there.
@@ -290,6 +304,7 @@ function openSessions(
   stops.onChange(({ reach, lifted }) => void (!lifted && answers.forget(reach)));
   return {
     stops,
+    suspensions: new Suspensions(join(data, "suspensions.json")),
     answers,
     alive: new Alive(stops, liveness, exclusive),
     sessions: new Sessions(clock),

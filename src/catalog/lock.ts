@@ -24,6 +24,8 @@ const entrySchema = z.strictObject({
   contract: z
     .strictObject({ request: HASH, response: HASH, server: HASH, security: HASH, source: HASH })
     .optional(),
+  // Changes of the contract that somebody has looked at, by their fingerprints.
+  accepted: z.array(z.string().regex(/^[0-9a-f]{12}$/, "12 hexadecimal digits")).optional(),
   approved: z.strictObject({ by: z.string().min(1), at: z.iso.datetime() }),
   // Its meaning then: by it the next approval shows what is different.
   as: z.record(z.string(), z.unknown()),

@@ -18,6 +18,7 @@ import { auditShow } from "./audit-show.ts";
 import { auditVerify } from "./audit-verify.ts";
 import { call } from "./call.ts";
 import { connectionsLs, connectionsRevoke } from "./connections.ts";
+import { contractsAccept, contractsCheck, contractsUpdate } from "./contracts.ts";
 import { demo, demoSet, demoToken } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { errors } from "./errors.ts";
@@ -80,6 +81,9 @@ const VERBS: readonly Verb[] = [
   toolsTry,
   toolsVerify,
   toolsApprove,
+  contractsCheck,
+  contractsUpdate,
+  contractsAccept,
   doctor,
   prove,
   schema,

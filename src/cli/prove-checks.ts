@@ -3,6 +3,7 @@
 import { personNamed } from "../console/people.ts";
 import { approvedOnce, nobodyElse } from "./prove-approval.ts";
 import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
+import { driftStops } from "./prove-contracts.ts";
 import { doctored } from "./prove-doctor.ts";
 import { connected, samePerson } from "./prove-connections.ts";
 import { importedAsWritten } from "./prove-import.ts";
@@ -187,21 +188,6 @@ async function badArguments(stage: Stage): Promise<string> {
   return `${bad.length} kinds of bad arguments refused; the SaaS received nothing`;
 }
 
-async function drift(stage: Stage): Promise<string> {
-  const token = await stage.token("dana", "support");
-  await stage.demo.world.set("contract:2");
-  try {
-    const answer = await stage.call("support", token, "crm_get_customer", { id: 1 });
-    must(answer.error_code === "contract_drift", `answered ${answer.text}`);
-    must(!answer.text.includes("display_name"), "the new shape leaked");
-    const other = await stage.call("support", token, "tickets_search", {});
-    must(other.error_code === undefined, `an unaffected tool stopped: ${other.text}`);
-    return "the API changed: contract_drift, the body withheld; unaffected tools go on";
-  } finally {
-    await stage.demo.world.set("contract:1");
-  }
-}
-
 // Each would find customers, or another operation, if a part of it stood anywhere but in `q`.
 const NOBODY = ["zz9&q=", "zz9&limit=1&q=a", "zz9;q=", "zz9#", "zz9?q=", "zz9%26q=", "zz9+&q="];
 const ELSEWHERE = ["/../../mail/messages/zz9", "zz9\r\nX-Role: admin", "zz9\u0000", "zz9%0d%0a"];
@@ -317,7 +303,7 @@ export const CHECKS: readonly Check[] = [
   check("approval.once", "what a human must approve runs once, as approved", approvedOnce),
   check("approval.yours-alone", "nobody else approves, nor does the client", nobodyElse),
   check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
-  check("bad-input.api", "a changed API stops what it breaks, loudly", drift),
+  check("contract.live", "a changed API stops what it breaks, loudly", driftStops),
   check("bad-input.provider", "without API or provider it fails closed", failsClosed),
   check("ledger.intent-first", "no request without an earlier intent in the log", intentFirst),
   check("ledger.who-changed-this", "who changed this record? has an answer", whoChangedThis),

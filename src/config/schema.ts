@@ -239,6 +239,13 @@ const connectorSchema = z.strictObject({
     .default(false)
     .describe("Loopback and private networks; the cloud's metadata address never"),
   delegation: z.discriminatedUnion("kind", [exchangeSchema, connectionSchema, keySchema]),
+  contract: z
+    .strictObject({
+      document: url.describe("Its OpenAPI document; fetched without any credential"),
+      check_s: z.int().min(1).max(604_800).default(86_400).describe("How often it is looked at"),
+    })
+    .optional()
+    .describe("Where a changed API shows; without it, in answers alone"),
 });
 
 const anchorSchema = z.discriminatedUnion("kind", [

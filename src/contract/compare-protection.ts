@@ -1,16 +1,26 @@
 // Where an API is served and what it asks of a caller: a token must not go where nobody agreed to.
+import { isLoopback } from "../kernel/address.ts";
 import { canonicalJson } from "../kernel/ids.ts";
 import { pointerTo } from "../kernel/json.ts";
 import type { Findings, Place } from "./findings.ts";
 import type { Alternative, Demand } from "./protection.ts";
 import type { Slice } from "./slice.ts";
 
+/** On this machine a port is whatever was free. */
+function placed(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const parsed = new URL(url);
+  if (isLoopback(parsed.hostname)) parsed.port = "";
+  return parsed.href;
+}
+
 const SERVER: Place = { side: "server", kind: "", pointer: "/server", path: "" };
 const SECURITY: Place = { side: "security", kind: "", pointer: "/security", path: "" };
 
 export function compareProtection(findings: Findings, before: Slice, after: Slice): void {
-  const gone = before.server.filter((url) => !after.server.includes(url));
-  const fresh = after.server.filter((url) => !before.server.includes(url));
+  const [old, now] = [before, after].map(({ server }) => server.map(placed));
+  const gone = before.server.filter((url) => !now?.includes(placed(url)));
+  const fresh = after.server.filter((url) => !old?.includes(placed(url)));
   if (gone.length > 0) {
     findings.add("server-url-changed", SERVER, { from: gone.join(" "), to: fresh.join(" ") });
   } else if (fresh.length > 0) findings.add("server-url-added", SERVER, { to: fresh.join(" ") });
@@ -37,7 +47,12 @@ function open(alternatives: readonly Alternative[]): Alternative[] {
 }
 
 function withoutScopes(alternative: Alternative): string {
-  return canonicalJson(alternative.map(({ scheme }) => scheme));
+  return canonicalJson(alternative.map(({ scheme }) => whereverItIs(scheme)));
+}
+
+function whereverItIs({ urls, ...scheme }: Demand["scheme"]): unknown {
+  const all = Object.entries(urls ?? {}).map(([name, url]) => [name, placed(url)]);
+  return { ...scheme, urls: Object.fromEntries(all) };
 }
 
 function kinds(alternative: Alternative): string {
@@ -67,7 +82,8 @@ function compareAlternative(findings: Findings, before: Alternative, after: Alte
   }
   const rest = [...after];
   for (const demand of before) {
-    const same = rest.find(({ scheme }) => canonicalJson(scheme) === canonicalJson(demand.scheme));
+    const key = canonicalJson(whereverItIs(demand.scheme));
+    const same = rest.find(({ scheme }) => canonicalJson(whereverItIs(scheme)) === key);
     const partner =
       same ?? rest.find(({ scheme }) => scheme.type === demand.scheme.type) ?? rest[0];
     if (partner === undefined) continue;
@@ -86,7 +102,7 @@ function compareDemand(findings: Findings, before: Demand, after: Demand): void 
   const [urls, next] = [old.urls ?? {}, now.urls ?? {}];
   for (const name of new Set([...Object.keys(urls), ...Object.keys(next)])) {
     const [from, to] = [urls[name], next[name]];
-    if (from === to) continue;
+    if (placed(from ?? "") === placed(to ?? "")) continue;
     const flow = name.split(".")[0] ?? "";
     const isNew = !Object.keys(urls).some((key) => key.split(".")[0] === flow);
     const rule = isNew ? "api-security-component-oauth-flow-added" : urlRule(name);

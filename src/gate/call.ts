@@ -1,5 +1,6 @@
 // A call on its way through the gate: what is fixed, and what each step adds.
 import type { ToolDefinition } from "../catalog/definition.ts";
+import type { Suspensions } from "../catalog/suspensions.ts";
 import type { Config } from "../config/load.ts";
 import type { Delegation } from "../delegation/delegation.ts";
 import type { DownstreamToken } from "../delegation/token.ts";
@@ -32,6 +33,7 @@ export interface Rooms {
   /** A policy that is tried out: what it would refuse is recorded. */
   readonly shadow: () => Policy | undefined;
   readonly alive: Alive;
+  readonly suspensions: Suspensions;
   readonly answers: Answers;
   readonly limits: Limits;
   readonly approvals: Approvals;

@@ -27,6 +27,7 @@ import type {
   Rooms,
 } from "./call.ts";
 import { isTrustedToAsk } from "./approval.ts";
+import { stopOn } from "./found.ts";
 import { NO_TOOL, outcomeOf, refusalOf, rounded } from "./records.ts";
 import { judgedNow } from "./judge.ts";
 import { DRY, PATH } from "./steps.ts";
@@ -119,8 +120,10 @@ export class Gate {
     if (entry.stopped?.code === "locked") return ok([]);
     if (entry.stopped !== undefined) return no(entry.stopped);
     const { list } = entry.surface;
-    const isStopped = ({ name }: ListedTool): boolean =>
-      this.rooms.alive.lockOnTool(name) !== undefined;
+    const isStopped = ({ name }: ListedTool): boolean => {
+      const door = entry.surface.get(name);
+      return door !== undefined && stopOn(this.rooms, door.tool) !== undefined;
+    };
     return ok(list.some(isStopped) ? list.filter((tool) => !isStopped(tool)) : list);
   }
 
@@ -242,9 +245,9 @@ export class Gate {
   private innerOf(entry: Entry, parent: string, traceparent: () => string): Inner {
     return {
       tools: () =>
-        innerSurface(judgedNow(this.rooms, entry).surface).doors.map(({ tool: { name } }) => ({
-          name,
-          stopped: this.rooms.alive.lockOnTool(name) !== undefined,
+        innerSurface(judgedNow(this.rooms, entry).surface).doors.map(({ tool }) => ({
+          name: tool.name,
+          stopped: stopOn(this.rooms, tool) !== undefined,
         })),
       call: (tool, args, signal) => {
         const now = judgedNow(this.rooms, entry);

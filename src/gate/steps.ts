@@ -8,7 +8,7 @@ import type { Effect, Refusal } from "../kernel/errors.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import { approval, wouldAsk } from "./approval.ts";
 import { fits } from "./fits.ts";
-import { found } from "./found.ts";
+import { found, stopOn } from "./found.ts";
 import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { factsOf, notAllowed, rejudged, shadowOf } from "./judge.ts";
@@ -60,7 +60,7 @@ function door(rooms: Rooms, { entry, tool }: CallContext, progress: Progress): N
   const open = entry.surface.get(tool);
   if (open === undefined) return refusal("unknown_tool");
   progress.door = open;
-  return rooms.alive.lockOnTool(tool);
+  return stopOn(rooms, open.tool);
 }
 
 function checkArguments(rooms: Rooms, call: CallContext, progress: Progress): No {

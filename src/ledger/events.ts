@@ -55,6 +55,14 @@ export interface LedgerEvents {
   approve_refused: Person & { readonly approval: string; readonly what: string };
 
   // Tools.
+  /** A tool's contract was checked, and it is not what it was at the last check. */
+  contract: {
+    readonly tool: string;
+    readonly connector: string;
+    readonly state: string;
+    readonly severity: string | null;
+    readonly rules: readonly object[];
+  };
   /** What a human said of one call, or why that question, or an unused yes, is over. */
   approval: Person & {
     readonly what: "given" | "declined" | "taken_back" | "expired" | "voided";

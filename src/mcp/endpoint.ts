@@ -33,7 +33,7 @@ export interface McpEndpoint {
   handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response>;
   readonly transport_sessions: number;
   /** Tells clients that listen, where it concerns them, to ask for their tools again. */
-  toolsChanged(concerns: (entry: Entry) => boolean): void;
+  readonly toolsChanged: (concerns: (entry: Entry) => boolean) => void;
   close(): Promise<void>;
 }
 

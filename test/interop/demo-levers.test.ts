@@ -1,5 +1,8 @@
 // The levers of `demo set`, pulled from outside, and `demo token`, by what an agent sees of them.
-import { afterAll, beforeAll, expect } from "vitest";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, vi } from "vitest";
 import { decodeJwt } from "jose";
 import { openHouse } from "../setup/house.ts";
 import type { House } from "../setup/house.ts";
@@ -43,23 +46,93 @@ verifies("demo.levers", "api:down and api:up take the SaaS away and bring it bac
   await client.close();
 });
 
-verifies("demo.levers", "contract:2 changes the API's answers, contract:1 back", async () => {
-  const client = await connect();
-  const customer = async (): Promise<string> => {
+/** What `contracts check` says of the running demo's tools. */
+async function checked(tool: string) {
+  const ran = await doorless(["contracts", "check", tool, "--json", "--data", house.data]);
+  const [said] = jsonLines<{ ok: boolean; tools: { findings: { rule: string }[] }[] }>(ran);
+  return { code: ran.code, rules: said?.tools.flatMap((one) => one.findings.map((f) => f.rule)) };
+}
+
+/** Waits until the list has, or has not, this tool; the stated time is one interval and a look. */
+async function listed(client: McpClient, tool: string, there: boolean): Promise<void> {
+  const look = async () => expect((await client.names()).includes(tool)).toBe(there);
+  await vi.waitFor(look, { timeout: 30_000, interval: 200 });
+}
+
+verifies(
+  ["demo.levers", "contract.live"],
+  "contract:2 takes the broken tool off the list, and no other; contract:1 brings it back",
+  async () => {
+    const client = await connect();
+    const before = await client.names();
+    expect((await client.call("crm_get_customer", { id: 1 })).isError).toBe(false);
+    await pull("contract:2");
+    await listed(client, "crm_get_customer", false);
+    const requests = (await (await fetch(`${house.ready.api}/audit`)).json()) as unknown[];
     const { isError, error } = await client.call("crm_get_customer", { id: 1 });
-    return isError ? String(error?.["code"]) : "ok";
-  };
-  expect(await customer()).toBe("ok");
-  await pull("contract:2");
-  // A customer's name has another name there; a deal is what it was.
-  expect(await customer()).toBe("contract_drift");
-  expect(await read(client)).toBe("ok");
-  const changed = await (await fetch(`${house.ready.api}/openapi.json`)).text();
-  await pull("contract:1");
-  expect(await customer()).toBe("ok");
-  expect(await (await fetch(`${house.ready.api}/openapi.json`)).text()).not.toBe(changed);
-  await client.close();
-});
+    expect(isError).toBe(true);
+    expect(error).toMatchObject({ code: "contract_drift", effect: "none", retry: "never" });
+    // A customer's name has another name there; a deal is what it was.
+    expect(error?.["details"]).toMatchObject({
+      severity: "break",
+      rules: [{ id: "response-required-property-removed", pointer: "/200/body/name" }],
+    });
+    expect(await (await fetch(`${house.ready.api}/audit`)).json()).toHaveLength(requests.length);
+    expect(await read(client)).toBe("ok");
+    expect(house.logged()).toContain("response-required-property-removed");
+    expect(await checked("crm_get_deal")).toEqual({ code: 0, rules: [] });
+    const broken = await checked("crm_get_customer");
+    expect(broken).toMatchObject({
+      code: 1,
+      rules: expect.arrayContaining(["response-required-property-removed"]),
+    });
+    await pull("contract:1");
+    await listed(client, "crm_get_customer", true);
+    expect(await client.names()).toEqual(before);
+    await client.close();
+  },
+  { timeout_ms: 120_000 },
+);
+
+verifies(
+  "contract.verbs",
+  "contracts update pins what is there now, accept covers one change; neither approves",
+  async () => {
+    const tools = mkdtempSync(join(tmpdir(), "doorless-contracts-"));
+    cpSync("tools", tools, { recursive: true });
+    const at = ["--json", "--tools", tools, "--data", house.data];
+    const run = (...words: string[]) => doorless(["contracts", ...words, ...at]);
+    await pull("contract:2");
+    try {
+      const check = await run("check");
+      const [found] = jsonLines<{ tools: { tool: string; findings: { fingerprint: string }[] }[] }>(
+        check,
+      );
+      expect(check.code).toBe(1);
+      const stage = found?.tools.find(({ tool }) => tool === "crm_update_deal_stage");
+      const prints = stage?.findings.map(({ fingerprint }) => fingerprint) ?? [];
+      expect(prints).not.toEqual([]);
+      expect(await run("accept", ...prints)).toMatchObject({ code: 0 });
+      expect(await run("accept", "000000000000")).toMatchObject({ code: 1, stdout: "" });
+      expect(await run("update", "crm_get_customer")).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('"updated":["crm_get_customer"]'),
+      });
+      expect(await run("check", "crm_get_customer", "crm_update_deal_stage")).toMatchObject({
+        code: 0,
+      });
+      const verified = await doorless(["tools", "verify", ...at]);
+      expect(verified).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/"tool":"crm_get_customer","kind":"contract"/),
+      });
+    } finally {
+      await pull("contract:1");
+      rmSync(tools, { recursive: true });
+    }
+  },
+  { timeout_ms: 120_000 },
+);
 
 verifies(
   "demo.levers",

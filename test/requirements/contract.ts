@@ -22,4 +22,12 @@ export const contract = {
     source: "I7 build 4",
     behavior: "an acceptance names one change, and covers no later one",
   },
+  "contract.live": {
+    source: "I7 build 4",
+    behavior: "a changed API stops the tools it breaks, and no other, until it is as approved",
+  },
+  "contract.verbs": {
+    source: "I7 build 4; INTERFACE",
+    behavior: "contracts check judges, update pins and approves nothing, accept covers one change",
+  },
 } satisfies Record<string, Requirement>;

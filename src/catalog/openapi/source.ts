@@ -1,5 +1,6 @@
 // Where a document comes from: a file, or an address that the operator typed. It is fetched without
 // any credential, bounded, following nothing; what it refers to lies beside it or is not read.
+import { hash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { isIP } from "node:net";
@@ -9,6 +10,7 @@ import { createGuardedFetch } from "../../identity/guarded-fetch.ts";
 import type { GuardedFetch } from "../../identity/guarded-fetch.ts";
 import { isLoopback, isSpecialAddress } from "../../kernel/address.ts";
 import { ApiDocument } from "./document.ts";
+import type { FileReader } from "./document.ts";
 import { NotImportable } from "./reason.ts";
 import { DOCUMENT_BYTES_MAX } from "./read.ts";
 
@@ -24,16 +26,31 @@ export interface SourceOptions {
 }
 
 /** Reads the document; the files that it refers to are read as long as `use` runs. */
-export async function withDocument<T>(
+export function withDocument<T>(
   where: string,
   options: SourceOptions,
   use: (document: ApiDocument) => Promise<T>,
+): Promise<T> {
+  return withBytes(where, options, (bytes, url, read) => use(new ApiDocument(bytes, url, read)));
+}
+
+/** What stands there now, without understanding it. */
+export function digestAt(where: string, options: SourceOptions) {
+  return withBytes(where, options, (bytes) =>
+    Promise.resolve({ sha256: hash("sha256", bytes, "hex"), size: bytes.length }),
+  );
+}
+
+async function withBytes<T>(
+  where: string,
+  options: SourceOptions,
+  use: (bytes: Uint8Array, url: URL, read: FileReader) => Promise<T>,
 ): Promise<T> {
   if (!/^https?:\/\//i.test(where)) {
     const file = existing(where);
     const read = (url: URL): Promise<Uint8Array> => readBeside(url, dirname(file), options);
     const url = pathToFileURL(file);
-    return use(new ApiDocument(await read(url), url, read));
+    return use(await read(url), url, read);
   }
   const url = addressOf(where);
   const typed = url.hostname.replace(/^\[|\]$/g, "");
@@ -44,7 +61,7 @@ export async function withDocument<T>(
   });
   try {
     const read = (one: URL): Promise<Uint8Array> => fetched(guarded, one, options);
-    return await use(new ApiDocument(await read(url), url, read));
+    return await use(await read(url), url, read);
   } finally {
     await guarded.close();
   }

@@ -1,0 +1,156 @@
+// The scheduled check: where the configuration names a connector's document, it is looked at again
+// and again, and what breaks a tool stops that tool. Nothing is ever adopted by itself.
+import type { Clock } from "../kernel/clock.ts";
+import type { Catalog } from "./definition.ts";
+import { fingerprint } from "../kernel/ids.ts";
+import { contractsOf, judgeContracts, unverified } from "./drift.ts";
+import type { Contract, Verdict, Where } from "./drift.ts";
+import { judgeInThread } from "./drift-thread.ts";
+import { readLock } from "./lock.ts";
+import { digestAt } from "./openapi/source.ts";
+import type { Suspensions } from "./suspensions.ts";
+
+const DAY_MS = 86_400_000;
+// Understanding a smaller one takes less time than a thread does to begin.
+const IN_PLACE_BYTES_MAX = 262_144;
+
+/** What a verdict depends on, besides the document. */
+function facts({ tool, slice, accepted, use, projection }: Contract): unknown {
+  const { sends = [], needs = [] } = use;
+  return [tool, fingerprint(slice), accepted, [...sends], [...needs], [...projection.keys()]];
+}
+
+interface Noted {
+  readonly tool: string;
+  readonly connector: string;
+  readonly state: string;
+  readonly severity: string | null;
+  readonly rules: readonly object[];
+}
+
+interface Told {
+  warn(detail: object, text: string): void;
+  info(detail: object, text: string): void;
+}
+
+export interface DriftWatchOptions {
+  readonly clock: Clock;
+  readonly log: Told;
+  readonly suspensions: Suspensions;
+  readonly catalog: () => Catalog;
+  readonly where: Where;
+  /** Connector -> how often its document is looked at. */
+  readonly every_s: ReadonlyMap<string, number>;
+  /** Puts on record what is different; rejects where it cannot. */
+  readonly record: (detail: Noted) => Promise<void>;
+  readonly toolsChanged: () => void;
+}
+
+export class DriftWatch {
+  private readonly options: DriftWatchOptions;
+  private readonly ending = new AbortController();
+  private readonly timers: NodeJS.Timeout[];
+  /** The last verdict of each tool that is watched, and as it was put on record. */
+  private readonly verdicts = new Map<string, Verdict>();
+  private readonly recorded = new Map<string, string>();
+  /** By document: of which state of it, and of the contracts, the verdicts are. */
+  private readonly judged = new Map<string, string>();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(options: DriftWatchOptions) {
+    this.options = options;
+    this.timers = [...new Set(options.every_s.values())].map((every_s) =>
+      setInterval(() => void this.check(every_s), every_s * 1000).unref(),
+    );
+    void this.check();
+  }
+
+  /** Looks now, at those of one interval or at all; one look after the other. Never rejects. */
+  check(every_s?: number): Promise<void> {
+    this.running = this.running
+      .then(() => this.look(every_s))
+      .catch((error: unknown) => {
+        this.options.log.warn({ err: error }, "the contracts could not be checked");
+      });
+    return this.running;
+  }
+
+  async close(): Promise<void> {
+    this.timers.forEach(clearInterval);
+    this.ending.abort();
+    await this.running;
+  }
+
+  private async look(interval_s: number | undefined): Promise<void> {
+    const { clock, catalog, where, every_s, suspensions, toolsChanged } = this.options;
+    if (this.ending.signal.aborted) return;
+    const lock = readLock(where.tools_dir);
+    const watched = contractsOf(catalog(), lock, where, clock.now()).filter((one) =>
+      every_s.has(one.connector),
+    );
+    const due = watched.filter(
+      ({ connector }) => interval_s === undefined || every_s.get(connector) === interval_s,
+    );
+    const made: Verdict[] = [];
+    for (const [from, group] of Map.groupBy(due, (one) => one.from)) {
+      made.push(...(await this.judge(from, group)));
+    }
+    if (this.ending.signal.aborted) return;
+    this.keep(watched, made);
+    // A log that takes nothing keeps no broken tool running.
+    const recorded = this.recordNews(made);
+    if (suspensions.take([...this.verdicts.values()])) toolsChanged();
+    await recorded;
+  }
+
+  // Nothing is understood again that was understood before; once a day it is, since a document may
+  // have parts in other files.
+  private async judge(from: string, group: readonly Contract[]): Promise<readonly Verdict[]> {
+    const now_ms = this.options.clock.now();
+    const { signal } = this.ending;
+    const allow_private = group.every((one) => one.allow_private);
+    try {
+      const { sha256, size } = await digestAt(from, { allow_private, progress: () => undefined });
+      const state = fingerprint([sha256, group.map(facts), Math.floor(now_ms / DAY_MS)]);
+      if (this.judged.get(from) === state) return [];
+      const made = await (size > IN_PLACE_BYTES_MAX
+        ? judgeInThread(group, now_ms, signal)
+        : judgeContracts(group, now_ms));
+      if (made.every((one) => one.state !== "unverified")) this.judged.set(from, state);
+      else this.judged.delete(from);
+      return made;
+    } catch (error) {
+      this.judged.delete(from);
+      return group.map((contract) => unverified(contract, (error as Error).message));
+    }
+  }
+
+  private keep(watched: readonly Contract[], made: readonly Verdict[]): void {
+    const names = new Set(watched.map(({ tool }) => tool));
+    for (const tool of this.verdicts.keys()) if (!names.has(tool)) this.verdicts.delete(tool);
+    for (const verdict of made) this.verdicts.set(verdict.tool, verdict);
+  }
+
+  private async recordNews(made: readonly Verdict[]): Promise<void> {
+    const { log, record } = this.options;
+    for (const { tool, connector, state, severity, findings, why } of made) {
+      const rules = findings.slice(0, 50).map((one) => ({
+        rule: one.rule,
+        severity: one.severity,
+        pointer: one.pointer,
+        fingerprint: one.fingerprint,
+        accepted: one.accepted,
+      }));
+      const detail = { tool, connector, state, severity: severity ?? null, rules };
+      const text = JSON.stringify(detail);
+      if (this.recorded.get(tool) === text) continue;
+      const isFirst = !this.recorded.has(tool);
+      this.recorded.set(tool, text);
+      if (state === "same" && isFirst) continue;
+      const said = { ...detail, ...(why === undefined ? {} : { why }) };
+      if (state === "same" || severity === "info") log.info(said, "a contract is as it should be");
+      else log.warn(said, "an API is not, or not known to be, what a tool was approved for");
+      await record(detail);
+    }
+  }
+}
