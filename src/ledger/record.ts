@@ -76,7 +76,7 @@ export interface RefusalRecord extends CallFacts, CallEnd {
 export type LedgerRecord = Intent | OutcomeRecord | RefusalRecord | LedgerEvent;
 
 /** What stands before each record on its line. */
-interface LineHead {
+export interface LineHead {
   readonly v: 1;
   /** Gap-free from 1. */
   readonly seq: number;

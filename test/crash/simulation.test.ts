@@ -18,7 +18,7 @@ verifies(
     // Otherwise the power did not go in the middle of anything.
     expect(crashes).toBeGreaterThan(SEEDS / 2);
   },
-  { timeout_ms: 5 * 60_000 },
+  { timeout_ms: 15 * 60_000 },
 );
 
 for (const mutant of IN_THE_LEDGER) {
@@ -35,6 +35,6 @@ for (const mutant of IN_THE_LEDGER) {
         copy.remove();
       }
     },
-    { timeout_ms: 2 * 60_000 },
+    { timeout_ms: 10 * 60_000 },
   );
 }
