@@ -38,6 +38,11 @@ export const imports = {
     behavior:
       "nothing is chosen by default: operations are named, or picked from a searchable list",
   },
+  "import.requests": {
+    source: "I7 must show",
+    behavior:
+      "an imported tool sends what the document describes, and each argument stays in its place",
+  },
   "import.tokens": {
     source: "I7 must show",
     behavior: "twenty picked tools cost fewer than 8,000 tokens in tools/list",

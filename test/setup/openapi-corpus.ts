@@ -12,11 +12,12 @@ import { API } from "./openapi.ts";
 import { put, testFolder } from "./minimal.ts";
 
 const DATA = process.env["DOORLESS_TEST_DATA"];
+export const FOLDER = join(DATA ?? "", "openapi");
 export const skip = DATA === undefined ? "DOORLESS_TEST_DATA is not set" : undefined;
 
 /** Drafts of all operations, or of those named. */
 export async function imported(name: string, only?: readonly string[]): Promise<Proposal> {
-  const file = join(DATA ?? "", "openapi", name);
+  const file = join(FOLDER, name);
   const options = { allow_private: false, progress: () => undefined };
   return withDocument(file, options, async (document) => {
     const all = await operationsOf(document);

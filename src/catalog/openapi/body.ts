@@ -4,7 +4,7 @@ import type { ApiDocument } from "./document.ts";
 import type { Listed } from "./listing.ts";
 import { listAt, objectAt, textAt } from "./read.ts";
 import type { Json } from "./read.ts";
-import { isFormType, isJsonType } from "./media.ts";
+import { isFormType, isJsonType, isPlainJson } from "./media.ts";
 
 export interface Body {
   readonly kind: "json" | "form";
@@ -57,12 +57,12 @@ function openApiBody(
   const content = objectAt(body, "content") ?? {};
   const types = Object.keys(content);
   const required = body["required"] === true;
-  const type = types.find(isJsonType) ?? types.find(isFormType);
+  const type = types.find(isPlainJson) ?? types.find(isJsonType) ?? types.find(isFormType);
   if (type === undefined) {
     return types.length === 0 ? undefined : { refused: types.join(", ").slice(0, 100), required };
   }
-  const isPlain = isFormType(type) || /^application\/json\b/i.test(type) || type.includes("*");
-  if (!isPlain) left_out.push(`nothing, but the body is sent as application/json, not ${type}`);
+  if (!isFormType(type) && !isPlainJson(type))
+    left_out.push(`nothing, but the body is sent as application/json, not ${type}`);
   const media = objectAt(content, type) ?? {};
   return {
     kind: isJsonType(type) ? "json" : "form",

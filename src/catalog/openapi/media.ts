@@ -7,3 +7,8 @@ export function isJsonType(type: string): boolean {
 export function isFormType(type: string): boolean {
   return /^application\/x-www-form-urlencoded\b/i.test(type);
 }
+
+/** What the broker says of a body that it sends. */
+export function isPlainJson(type: string): boolean {
+  return /^(?:application\/json|application\/\*|\*\/\*)(?:\s*;|$)/i.test(type);
+}

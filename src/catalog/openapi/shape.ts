@@ -128,6 +128,7 @@ export function union(shapes: readonly Shape[], both: Both): Shape {
   const types = new Set(shapes.flatMap((shape) => [...shape.types]));
   if (types.has("number")) types.delete("integer");
   const formats = new Set(texts.map(({ format }) => format));
+  const patterns = new Set(texts.map(({ pattern }) => pattern));
   return {
     types,
     values: allValues(shapes),
@@ -151,7 +152,7 @@ export function union(shapes: readonly Shape[], both: Both): Shape {
     others: objects.some((one) => one.others !== undefined || one.properties.size === 0)
       ? true
       : undefined,
-    pattern: undefined,
+    pattern: patterns.size === 1 ? texts[0]?.pattern : undefined,
     unique: lists.every(({ unique }) => unique) && lists.length > 0,
     branches: undefined,
     items: allItems(lists, both),
@@ -162,7 +163,7 @@ export function union(shapes: readonly Shape[], both: Both): Shape {
     deprecated: false,
     unsaid: [
       ...shapes.flatMap(({ unsaid }) => unsaid),
-      ...(texts.some(({ pattern }) => pattern !== undefined) ? ["pattern"] : []),
+      ...(patterns.size > 1 ? ["pattern"] : []),
       ...(objects.length > 1 ? ["oneOf"] : []),
     ],
   };
