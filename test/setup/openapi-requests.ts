@@ -77,30 +77,35 @@ function sample(schema: Schema, defs: Readonly<Record<string, Schema>>, depth: n
     case "string":
       return text(schema);
     case "integer":
-    case "number": {
-      const { minimum, exclusiveMinimum, maximum } = schema;
-      return (
-        minimum ??
-        (exclusiveMinimum === undefined ? Math.min(1, maximum ?? 1) : exclusiveMinimum + 1)
-      );
-    }
+    case "number":
+      return number(schema);
     case "boolean":
       return true;
-    case "array": {
-      const count = Math.max(schema.minItems ?? 0, depth < 8 ? 1 : 0);
-      const items = Array.from({ length: count }, () =>
-        sample(schema.items ?? {}, defs, depth + 1),
-      );
-      // No item twice: where two are asked for, they are words or numbers.
-      return items.map((one, n) =>
-        n === 0 ? one : typeof one === "number" ? one + n : typeof one === "string" ? one + n : one,
-      );
-    }
+    case "array":
+      return list(schema, defs, depth);
     case "object":
       return record(schema, defs, depth);
     default:
       return null;
   }
+}
+
+function number({ minimum, exclusiveMinimum, maximum = 1 }: Schema): number {
+  if (minimum !== undefined) return minimum;
+  return exclusiveMinimum === undefined ? Math.min(1, maximum) : exclusiveMinimum + 1;
+}
+
+function list(
+  schema: Schema,
+  defs: Readonly<Record<string, Schema>>,
+  depth: number,
+): readonly unknown[] {
+  const count = Math.max(schema.minItems ?? 0, depth < 8 ? 1 : 0);
+  const items = Array.from({ length: count }, () => sample(schema.items ?? {}, defs, depth + 1));
+  // No item twice: where two are asked for, they are words or numbers.
+  return items.map((one, n) =>
+    n === 0 ? one : typeof one === "number" ? one + n : typeof one === "string" ? one + n : one,
+  );
 }
 
 function record(
