@@ -70,15 +70,16 @@ export class DriftWatch {
     this.running = this.running
       .then(() => this.look(every_s))
       .catch((error: unknown) => {
+        if (this.ending.signal.aborted) return;
         this.options.log.warn({ err: error }, "the contracts could not be checked");
       });
     return this.running;
   }
 
-  async close(): Promise<void> {
+  /** Waits for no document: a look that is under way finds that it is over, and says nothing. */
+  close(): void {
     this.timers.forEach(clearInterval);
     this.ending.abort();
-    await this.running;
   }
 
   private async look(interval_s: number | undefined): Promise<void> {
