@@ -28,6 +28,9 @@ export interface TokenSource {
   readonly command: string;
 }
 
+/** Whoever goes does not wait for a server that answers no more. */
+const ENDING_MS = 2000;
+
 /** What to do with one request, as long as it runs. */
 interface Asking {
   readonly signal: AbortSignal;
@@ -74,12 +77,11 @@ export async function openUpstream(
       },
     },
     fetch(input, init) {
+      if (!isEnding(init)) return fetch(input, init);
       const headers = new Headers(init?.headers);
       const isLeft = !headers.has("authorization");
-      if (isLeft && last !== undefined && isEnding(init)) {
-        headers.set("authorization", `Bearer ${last.reveal()}`);
-      }
-      return fetch(input, { ...init, headers });
+      if (isLeft && last !== undefined) headers.set("authorization", `Bearer ${last.reveal()}`);
+      return fetch(input, { ...init, headers, signal: AbortSignal.timeout(ENDING_MS) });
     },
   });
   const side: Side = {

@@ -8,6 +8,7 @@ import {
   bridgeWorld,
   call,
   changed,
+  greets,
   hello,
   listen,
   of_five,
@@ -20,7 +21,7 @@ const world = bridgeWorld();
 
 verifies(
   "mcp.stdio-bridge",
-  "nothing overtakes the handshake, or what world.came before it",
+  "nothing overtakes the handshake, or what came before it",
   async () => {
     const held = Promise.withResolvers<void>();
     world.answer = async ({ id, method }, res) => {
@@ -209,6 +210,19 @@ verifies(
     await done;
   },
 );
+
+verifies("mcp.stdio-bridge", "a server that answers no more holds nobody who goes", async () => {
+  world.answer = greets;
+  const { say, stdin, done } = await world.greeted(ada, 5, 20);
+  world.silent = () => undefined;
+  world.answer = () => undefined;
+  const arrived = world.next();
+  say({ id: 7, ...call });
+  await arrived;
+  stdin.end();
+  await done;
+  expect(world.methods()).toEqual(["tools/call", "notifications/cancelled", "DELETE"]);
+});
 
 verifies("mcp.stdio-bridge", "a token that was refused is renewed while it is hers", async () => {
   const { say, stdin, next, done, refused } = world.bridge(ada);
