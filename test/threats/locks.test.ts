@@ -172,7 +172,7 @@ verifies(
   "on a disk that is full to the last byte a lock holds at once, and is kept when there is room",
   async () => {
     const disk = mountDisk(16);
-    const file = { ledger: { disk_free_bytes_min: 1_048_576 } };
+    const file = { ledger: { disk_free_bytes_min: 1_048_576, segment_bytes_max: 65_536 } };
     const own = await openBoundary({ place: disk.path, file });
     try {
       let asked = 0;
@@ -192,8 +192,8 @@ verifies(
       // What is kept for the ends of calls makes room for it.
       expect(await lock("tool:item_find")).toMatchObject({ durable: true, recorded: true });
       const filler = disk.fill();
-      // The page that the log ends in has a little room yet.
-      while ((await lock("tool:item_get")).recorded) expect(asked).toBeLessThan(20);
+      // The log has a little room yet, which was made ahead.
+      while ((await lock("tool:item_get")).recorded) expect(asked).toBeLessThan(200);
       expect(await called()).toBe("locked");
       expect(await lock("user:Ada L.")).toMatchObject({ durable: false, recorded: false });
       expect(await called("item_list")).toBe("locked");
