@@ -1,5 +1,8 @@
 // Small documents of one operation, in each dialect, and the arguments that they come to.
+import { expect } from "vitest";
+import { verifies } from "../verifies.ts";
 import type { Json } from "./minimal.ts";
+import { documentOf, drafted, reasonOf } from "./openapi.ts";
 
 export const OK = { 200: { description: "ok" } };
 export const T = (maxLength: number): Json => ({ type: "string", maxLength });
@@ -43,6 +46,19 @@ export const of = (what: string, document: Json, is: Json | string): Case => ({
   document,
   is,
 });
+
+/** A test of each: it comes to these arguments, or is refused for this reason. */
+export function tryEach(cases: readonly Case[]): void {
+  for (const { what, document, is } of cases) {
+    const isRefused = typeof is === "string";
+    verifies("import.dialects", `${isRefused ? "refuses" : "reads"} ${what}`, async () => {
+      const read = documentOf(document);
+      if (isRefused) expect(await reasonOf(() => drafted(read))).toBe(is);
+      else expect((await drafted(read))["input"]).toEqual(is);
+    });
+  }
+}
+
 export const optional = { optional: true };
 export const inBody = (schema: Json, more: Json = {}): Json => ({ in: "body", ...more, schema });
 export const inQuery = (schema: Json, more: Json = {}): Json => ({
