@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Gate } from "../gate/gate.ts";
 import { refusalToError } from "../kernel/errors.ts";
+import type { ErrorCode } from "../kernel/errors.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Keyring } from "../ledger/keyring.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -64,6 +65,10 @@ export function createAdmin(options: AdminOptions): Answer {
     ...createConnectionsDesk(options),
     ...createStateDesk(options),
   };
+  const stopOf = (name: string): ErrorCode | undefined => {
+    const tool = options.house().catalog.tools.get(name);
+    return tool && options.gate.stopOn(tool)?.code;
+  };
   return async (path, body) => {
     if (Object.hasOwn(desks, path)) return desks[path as keyof typeof desks](body);
     if (!Object.hasOwn(questions, path)) throw new BadQuestion(`no such question: ${path}`);
@@ -71,13 +76,14 @@ export function createAdmin(options: AdminOptions): Answer {
       case "/surface": {
         const { agent, who, os_user } = questions["/surface"].parse(body);
         await note(options.ledger, "surface", os_user, { agent, who });
-        return askSurface(options.house(), agent, someone(options.house(), who));
+        return askSurface(options.house(), agent, someone(options.house(), who), stopOf);
       }
       case "/explain": {
         const { agent, who, tool, args, os_user } = questions["/explain"].parse(body);
         const named = tool === undefined ? {} : { tool: toolAsked(options, tool) };
         await note(options.ledger, "explain", os_user, { agent, who, ...named });
-        return askExplain(options.house(), agent, someone(options.house(), who), tool, args);
+        const person = someone(options.house(), who);
+        return askExplain(options.house(), agent, person, tool, args, stopOf);
       }
       case "/who": {
         const { tool, os_user } = questions["/who"].parse(body);

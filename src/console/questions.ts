@@ -1,6 +1,7 @@
 // What an operator asks of a policy: surface and explain. Pure; the same with and without a server.
 import type { LimitsConfig } from "../config/limits.ts";
 import { fits } from "../gate/fits.ts";
+import type { ErrorCode } from "../kernel/errors.ts";
 import type { Explanation } from "../policy/policy.ts";
 import type { ListedTool } from "../policy/surface.ts";
 import type { Who } from "../policy/who.ts";
@@ -14,11 +15,22 @@ export interface SurfaceAnswer {
   readonly tools: readonly ListedTool[];
 }
 
+/** Why a tool may not be called now, whoever has it; only a doorless that runs knows of any. */
+type StopOf = (tool: string) => ErrorCode | undefined;
+
+const NOTHING_STOPPED: StopOf = () => undefined;
+
 /** The tools that this session would have, and nothing else. */
-export function askSurface(house: House, agent: string, person: Someone): SurfaceAnswer {
+export function askSurface(
+  house: House,
+  agent: string,
+  person: Someone,
+  stopOf = NOTHING_STOPPED,
+): SurfaceAnswer {
   mustBeAgent(house, agent);
   const { list } = house.policy.surface(person, agent);
-  return { agent, person: person.label, tools: list };
+  const tools = list.filter(({ name }) => stopOf(name) === undefined);
+  return { agent, person: person.label, tools };
 }
 
 export interface ExplainAnswer {
@@ -36,15 +48,23 @@ export function askExplain(
   person: Someone,
   tool?: string,
   args?: unknown,
+  stopOf = NOTHING_STOPPED,
   now_ms = Date.now(),
 ): ExplainAnswer {
   mustBeAgent(house, agent);
-  const all = house.policy.explain(person, agent);
+  const all = house.policy.explain(person, agent).map((one) => unlessStopped(one, stopOf));
   const chosen = tool === undefined ? all : all.filter((one) => one.tool === tool);
   if (tool !== undefined && chosen.length === 0) mustBeTool(house, tool);
   const asked = { agent, person, args, now_ms };
   const tools = args === undefined ? chosen : chosen.map((one) => withArguments(house, one, asked));
   return { agent, person: person.label, tools, limits: house.config.limits };
+}
+
+function unlessStopped(explained: Explanation, stopOf: StopOf): Explanation {
+  const code = explained.allowed ? stopOf(explained.tool) : undefined;
+  if (code === undefined) return explained;
+  const { approve: _, ...rest } = explained;
+  return { ...rest, allowed: false, why: `it is stopped now (${code}); else ${explained.why}` };
 }
 
 /** What a question cannot know: nothing was read in a session that is none. */

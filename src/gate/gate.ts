@@ -1,4 +1,5 @@
 // The gate: the only composer. enter, list, call; one loop, one exit, where the ledger is written.
+import type { ToolDefinition } from "../catalog/definition.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { formatTraceparent, parseTraceparent, startCallSpan } from "../telemetry/trace.ts";
@@ -122,9 +123,14 @@ export class Gate {
     const { list } = entry.surface;
     const isStopped = ({ name }: ListedTool): boolean => {
       const door = entry.surface.get(name);
-      return door !== undefined && stopOn(this.rooms, door.tool) !== undefined;
+      return door !== undefined && this.stopOn(door.tool) !== undefined;
     };
     return ok(list.some(isStopped) ? list.filter((tool) => !isStopped(tool)) : list);
+  }
+
+  /** Why nobody may call this tool just now, whoever has it. */
+  stopOn(tool: ToolDefinition): Refusal | undefined {
+    return stopOn(this.rooms, tool);
   }
 
   /** Watches an open stream of this session: it ends when the session may not go on. */
@@ -247,7 +253,7 @@ export class Gate {
       tools: () =>
         innerSurface(judgedNow(this.rooms, entry).surface).doors.map(({ tool }) => ({
           name: tool.name,
-          stopped: stopOn(this.rooms, tool) !== undefined,
+          stopped: this.stopOn(tool) !== undefined,
         })),
       call: (tool, args, signal) => {
         const now = judgedNow(this.rooms, entry);

@@ -109,6 +109,20 @@ describe("a lock", () => {
         details: { scope: "tool" },
       });
       expect((await call(hers, "item_find", {})).error?.code).not.toBe("locked");
+      // Operators are told what she would be.
+      const question = {
+        os_user: "a test",
+        agent: "desk",
+        who: { claims: boundary.claims("desk") },
+      };
+      const told = async (path: string): Promise<Claims[]> =>
+        ((await askLocal(boundary.data, "core", path, question)) as { tools: Claims[] }).tools;
+      expect((await told("/surface")).map(({ name }) => name)).toEqual(names);
+      const explained = await told("/explain");
+      expect(explained.find(({ tool }) => tool === "item_get")).toMatchObject({
+        allowed: false,
+        why: expect.stringMatching(/^it is stopped now \(locked\); else role staff has /),
+      });
       // Whoever never had it learns nothing of the lock.
       const without = await boundary.token("desk", { sub: "joe", org: { tenant: "acme" } });
       const never = (await call(without, "no_such_tool")).text;
