@@ -33,12 +33,18 @@ export function bodyOf(
     return undefined;
   }
   if (listed.method === "GET" || listed.method === "DELETE") {
-    const isEmpty = Object.keys(objectAt(found.schema, "properties") ?? {}).length === 0;
-    if (found.required && !isEmpty) throw new NotImportable("body_not_allowed", listed.method);
+    if (found.required && !isEmpty(document.resolve(found.schema).value))
+      throw new NotImportable("body_not_allowed", listed.method);
     left_out.push(`the body: ${listed.method} sends none`);
     return undefined;
   }
   return found;
+}
+
+// Some documents require a body of which they say nothing.
+function isEmpty(schema: Json): boolean {
+  const says = Object.keys(objectAt(schema, "properties") ?? {}).length > 0;
+  return !says && !["items", "allOf", "oneOf", "anyOf"].some((key) => Object.hasOwn(schema, key));
 }
 
 interface Refused {

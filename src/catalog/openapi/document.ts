@@ -16,6 +16,12 @@ const REFERENCES_MAX = 64;
 const MOUNTED = "x-doorless-files";
 // What stands under these is data of the API's, in which "$ref" means nothing to us.
 const DATA = new Set(["example", "examples", "default", "enum", "const"]);
+// What stands under these has keys that the API chose: a property may be called "default".
+const NAMED = new Set([
+  ...["properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas"],
+  ...["paths", "callbacks", "responses", "parameters", "headers", "requestBodies", "content"],
+  ...["links", "pathItems", "securitySchemes", "variables", "encoding", "mapping"],
+]);
 
 export interface Resolved {
   readonly value: Json;
@@ -65,14 +71,14 @@ export class ApiDocument {
   async gather(node: unknown): Promise<void> {
     if (this.files.size === 0) return;
     const seen = new Set<unknown>();
-    const next: unknown[] = [node];
-    while (next.length > 0) {
-      const here = next.pop();
+    const next: Place[] = [[node, false]];
+    for (let place = next.pop(); place !== undefined; place = next.pop()) {
+      const [here] = place;
       if (here === null || typeof here !== "object" || seen.has(here)) continue;
       seen.add(here);
       const reference = Array.isArray(here) ? undefined : (here as Json)["$ref"];
-      if (typeof reference === "string") next.push(await this.fetched(reference));
-      for (const [key, value] of Object.entries(here)) if (!DATA.has(key)) next.push(value);
+      if (typeof reference === "string") next.push([await this.fetched(reference), false]);
+      next.push(...below(place));
     }
   }
 
@@ -98,17 +104,21 @@ export class ApiDocument {
     if (href === undefined || this.failed.has(index)) return;
     const url = new URL(href);
     try {
+      this.mustHaveRoom(url);
       const bytes = await this.read(url);
       this.bytes += bytes.length;
-      if (this.bytes > DOCUMENT_BYTES_MAX) {
-        throw new NotImportable("document_too_large", `with ${nameOf(url)}`);
-      }
+      this.mustHaveRoom(url);
       const tree = readTree(bytes, nameOf(url));
       this.rewrite(tree, url, `/${MOUNTED}/${index}`);
       this.mounted[index] = tree;
     } catch (error) {
       this.failed.set(index, `${nameOf(url)} (${(error as Error).message})`);
     }
+  }
+
+  private mustHaveRoom(url: URL): void {
+    if (this.bytes <= DOCUMENT_BYTES_MAX) return;
+    throw new NotImportable("document_too_large", `with ${nameOf(url)}`);
   }
 
   private lookUp(reference: string, quietly = false): unknown {
@@ -144,14 +154,14 @@ export class ApiDocument {
 
   // References become absolute in the tree; one that leads outside stays as it is, and is refused
   // by whatever follows it. What nothing follows harms nobody.
-  private rewrite(node: unknown, at: URL, prefix: string): void {
+  private rewrite(node: unknown, at: URL, prefix: string, named = false): void {
     if (node === null || typeof node !== "object") return;
     if (!Array.isArray(node) && typeof (node as Json)["$ref"] === "string") {
       const holder = node as Record<string, unknown>;
       holder["$ref"] = this.absolute(String(holder["$ref"]), at, prefix);
     }
-    for (const [key, value] of Object.entries(node)) {
-      if (!DATA.has(key)) this.rewrite(value, at, prefix);
+    for (const [value, isNamed] of below([node, named])) {
+      this.rewrite(value, at, prefix, isNamed);
     }
   }
 
@@ -177,6 +187,15 @@ export class ApiDocument {
     // An encoded slash or dot is a way out that the path does not show.
     return target.pathname.startsWith(this.base.pathname) && !/%2e|%2f|%5c/i.test(target.pathname);
   }
+}
+
+/** A node, and whether its keys are names that the API chose. */
+type Place = readonly [node: unknown, named: boolean];
+
+function below([node, named]: Place): Place[] {
+  return Object.entries(node as object)
+    .filter(([key]) => named || !DATA.has(key))
+    .map(([key, value]) => [value, !named && !Array.isArray(node) && NAMED.has(key)]);
 }
 
 function nameOf(url: URL): string {

@@ -6,7 +6,7 @@ import { isJson, listAt, objectAt, textAt } from "./read.ts";
 import type { Json } from "./read.ts";
 import { bodyOf } from "./body.ts";
 import type { Body } from "./body.ts";
-import { isJsonType } from "./media.ts";
+import { isJsonType, isPlainJson } from "./media.ts";
 import type { Listed } from "./listing.ts";
 import { serverOf } from "./server.ts";
 
@@ -138,16 +138,24 @@ function answerOf(document: ApiDocument, node: Json): Json | undefined {
   const pointed = code === undefined ? undefined : objectAt(responses, code);
   if (pointed === undefined) return undefined;
   const response = document.resolve(pointed).value;
-  if (document.dialect === "2.0") return objectAt(response, "schema");
   const content = objectAt(response, "content") ?? {};
-  const types = Object.keys(content);
-  if (types.length === 0) return undefined;
-  const type = types.find(isJsonType);
-  if (type === undefined && code !== "default") {
+  const isSwagger = document.dialect === "2.0";
+  const types = isSwagger ? producedBy(document, node, response) : Object.keys(content);
+  // What the broker asks for, where the API has it.
+  const type = types.find(isPlainJson) ?? types.find(isJsonType);
+  if (types.length > 0 && type === undefined && code !== "default") {
     throw new NotImportable("answer_not_json", types.join(", ").slice(0, 100));
   }
+  if (isSwagger) return objectAt(response, "schema");
   const media = type === undefined ? undefined : objectAt(content, type);
   return media === undefined ? undefined : objectAt(media, "schema");
+}
+
+/** The media types of an answer that has a body. */
+function producedBy(document: ApiDocument, node: Json, response: Json): string[] {
+  if (objectAt(response, "schema") === undefined) return [];
+  const says = Array.isArray(node["produces"]) ? node : document.root;
+  return listAt(says, "produces").filter((one): one is string => typeof one === "string");
 }
 
 // Requirements stand beside each other as alternatives: the first that speaks of scopes counts.

@@ -1,5 +1,6 @@
 // The slice of the document that a draft relies on, as the document has it today.
-import { relative } from "node:path";
+import { realpathSync } from "node:fs";
+import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sliceOf } from "../../contract/slice.ts";
 import type { Slice } from "../../contract/slice.ts";
@@ -15,7 +16,7 @@ export function pinOf(
   now: Date,
 ): Slice | { readonly failure: string } {
   const { url, sha256 } = document;
-  const from = url.protocol === "file:" ? relative(folder, fileURLToPath(url)) : url.href;
+  const from = url.protocol === "file:" ? seenFrom(folder, fileURLToPath(url)) : url.href;
   const source = { from, sha256, retrieved: now.toISOString() };
   try {
     return sliceOf(document.root, draft.operation, { source, projection: draft.projection });
@@ -23,4 +24,9 @@ export function pinOf(
     if (error instanceof SliceError) return { failure: `${error.code}: ${error.message}` };
     throw error;
   }
+}
+
+// The document's own path is a real one, too.
+function seenFrom(folder: string, file: string): string {
+  return relative(realpathSync(folder), file).split(sep).join("/");
 }

@@ -17,6 +17,12 @@ export function originOf(document: ApiDocument): string | undefined {
 }
 
 export function serverOf(document: ApiDocument, node: Json, item: Json): Server {
+  const server = servingOf(document, node, item);
+  if (!server.path.includes(VARIABLE)) return server;
+  throw new NotImportable("path_malformed", "its server's path has a variable without a default");
+}
+
+function servingOf(document: ApiDocument, node: Json, item: Json): Server {
   if (document.dialect === "2.0") return read(document, document.root);
   const own = [node, item].find((one) => listAt(one, "servers").length > 0);
   const home = read(document, document.root);
@@ -48,8 +54,9 @@ function serverUrl(node: Json): string {
   if (!isJson(first)) return "/";
   const variables = objectAt(first, "variables") ?? {};
   return (textAt(first, "url") ?? "/").replaceAll(/\{([^{}]*)\}/g, (_braces, name: string) => {
-    const value = textAt(objectAt(variables, name) ?? {}, "default");
-    return value ?? VARIABLE;
+    const value = objectAt(variables, name)?.["default"];
+    // Without quotes YAML has a number there.
+    return typeof value === "string" || typeof value === "number" ? String(value) : VARIABLE;
   });
 }
 

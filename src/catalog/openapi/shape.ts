@@ -86,7 +86,7 @@ export function intersection(part: Shape, own: Shape, both: Both): Shape {
     read_only: own.read_only || part.read_only,
     write_only: own.write_only || part.write_only,
     deprecated: own.deprecated || part.deprecated,
-    unsaid: [...part.unsaid, ...own.unsaid],
+    unsaid: [...part.unsaid, ...own.unsaid, ...twice(part, own)],
   };
 }
 
@@ -224,6 +224,14 @@ function allItems(lists: readonly Shape[], both: Both): Json | undefined {
 function onlyOf(bounds: Shape["bounds"], type: string): Shape["bounds"] {
   const kept = Object.entries(bounds).filter(([bound]) => BOUNDS[bound as Bound] === type);
   return Object.fromEntries(kept) as Shape["bounds"];
+}
+
+// A tool file has each of these once; where two parts say one, the other is left to the API.
+function twice(a: Shape, b: Shape): string[] {
+  const patterns = [a.pattern, b.pattern].filter((one) => one !== undefined);
+  const steps = [a.bounds.multipleOf, b.bounds.multipleOf].filter((one) => one !== undefined);
+  const many = (all: readonly unknown[]): boolean => new Set(all).size > 1;
+  return [...(many(patterns) ? ["pattern"] : []), ...(many(steps) ? ["multipleOf"] : [])];
 }
 
 function merged(all: readonly Shape["bounds"][], which: "tightest" | "loosest"): Shape["bounds"] {

@@ -51,10 +51,13 @@ export class Shapes {
       throw new NotImportable("schema_too_deep", `more than ${DEPTH_MAX} levels`);
     }
     this.open.add(node);
-    const shape = this.combined(node);
-    this.open.delete(node);
-    this.known.set(node, shape);
-    return shape;
+    try {
+      const shape = this.combined(node);
+      this.known.set(node, shape);
+      return shape;
+    } finally {
+      this.open.delete(node);
+    }
   }
 
   /** Two schemas of one property as one; of the same schemas it is always the same one. */

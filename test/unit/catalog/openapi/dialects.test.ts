@@ -304,6 +304,27 @@ const THREE: readonly Case[] = [
 describe("import", () => {
   tryEach(THREE);
 
+  verifies("import.dialects", "reads a server's variable as YAML has it, a number", async () => {
+    const file = await drafted(
+      documentOf({
+        ...openapi("3.0.0", {}),
+        servers: [{ url: "https://a.test/{v}", variables: { v: { default: 2 } } }],
+      }),
+    );
+    expect(file["operation"]).toBe("POST /2/x");
+  });
+
+  verifies("import.dialects", "reads the answer that will be asked for", async () => {
+    const typed = (name: string) => ({
+      schema: { type: "object", properties: { [name]: { type: "integer" } } },
+    });
+    const content = { "application/hal+json": typed("hal"), "application/json": typed("plain") };
+    const file = await drafted(
+      documentOf(openapi("3.0.0", { responses: { 200: { description: "ok", content } } })),
+    );
+    expect(Object.keys(file["output"] as object)).toEqual(["plain"]);
+  });
+
   verifies("import.dialects", "keeps a cycle of references, by name", async () => {
     const T1 = {
       type: "object",

@@ -65,6 +65,38 @@ verifies(
   },
 );
 
+verifies("import.files", "a key that the API chose is no keyword, whatever it says", async () => {
+  const flag = `#/components/schemas/Flag`;
+  const file = await drafted(
+    documentOf(
+      {
+        openapi: "3.1.0",
+        paths: {
+          "/x": { put: { ...bodyAt("other.json#/Thing"), responses: { default: OTHER_OK } } },
+        },
+        components: { schemas: { Flag: { type: "integer" } } },
+      },
+      {
+        "other.json": JSON.stringify({
+          Thing: { type: "object", properties: { default: { $ref: flag }, other: { $ref: flag } } },
+          Ok: { description: "ok" },
+          components: { schemas: { Flag: { type: "boolean" } } },
+        }),
+      },
+    ),
+  );
+  const schema = { type: "boolean" };
+  expect(file["input"]).toEqual({
+    default: { in: "body", optional: true, schema },
+    other: { in: "body", optional: true, schema },
+  });
+});
+
+const OTHER_OK = { $ref: "other.json#/Ok" };
+const bodyAt = ($ref: string) => ({
+  requestBody: { required: true, content: { "application/json": { schema: { $ref } } } },
+});
+
 function laid(): string {
   const folder = testFolder();
   for (const [name, text] of Object.entries(FILES)) put(folder, name, text);
@@ -134,6 +166,7 @@ verifies(
       `${origin}/broken`,
       `${origin.replace("http://", "http://ada:secret@")}/openapi.json`,
       `${origin}/openapi.json?access_token=abc`,
+      `${origin}/openapi.json?subscription-key=abc`,
       "http://169.254.169.254/openapi.json",
       "http://[fe80::1]/openapi.json",
       join(testFolder(), "nothing.json"),

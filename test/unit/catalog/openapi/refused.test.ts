@@ -12,11 +12,33 @@ import {
   of,
   DOUBLE,
   tryEach,
+  json,
+  swagger,
 } from "../../../setup/openapi-cases.ts";
 import type { Case } from "../../../setup/openapi-cases.ts";
 import { verifies } from "../../../verifies.ts";
 
+const NEEDED = { type: "object", required: ["a"], properties: { a: { type: "integer" } } };
+
 const REFUSED: readonly Case[] = [
+  of(
+    "a body by reference where none is sent",
+    openapi(
+      "3.0.0",
+      json({ $ref: "#/components/schemas/Needed" }),
+      schemas({ Needed: NEEDED }),
+      "delete",
+    ),
+    "body_not_allowed",
+  ),
+  of(
+    "a page as an answer, in Swagger",
+    swagger({
+      produces: ["text/csv"],
+      responses: { 200: { description: "ok", schema: { type: "string" } } },
+    }),
+    "answer_not_json",
+  ),
   of(
     "a cookie",
     openapi("3.0.0", { parameters: [{ name: "c", in: "cookie", required: true, schema: {} }] }),
@@ -124,6 +146,11 @@ const REFUSED: readonly Case[] = [
 ];
 
 const PATHS: readonly Case[] = [
+  of(
+    "a server's path with a variable that says nothing",
+    { ...openapi("3.0.0", {}), servers: [{ url: "https://a.test/{version}" }] },
+    "path_malformed",
+  ),
   of(
     "a path parameter that nobody declares",
     { openapi: "3.0.0", paths: { "/x/{id}": { get: { responses: OK } } } },
