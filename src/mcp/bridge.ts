@@ -119,18 +119,20 @@ class Bridge {
   /** Cancels what still runs, and lets go of both sides. */
   async end(): Promise<void> {
     this.has_ended = true;
-    for (const [id, { request, side, controller }] of this.running) {
-      // In the 2025 eras a connection that is lost cancels nothing.
-      if (side !== undefined && !isModern(request)) {
-        const params = { requestId: id, reason: "the client closed its end" };
-        const method = "notifications/cancelled";
-        await side.send({ jsonrpc: "2.0", method, params }).catch(() => undefined);
-      }
-      controller.abort();
-    }
+    await Promise.all([...this.running.values()].map((one) => this.abandon(one)));
     this.running.clear();
     const sides = [...this.left, ...(this.side === undefined ? [] : [this.side])];
     await Promise.all(sides.map((side) => side.close()));
+  }
+
+  private async abandon({ request, is_ours, side, controller }: Running): Promise<void> {
+    // In the 2025 eras a connection that is lost cancels nothing.
+    if (side !== undefined && !is_ours && !isModern(request)) {
+      const params = { requestId: request.id, reason: "the client closed its end" };
+      const method = "notifications/cancelled";
+      await side.send({ jsonrpc: "2.0", method, params }).catch(() => undefined);
+    }
+    controller.abort();
   }
 
   private inTurn(work: () => Promise<void>): void {
@@ -161,13 +163,15 @@ class Bridge {
       side = await this.sideNow();
     } catch (error) {
       if (mine === undefined) throw error;
-      return this.answerFailure(mine, error);
+      return this.isRunning(mine) ? this.answerFailure(mine, error) : undefined;
     } finally {
       if ("method" in message && message.method === "notifications/initialized")
         this.greeted = true;
     }
     if (!("method" in message)) return this.passAnswer(side, message);
     if (mine === undefined) return side.send(message);
+    // It was cancelled meanwhile.
+    if (!this.isRunning(mine)) return undefined;
     this.ask(side, mine);
     if (mine.request.method !== "initialize" || isModern(message)) return undefined;
     this.hello = mine.request;

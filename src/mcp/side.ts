@@ -1,5 +1,6 @@
 // A bridge has two sides: a doorless over HTTP, as somebody who is signed in; and, while nobody is,
 // a server of its own that has nothing but the way to sign in.
+import { setTimeout as sleep } from "node:timers/promises";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { JSONRPCMessage } from "@modelcontextprotocol/client";
 import { McpServer } from "@modelcontextprotocol/server";
@@ -29,7 +30,7 @@ export interface TokenSource {
 }
 
 /** Whoever goes does not wait for a server that answers no more. */
-const ENDING_MS = 2000;
+const ENDING_MS = 4000;
 
 /** What to do with one request, as long as it runs. */
 interface Asking {
@@ -97,7 +98,8 @@ export async function openUpstream(
     },
     setProtocolVersion: (version) => http.setProtocolVersion(version),
     async close() {
-      await Promise.allSettled(said);
+      // What is said is let arrive, but for no longer than an ending may take.
+      await Promise.race([Promise.allSettled(said), sleep(ENDING_MS, undefined, { ref: false })]);
       await http.terminateSession().catch(() => undefined);
       await http.close();
     },

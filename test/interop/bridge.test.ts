@@ -216,12 +216,14 @@ verifies("mcp.stdio-bridge", "a server that answers no more holds nobody who goe
   const { say, stdin, done } = await world.greeted(ada, 5, 20);
   world.silent = () => undefined;
   world.answer = () => undefined;
-  const arrived = world.next();
-  say({ id: 7, ...call });
-  await arrived;
+  const said = ["tools/call", "tools/call", "notifications/roots/list_changed"];
+  for (const id of [7, 8]) say({ id, ...call });
+  say({ method: said[2] });
+  while (world.came.length < said.length) await world.next();
   stdin.end();
   await done;
-  expect(world.methods()).toEqual(["tools/call", "notifications/cancelled", "DELETE"]);
+  const cancelled = ["notifications/cancelled", "notifications/cancelled"];
+  expect(world.methods()).toEqual([...said, ...cancelled, "DELETE"]);
 });
 
 verifies("mcp.stdio-bridge", "a token that was refused is renewed while it is hers", async () => {
