@@ -24,6 +24,15 @@ export interface Repaired {
   readonly problems: readonly ChainProblem[];
 }
 
+// A note that is none stands for nothing, and goes.
+function sizesIn(note: string): number[] {
+  try {
+    return [parseCheckpoint(note).size];
+  } catch {
+    return [];
+  }
+}
+
 /** Cuts the log at its first fault. The caller holds the folder's lock, and records the loss. */
 export function repairLedger(folder: string, keys_folder: string, evidence: string): Repaired {
   cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
@@ -34,7 +43,7 @@ export function repairLedger(folder: string, keys_folder: string, evidence: stri
   problems.push(...cutAtFault(folder, stone));
   const roots = new Map<number, Buffer>();
   const signed = lastSigned(keys_folder);
-  const sizes = new Set(notes.map((note) => parseCheckpoint(note).size));
+  const sizes = new Set(notes.flatMap(sizesIn));
   if (signed !== undefined) sizes.add(signed.size);
   const tree = treeAfter(stone);
   const tail = walk(

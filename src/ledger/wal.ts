@@ -253,6 +253,8 @@ export class Wal {
     if (place === undefined) return undefined;
     const found = statSync(place.path, STAT);
     if (found?.ino === place.inode && found.size >= this.size) return undefined;
+    // What comes back may be anything, also in its old place: only its lines tell.
+    this.place = { path: place.path, inode: Number.NaN };
     const message = `${place.path} was removed, replaced or cut while it was written: put it back`;
     return new LedgerUnavailable("segment_missing", message);
   }

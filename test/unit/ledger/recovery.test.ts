@@ -207,6 +207,19 @@ describe("a rewritten log is not signed again", () => {
     expect(verifyLedger(folder).intact).toBe(true);
   });
 
+  verifies("ledger.repair", "also where a checkpoint is none, and says what it cut", async () => {
+    const { ledger, folder } = await opened();
+    for (const id of ["a", "b"]) await call(ledger, id);
+    await ledger.close();
+    const [segment = ""] = segmentsOf(folder);
+    const text = readFileSync(segment, "utf8");
+    writeFileSync(segment, text.replace('"seq":3', '"seq":9'));
+    writeFileSync(inFolder(folder, "checkpoints"), "garbage\n---\n");
+    const repaired = repairLedger(folder, `${folder}-keys`, `${testFolder()}/found`);
+    expect(repaired).toMatchObject({ kept_to: 2, dropped_checkpoints: 1 });
+    expect(repaired.problems.length).toBeGreaterThan(0);
+  });
+
   verifies("ledger.repair", "also where no more than the checkpoints is gone", async () => {
     const { ledger, folder } = await opened();
     await call(ledger, "a");
