@@ -15,7 +15,6 @@ import type { Given, Verb } from "./verb.ts";
 
 const HELP = [
   "documents are fetched without any credential, from where each contract says",
-  "--json          one object",
   ...FOLDER_HELP,
 ];
 

@@ -119,7 +119,10 @@ function withoutVerb(args: readonly string[]): number {
   const [next] = rest;
   const isAsked = next === "--help" || next === "-h";
   if (isAsked || next === undefined) print(overview);
-  else note(`there is no verb ${JSON.stringify(args.slice(0, 2).join(" "))}\n\n${overview}`);
+  else {
+    const typed = args.filter((word) => word !== "--help").slice(0, 2);
+    note(`there is no verb ${JSON.stringify(typed.join(" "))}\n\n${overview}`);
+  }
   return isAsked ? EXIT.ok : EXIT.usage;
 }
 

@@ -22,10 +22,10 @@ export const toolsApprove: Verb = {
     "NAME            of the tool, or its file (default: all that wait)",
     "--yes           ask nothing; without a terminal, needed where no NAME is given",
     "--by WHO        who approves (default: the user of the operating system)",
-    "--json          one object; shows nothing else",
     "a draft cannot be approved; what hides characters cannot, either: exit 1, nothing is written",
     ...FOLDER_HELP,
   ],
+  json: "one JSON object; shows nothing else",
   options: { ...FOLDER_OPTIONS, yes: { type: "boolean" }, by: { type: "string" } },
   async run(given) {
     const folder = await readToolsFolder(given);

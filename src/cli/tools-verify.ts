@@ -14,7 +14,7 @@ export const toolsVerify: Verb = {
   name: "tools verify",
   usage: "tools verify [--tools DIR] [--config FILE]",
   summary: "whether each tool is as it was approved; exit 1 where one is not",
-  help: ["--json          one object", ...FOLDER_HELP],
+  help: FOLDER_HELP,
   options: FOLDER_OPTIONS,
   async run(given) {
     wordsOf(toolsVerify, given);
