@@ -22,6 +22,7 @@ import { verifies } from "../verifies.ts";
 
 const MIB = 1_048_576;
 const RUNNING = 20;
+const MISSING = { reason: "segment_missing" };
 
 type Limits = Partial<Pick<LedgerOptions, "reserve_bytes" | "disk_free_bytes_min">>;
 
@@ -72,9 +73,7 @@ describe("checkpoints that are not in their place", () => {
       await ledger.event("started", {});
       expect(await ledger.checkpoint()).toBe(false);
       expect(ledger.healthy).toBe(false);
-      await expect(ledger.intent(intent("no"))).rejects.toMatchObject({
-        reason: "segment_missing",
-      });
+      await expect(ledger.intent(intent("no"))).rejects.toMatchObject(MISSING);
     }
     // Neither one that only ends alike, nor one that is only as long.
     const end = kept.toString("utf8").replace(/.{9}\n---\n$/, "AAAAAAAAA\n---\n");
@@ -295,12 +294,11 @@ describe("a segment that is not in its place any more", () => {
     await ledger.intent(intent("running"));
     const [path = ""] = segmentsOf(folder);
     renameSync(path, `${path}.away`);
-    const missing = { reason: "segment_missing" };
-    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
-    await expect(ledger.outcome(outcome("running"))).rejects.toMatchObject(missing);
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(MISSING);
+    await expect(ledger.outcome(outcome("running"))).rejects.toMatchObject(MISSING);
     writeFileSync(path, "");
     clock.ms += 1000;
-    await expect(ledger.intent(intent("b"))).rejects.toMatchObject(missing);
+    await expect(ledger.intent(intent("b"))).rejects.toMatchObject(MISSING);
     renameSync(`${path}.away`, path);
     clock.ms += 1000;
     await call(ledger, "after");
@@ -314,16 +312,14 @@ describe("a segment that is not in its place any more", () => {
     const { ledger, folder, clock } = await opened();
     await call(ledger, "before");
     const [path = ""] = segmentsOf(folder);
-    // As long as the one that it stands for: the room that is made ahead is in it.
     const older = readFileSync(path);
     await call(ledger, "since");
     const whole = readFileSync(path);
     truncateSync(path, 100);
-    const missing = { reason: "segment_missing" };
-    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(MISSING);
     writeFileSync(path, older);
     clock.ms += 1000;
-    await expect(ledger.intent(intent("b"))).rejects.toMatchObject(missing);
+    await expect(ledger.intent(intent("b"))).rejects.toMatchObject(MISSING);
     writeFileSync(path, whole);
     clock.ms += 1000;
     await call(ledger, "after");
@@ -336,8 +332,7 @@ describe("a segment that is not in its place any more", () => {
     await call(ledger, "before");
     renameSync(folder, `${folder}.away`);
     clock.ms += 1000;
-    const missing = { reason: "segment_missing" };
-    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(MISSING);
     renameSync(`${folder}.away`, folder);
     clock.ms += 1000;
     await call(ledger, "after");
@@ -352,15 +347,14 @@ describe("a segment that is not in its place any more", () => {
     const [path = ""] = segmentsOf(folder);
     const whole = readFileSync(path);
     rmSync(path);
-    const missing = { reason: "segment_missing" };
-    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(missing);
+    await expect(ledger.intent(intent("a"))).rejects.toMatchObject(MISSING);
     const forged = Buffer.from(whole.toString("utf8").replace('"ada"', '"bob"'));
     const lines = whole.subarray(0, whole.lastIndexOf("\n") + 1);
     const torn = Buffer.concat([lines, Buffer.from('{"v":1,')]);
     for (const other of [forged, lines.subarray(0, -1), torn, Buffer.concat([lines, lines])]) {
       writeFileSync(path, other);
       clock.ms += 1000;
-      await expect(ledger.intent(intent("b"))).rejects.toMatchObject(missing);
+      await expect(ledger.intent(intent("b"))).rejects.toMatchObject(MISSING);
     }
     writeFileSync(path, whole);
     clock.ms += 1000;
@@ -394,7 +388,7 @@ describe("a segment that is not in its place any more", () => {
     renameSync(path, `${path}.away`);
     held.resolve();
     hold = false;
-    await expect(written).rejects.toMatchObject({ reason: "segment_missing" });
+    await expect(written).rejects.toMatchObject(MISSING);
     renameSync(`${path}.away`, path);
     clock.ms += 1000;
     // What nobody was told of stands there, and the chain goes on after it.

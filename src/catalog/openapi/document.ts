@@ -18,9 +18,25 @@ const MOUNTED = "x-doorless-files";
 const DATA = new Set(["example", "examples", "default", "enum", "const"]);
 // What stands under these has keys that the API chose: a property may be called "default".
 const NAMED = new Set([
-  ...["properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "schemas"],
-  ...["paths", "callbacks", "responses", "parameters", "headers", "requestBodies", "content"],
-  ...["links", "pathItems", "securitySchemes", "variables", "encoding", "mapping"],
+  "properties",
+  "patternProperties",
+  "dependentSchemas",
+  "$defs",
+  "definitions",
+  "schemas",
+  "paths",
+  "callbacks",
+  "responses",
+  "parameters",
+  "headers",
+  "requestBodies",
+  "content",
+  "links",
+  "pathItems",
+  "securitySchemes",
+  "variables",
+  "encoding",
+  "mapping",
 ]);
 
 export interface Resolved {
