@@ -254,6 +254,10 @@ export class Approvals {
     for (const waiting of this.byId.values()) {
       if (waiting.ends_ms <= now_ms && !isBusy(waiting)) this.end(waiting, "expired", {});
     }
+    // A no whose question was voided while it was written stands here alone.
+    for (const [deed, { ends_ms }] of this.declined) {
+      if (ends_ms <= now_ms) this.declined.delete(deed);
+    }
   }
 
   /** What waits when the server stops is not there after it. */

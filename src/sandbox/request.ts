@@ -211,7 +211,7 @@ export function buildDeclared(tool: CodeTool, frame: unknown): Result<DeclaredRe
     shown: path.shown,
     headers: {
       accept: "application/json",
-      ...tool.connector.headers,
+      ...lowered(tool.connector.headers),
       ...(body.value === undefined ? {} : json),
     },
     body: body.value,

@@ -57,7 +57,12 @@ export class Answers {
   rowsWith(session: string, source: string, value: unknown): readonly Row[] {
     const held = this.sessions.get(session);
     if (held === undefined) return NOTHING;
-    held.used_ms = this.clock.monotonic();
+    const now_ms = this.clock.monotonic();
+    if (isIdle(held, now_ms)) {
+      this.drop(session, held);
+      return NOTHING;
+    }
+    held.used_ms = now_ms;
     return held.bySource.get(source)?.get(value as Scalar) ?? NOTHING;
   }
 
@@ -93,8 +98,8 @@ export class Answers {
   }
 
   private dropIdle(): void {
-    const before_ms = this.clock.monotonic() - IDLE_MS_MAX;
-    for (const [id, held] of this.sessions) if (held.used_ms < before_ms) this.drop(id, held);
+    const now_ms = this.clock.monotonic();
+    for (const [id, held] of this.sessions) if (isIdle(held, now_ms)) this.drop(id, held);
   }
 
   private drop(id: string, held: Held): void {
@@ -108,6 +113,10 @@ export class Answers {
     if (left === 0) this.byUser.delete(user);
     else this.byUser.set(user, left);
   }
+}
+
+function isIdle({ used_ms }: Held, now_ms: number): boolean {
+  return now_ms - used_ms > IDLE_MS_MAX;
 }
 
 // Two numbers beyond 2^53 may be one double: such a value names nothing.

@@ -210,6 +210,19 @@ describe("a no", () => {
     },
   );
 
+  verifies("approval.declined", "holds no longer for a lock while it was written", async () => {
+    const written = Promise.withResolvers<void>();
+    const { ask, approvals, clock } = opened(() => written.promise);
+    const deciding = approvals.decide(idOf(ask()), false, "page");
+    approvals.stop({ kind: "all" });
+    written.resolve();
+    await deciding;
+    clock.ms += 599_999;
+    expect(ask().kind).toBe("declined");
+    clock.ms += 1;
+    expect(ask().kind).toBe("waiting");
+  });
+
   verifies("approval.declined", "takes a yes back that was not used", async () => {
     const { ask, approve, approvals, said } = opened();
     const id = await approve();

@@ -1,6 +1,7 @@
 // From checked arguments to the one request: what stands in a path, a query, a header and a body.
 import { describe, expect } from "vitest";
-import { buildRequest } from "../../../src/sandbox/request.ts";
+import type { CodeTool } from "../../../src/catalog/definition.ts";
+import { buildDeclared, buildRequest } from "../../../src/sandbox/request.ts";
 import { verifies } from "../../verifies.ts";
 import { catalogOf, toolFile } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
@@ -316,4 +317,28 @@ describe("names and lengths", () => {
       expect(sent(long, { q: ["a"], h: words(90) })).toMatch(/^\/h: less/);
     },
   );
+});
+
+verifies("broker.declared-operations", "a code tool's request has each header once", () => {
+  const file = catalogOf(toolFile("item_get")).tools.get("item_get");
+  if (file?.kind !== "declarative") throw new Error("no tool");
+  const headers = {
+    Accept: "application/vnd.shop+json",
+    "CONTENT-TYPE": "text/plain",
+    "X-Api": "2",
+  };
+  const tool: CodeTool = {
+    ...file,
+    kind: "code",
+    connector: { ...file.connector, headers },
+    uses: new Set(["POST /items"]),
+    requests_max: 1,
+    source: "",
+  };
+  const request = buildDeclared(tool, { operation: "POST /items", path: {}, query: {} });
+  expect(request.ok && request.value.headers).toEqual({
+    accept: "application/vnd.shop+json",
+    "content-type": "application/json",
+    "x-api": "2",
+  });
 });

@@ -101,3 +101,24 @@ verifies(
     expect(answers.rowsWith(old.session.id, "t", 0)).toEqual([]);
   },
 );
+
+verifies(
+  "policy.seen",
+  "a session that was idle for longer than twelve hours has read nothing",
+  () => {
+    const { answers, pass } = opened();
+    const ada = going();
+    answers.keep(ada, "t", [["x"]]);
+    for (let i = 0; i < 2; i++) {
+      pass(12 * 3_600_000);
+      expect(answers.rowsWith(ada.session.id, "t", "x")).toHaveLength(1);
+    }
+    pass(12 * 3_600_000 + 1);
+    expect(answers.rowsWith(ada.session.id, "t", "x")).toEqual([]);
+    expect(answers.size).toBe(0);
+    // What it reads from now on counts again.
+    answers.keep(ada, "t", [["y"]]);
+    expect(answers.rowsWith(ada.session.id, "t", "y")).toHaveLength(1);
+    expect(answers.rowsWith(ada.session.id, "t", "x")).toEqual([]);
+  },
+);
