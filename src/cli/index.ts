@@ -6,7 +6,7 @@ import { KeyringDamaged } from "../ledger/keyring.ts";
 import { LedgerUnavailable } from "../ledger/room.ts";
 import { LedgerDamaged } from "../ledger/segments.ts";
 import { SigningKeyLost } from "../ledger/signing-key.ts";
-import { FolderInUse } from "../store/lock.ts";
+import { FolderInUse, LockDamaged } from "../store/lock.ts";
 import { auditErase } from "./audit-erase.ts";
 import { auditHold } from "./audit-hold.ts";
 import { auditExport } from "./audit-export.ts";
@@ -147,6 +147,7 @@ function explainFailure(error: unknown): { code: number; message: string } {
     KeyringDamaged,
     LedgerDamaged,
     LedgerUnavailable,
+    LockDamaged,
     SigningKeyLost,
   ];
   if (error instanceof Error && ofTheFolder.some((kind) => error instanceof kind)) {

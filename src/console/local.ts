@@ -154,10 +154,28 @@ export async function askLocal(
       throw new NotRunning(`no doorless runs in ${folder}`, { cause: error });
     },
   );
-  const value = JSON.parse(text) as unknown;
-  if (status === 200) return value;
-  const { error } = value as { error: { type: string; message: string; detail?: unknown } };
-  throw new LocalError(error.type, error.message, error.detail);
+  const said = readAnswer(status, text);
+  if (said === undefined) {
+    throw new NotRunning(`no doorless runs in ${folder}: ${socket} answers like none`);
+  }
+  if ("value" in said) return said.value;
+  const { type, message, detail } = said.error;
+  throw new LocalError(type, message, detail);
+}
+
+const errorSchema = z.object({
+  error: z.object({ type: z.string(), message: z.string(), detail: z.unknown().optional() }),
+});
+type Said = { readonly value: unknown } | z.infer<typeof errorSchema>;
+
+// Whatever listens there may be something else.
+function readAnswer(status: number, text: string): Said | undefined {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return status === 200 ? { value } : errorSchema.safeParse(value).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Holds on to the one that serves `name` in `folder`. Resolves with how to let go. */

@@ -8,20 +8,35 @@ export class FolderInUse extends Error {
   override readonly name = "FolderInUse";
 }
 
+/** What stands in the lock's place is none, so that nobody can say who owns the folder. */
+export class LockDamaged extends Error {
+  override readonly name = "LockDamaged";
+}
+
 export interface FolderLock {
   /** A second time it does nothing. */
   release(): void;
 }
 
-/** Locks `folder` for this process, or throws `FolderInUse`. */
+// SQLite's own codes: it cannot be opened, and it is no database.
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+/** Locks `folder` for this process, or throws `FolderInUse` or `LockDamaged`. */
 export function lockFolder(folder: string): FolderLock {
   const file = join(folder, "lock");
-  const db = new DatabaseSync(file, { timeout: 0 });
+  const db = new DatabaseSync(file, { timeout: 0, open: false });
   try {
+    db.open();
     chmodSync(file, 0o600);
     db.exec("PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE");
-  } catch {
-    db.close();
+  } catch (error) {
+    if (db.isOpen) db.close();
+    const { errcode, message } = error as Error & { errcode?: number };
+    if (errcode === CANTOPEN || errcode === NOTADB) {
+      const mend = "when no doorless runs in that folder, remove it";
+      throw new LockDamaged(`${file} is no lock of doorless (${message}): ${mend}`);
+    }
     throw new FolderInUse(`another doorless owns ${folder}: stop it, or use another data folder`);
   }
   return { release: () => void (db.isOpen && db.close()) };

@@ -1,5 +1,6 @@
 // The local socket: private, whole answers, and a clear word where nobody serves it.
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
@@ -52,6 +53,28 @@ describe("the local socket", () => {
     writeFileSync(join(folder, "core.json"), "{ torn");
     expect(readLocal(folder, "core")).toBeUndefined();
     await expect(askLocal(folder, "core", "/x", {})).rejects.toThrow(NotRunning);
+  });
+
+  test("whoever answers anything else there is no doorless", async () => {
+    const folder = testFolder();
+    const socket = join(folder, "other.sock");
+    writeFileSync(join(folder, "core.json"), JSON.stringify({ socket }));
+    let said: readonly [status: number, text: string] = [200, ""];
+    const server = createServer((_req, res) => res.writeHead(said[0]).end(said[1]));
+    onTestFinished(() => void server.close());
+    await new Promise<void>((listening) => server.listen(socket, listening));
+    for (said of [
+      [200, "<html>"],
+      [200, ""],
+      [404, "Not found"],
+      [400, "null"],
+      [400, '{"error":"no"}'],
+      [500, '{"error":{"message":"no"}}'],
+    ] as const) {
+      const error: unknown = await askLocal(folder, "core", "/x", {}).catch((e: unknown) => e);
+      expect(error, said[1]).toBeInstanceOf(NotRunning);
+      expect(String(error)).toContain(`no doorless runs in ${folder}: ${socket} answers like none`);
+    }
   });
 
   test("a folder whose path is too long for a socket works as well", async () => {

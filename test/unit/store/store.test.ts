@@ -1,12 +1,12 @@
 // The data folder: private, owned once, with keys that stay; and a cache that forgets.
 import { spawnSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Keyv } from "keyv";
 import { describe, expect, test } from "vitest";
 import { CacheUnavailable, createCache, strict } from "../../../src/store/cache.ts";
 import { openFolders, openKey } from "../../../src/store/folders.ts";
-import { FolderInUse, lockFolder } from "../../../src/store/lock.ts";
+import { FolderInUse, lockFolder, LockDamaged } from "../../../src/store/lock.ts";
 import { put, testFolder } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -44,6 +44,22 @@ describe("lock", () => {
     expect(() => lockFolder(folder)).toThrow(FolderInUse);
     lock.release();
     lockFolder(folder).release();
+  });
+
+  test("what cannot be locked locks nobody out silently: it is named, and stays", () => {
+    const [folder, other] = [testFolder(), testFolder()];
+    const file = put(folder, "lock", "12345\n");
+    mkdirSync(join(other, "lock"));
+    for (const [one, why] of [
+      [folder, "file is not a database"],
+      [other, "unable to open database file"],
+    ] as const) {
+      const said = `${join(one, "lock")} is no lock of doorless (${why})`;
+      expect(() => lockFolder(one)).toThrow(LockDamaged);
+      expect(() => lockFolder(one)).toThrow(said);
+      expect(() => lockFolder(one)).toThrow("remove it");
+    }
+    expect(readFileSync(file, "utf8")).toBe("12345\n");
   });
 
   test("a process that dies gives the folder back", () => {
