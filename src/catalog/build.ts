@@ -5,7 +5,7 @@ import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
 import { SchemaView, typesOf } from "../contract/schema-view.ts";
 import type { Complain } from "./complain.ts";
-import { checkBounded, checkReferences, withDefinitions } from "./definitions.ts";
+import { checkBounded, checkReferences, withDefinitions } from "./references.ts";
 import { checkPlaces, styleOf } from "./places.ts";
 import type {
   Connector,

@@ -197,7 +197,7 @@ function readYaml<T>(file: string, schema: z.ZodType<T>, problems: Problem[]): T
   for (const issue of parsed.error.issues) {
     const pointer = issue.path.map(String).reduce(pointerTo, "");
     const keys = issue.code === "unrecognized_keys" ? ` (${issue.keys.join(", ")})` : "";
-    const mend = "see the README, section on tool files";
+    const mend = "see docs/tool-files.md";
     problems.push(problem(file, pointer, `${issue.message}${keys}`, mend));
   }
   return undefined;

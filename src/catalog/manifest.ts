@@ -8,9 +8,9 @@ import { projectionSchema } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
 import { schemaSchema } from "../contract/schema-file.ts";
 import { digestOf } from "../kernel/ids.ts";
-import { decodeUtf8 } from "../kernel/json.ts";
+import { decodeUtf8, pointerTo } from "../kernel/json.ts";
 import { checkTarget, checkTemplate, markOf, toTarget, withMeaning } from "./build.ts";
-import { checkBounded, checkReferences } from "./definitions.ts";
+import { checkBounded, checkReferences } from "./references.ts";
 import type { Complain } from "./complain.ts";
 import type { CodeTool, Connector, Input } from "./definition.ts";
 import { ledgerMarkSchema, OPERATION, toolLimits, toolTextSchema } from "./tool-file.ts";
@@ -159,7 +159,7 @@ function outputOf(schema: ObjectSchema, pointer: string, complain: Complain): Pr
   for (const [name, said] of Object.entries(schema.properties)) {
     const at = `${pointer}/${name}`;
     const base = {
-      from: `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`,
+      from: pointerTo("", name),
       optional: !schema.required.includes(name),
     };
     const list = z.looseObject({ type: z.literal("array"), items: jsonSchema }).safeParse(said);

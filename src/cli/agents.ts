@@ -5,7 +5,7 @@ import type { Config } from "../config/load.ts";
 import { createGuardedFetch } from "../identity/guarded-fetch.ts";
 import { resourceMetadata } from "../identity/metadata.ts";
 import { systemErrorInWords } from "../kernel/in-words.ts";
-import { placeOf, runningConfig } from "./core.ts";
+import { noConfig, placeOf, runningConfig } from "./core.ts";
 import { EXIT, Stop } from "./output.ts";
 import { usageError } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
@@ -71,7 +71,7 @@ export function configOf(given: Given): Config | undefined {
 
 function localAgents(verb: Verb, given: Given, names: readonly string[]): AgentPlace[] {
   const config = configOf(given);
-  if (config === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
+  if (config === undefined) throw noConfig();
   const asked = names.length > 0 ? names : Object.keys(config.agents);
   return asked.map((agent) => {
     if (!Object.hasOwn(config.agents, agent)) throw noAgent(verb, given, agent);

@@ -4,6 +4,7 @@ import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/load.ts";
 import { askLocal, LocalError, NotRunning, readLocal } from "../console/local.ts";
 import type { House } from "../console/house.ts";
 import { readHouseOffline } from "../console/house.ts";
@@ -34,6 +35,17 @@ export function placeOf(given: Given): Place {
   const config =
     named ?? runningConfig(data) ?? (folder === undefined ? defaultConfig() : kept(data));
   return { data, config };
+}
+
+/** The configuration that is meant, read without its secrets. */
+export function configIn(given: Given): Config {
+  const { config } = placeOf(given);
+  if (config === undefined) throw noConfig();
+  return loadConfig(config, process.env, { secrets: false });
+}
+
+export function noConfig(): Stop {
+  return new Stop(EXIT.usage, "name a --config FILE");
 }
 
 /** The file that the doorless there serves: its addresses and rules are the ones that count. */

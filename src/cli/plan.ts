@@ -8,9 +8,9 @@ import type { Plan, Planned } from "../policy/plan.ts";
 import type { Warning } from "../policy/lint.ts";
 import type { Who } from "../policy/who.ts";
 import { query } from "./audit.ts";
-import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { CORE_HELP, CORE_OPTIONS, noConfig, placeOf } from "./core.ts";
 import type { Place } from "./core.ts";
-import { EXIT, note, paint, print, printJson, Stop, table } from "./output.ts";
+import { EXIT, note, paint, print, printJson, table } from "./output.ts";
 import { wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";
 
@@ -32,7 +32,7 @@ export const plan: Verb = {
   async run(given) {
     const [file = ""] = wordsOf(plan, given, "NEW_CONFIG");
     const place = placeOf(given);
-    if (place.config === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
+    if (place.config === undefined) throw noConfig();
     const before = await read(place.config);
     const after = await read(file);
     const people = given.flag("ledger") ? await fromLedger(place) : fromConfig(before, after);

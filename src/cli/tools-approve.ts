@@ -1,6 +1,5 @@
 // `tools approve`: a human reads what a model will read, and takes it into tools.lock.json. Only
 // what stands there, exactly as it was then, is ever a tool.
-import { basename } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Catalog, ToolDefinition } from "../catalog/definition.ts";
 import { lockEntry, writeLock } from "../catalog/lock.ts";
@@ -9,7 +8,13 @@ import { systemClock } from "../kernel/clock.ts";
 import { osUser } from "./core.ts";
 import { EXIT, note, print, printJson, Stop } from "./output.ts";
 import { toolText } from "./tool-text.ts";
-import { FOLDER_HELP, FOLDER_OPTIONS, printFault, readToolsFolder } from "./tools-folder.ts";
+import {
+  FOLDER_HELP,
+  FOLDER_OPTIONS,
+  printFault,
+  readToolsFolder,
+  toolNamed,
+} from "./tools-folder.ts";
 import type { ToolsFolder } from "./tools-folder.ts";
 import { usageError } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
@@ -65,7 +70,7 @@ function changeIn(folder: ToolsFolder, { words }: Given): Change {
   const { catalog, mismatches } = folder;
   const gone = mismatches.filter(({ kind }) => kind === "gone");
   const waiting = mismatches.filter(({ kind }) => kind !== "gone").map(({ tool }) => tool);
-  const names = words.map((word) => basename(word).replace(/\.tool\.(?:ts|yaml)$/, ""));
+  const names = words.map(toolNamed);
   names.forEach((name) => mustBeTool(catalog, name, waiting));
   const chosen = [...catalog.tools.values()].filter(
     ({ name }) => waiting.includes(name) && (names.length === 0 || names.includes(name)),

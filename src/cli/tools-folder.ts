@@ -1,16 +1,15 @@
 // The folder of tools that `tools approve` and `tools verify` mean: its files, its lock, and what
 // there is to be said of them.
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Catalog } from "../catalog/definition.ts";
 import type { Fault } from "../catalog/lint.ts";
 import { compareWithLock, readLock } from "../catalog/lock.ts";
 import type { Lock, Mismatch } from "../catalog/lock.ts";
-import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/load.ts";
 import { lintHouse, readCatalogOffline } from "../console/house.ts";
 import { visibleText } from "../kernel/visible.ts";
-import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
-import { EXIT, paint, print, Stop } from "./output.ts";
+import { configIn, CORE_HELP, CORE_OPTIONS } from "./core.ts";
+import { paint, print } from "./output.ts";
 import type { Given } from "./verb.ts";
 
 export const FOLDER_OPTIONS = { ...CORE_OPTIONS, tools: { type: "string" } } as const;
@@ -29,15 +28,18 @@ export interface ToolsFolder {
 
 /** Everything is read, and nothing but what code tools say of themselves is run, in a worker. */
 export async function readToolsFolder(given: Given): Promise<ToolsFolder> {
-  const { config: file } = placeOf(given);
-  if (file === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
-  const configured = loadConfig(file, process.env, { secrets: false });
+  const configured = configIn(given);
   const folder = given.text("tools");
   const config = folder === undefined ? configured : { ...configured, tools_dir: resolve(folder) };
   const catalog = await readCatalogOffline(config);
   const lock = readLock(config.tools_dir);
   const faults = lintHouse({ config, catalog });
   return { config, catalog, lock, mismatches: compareWithLock(catalog, lock), faults };
+}
+
+/** The tool that is meant by its name, or by its file. */
+export function toolNamed(word: string): string {
+  return basename(word).replace(/\.tool\.(?:ts|yaml)$/, "");
 }
 
 /** Code tools that no worker could be asked about. */

@@ -1,14 +1,13 @@
 // `tools show`: a tool as an agent's client will see it. The author's own files, drafts too;
 // nothing runs but what reads a code tool's manifest, in a worker.
-import { basename } from "node:path";
 import type { ToolDefinition } from "../catalog/definition.ts";
-import { loadConfig } from "../config/load.ts";
 import type { House } from "../console/house.ts";
 import { readHouse, withSandboxOffline } from "../console/house.ts";
 import { listingOf } from "../policy/surface.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import { configIn, CORE_HELP, CORE_OPTIONS } from "./core.ts";
 import { EXIT, printJson, Stop } from "./output.ts";
+import { toolNamed } from "./tools-folder.ts";
 import { wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
@@ -34,10 +33,8 @@ export function withTool(
   named: string,
   then: (tool: ToolDefinition, house: House, sandbox: Sandbox | undefined) => Promise<number>,
 ): Promise<number> {
-  const { config } = placeOf(given);
-  if (config === undefined) throw new Stop(EXIT.usage, "name a --config FILE");
-  const name = basename(named).replace(/\.tool\.(?:ts|yaml)$/, "");
-  const read = loadConfig(config, process.env, { secrets: false });
+  const name = toolNamed(named);
+  const read = configIn(given);
   return withSandboxOffline(read, async (sandbox) => {
     const house = await readHouse(read, sandbox, true);
     const tool = house.catalog.tools.get(name);

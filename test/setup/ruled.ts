@@ -7,7 +7,7 @@ import { catalogOf, configFrom, minimalConfig, toolFile, withRoles, WRITES } fro
 import type { Json } from "./minimal.ts";
 
 const TEXT = { type: "string", maxLength: 2_000_000 };
-const body = (schema: Json): Json => ({ in: "body", optional: true, schema });
+export const body = (schema: Json): Json => ({ in: "body", optional: true, schema });
 
 /** One writing tool with an argument of each type. */
 const tool = (): Json =>

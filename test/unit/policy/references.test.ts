@@ -4,10 +4,9 @@ import { compilePolicy } from "../../../src/policy/policy.ts";
 import { verifies } from "../../verifies.ts";
 import { catalogOf, problemsOf, toolFile, WRITES } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
-import { configWith, FACTS, WHO } from "../../setup/ruled.ts";
+import { body, configWith, FACTS, WHO } from "../../setup/ruled.ts";
 
 const TEXT = { type: "string", maxLength: 100 };
-const body = (schema: Json): Json => ({ in: "body", optional: true, schema });
 
 const tool = (): Json =>
   toolFile("item_put", {
