@@ -12,12 +12,14 @@ export interface ThreadData {
 }
 
 const MEMORY_MB_MAX = 1024;
+const DURATION_MS_MAX = 300_000;
 
-/** Never rejects: what cannot be judged is `unverified`. `signal` ends it. */
+/** Never rejects: what cannot be judged, or not in time, is `unverified`. `signal` ends it. */
 export async function judgeInThread(
   contracts: readonly Contract[],
   now_ms: number,
   signal: AbortSignal,
+  deadline: AbortSignal = AbortSignal.timeout(DURATION_MS_MAX),
 ): Promise<readonly Verdict[]> {
   if (contracts.length === 0) return [];
   const program = new URL(`drift-main${extname(import.meta.url)}`, import.meta.url);
@@ -29,10 +31,13 @@ export async function judgeInThread(
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB_MAX },
   });
   try {
-    const [verdicts] = (await once(worker, "message", { signal })) as [readonly Verdict[]];
+    const [verdicts] = (await once(worker, "message", {
+      signal: AbortSignal.any([signal, deadline]),
+    })) as [readonly Verdict[]];
     return verdicts;
   } catch (error) {
-    const why = `the check failed: ${(error as Error).message}`;
+    const what = deadline.aborted ? "it did not end in five minutes" : (error as Error).message;
+    const why = `the check failed: ${what}`;
     return contracts.map((contract) => unverified(contract, why));
   } finally {
     await worker.terminate();

@@ -11,13 +11,15 @@ import { digestAt } from "./openapi/source.ts";
 import type { Suspensions } from "./suspensions.ts";
 
 const DAY_MS = 86_400_000;
-// Understanding a smaller one takes less time than a thread does to begin.
-const IN_PLACE_BYTES_MAX = 262_144;
+// Understanding a smaller one takes little time, even where somebody wrote it to take long.
+const IN_PLACE_BYTES_MAX = 32_768;
+const RULES_RECORDED_MAX = 50;
 
 /** What a verdict depends on, besides the document. */
-function facts({ tool, slice, accepted, use, projection }: Contract): unknown {
+function facts({ tool, read_only, slice, accepted, use, projection }: Contract): unknown {
   const { sends = [], needs = [] } = use;
-  return [tool, fingerprint(slice), accepted, [...sends], [...needs], [...projection.keys()]];
+  const uses = [[...sends], [...needs], [...projection.keys()]];
+  return [tool, read_only, fingerprint(slice), accepted, ...uses];
 }
 
 interface Noted {
@@ -26,6 +28,13 @@ interface Noted {
   readonly state: string;
   readonly severity: string | null;
   readonly rules: readonly object[];
+}
+
+interface News {
+  readonly detail: Noted;
+  /** The same, to be compared. */
+  readonly text: string;
+  readonly why: string | undefined;
 }
 
 interface Told {
@@ -86,7 +95,8 @@ export class DriftWatch {
     const { clock, catalog, where, every_s, suspensions, toolsChanged } = this.options;
     if (this.ending.signal.aborted) return;
     const lock = readLock(where.tools_dir);
-    const watched = contractsOf(catalog(), lock, where, clock.now()).filter((one) =>
+    const served = catalog();
+    const watched = contractsOf(served, lock, where, clock.now()).filter((one) =>
       every_s.has(one.connector),
     );
     const due = watched.filter(
@@ -98,14 +108,19 @@ export class DriftWatch {
     }
     if (this.ending.signal.aborted) return;
     this.keep(watched, made);
+    const verdicts = [...this.verdicts.values()];
     // A log that takes nothing keeps no broken tool running.
-    const recorded = this.recordNews(made);
-    if (suspensions.take([...this.verdicts.values()])) toolsChanged();
+    const recorded = this.recordNews(this.news(verdicts));
+    // It is heard below; until then nobody listens.
+    recorded.catch(() => undefined);
+    const isAway = (tool: string): boolean =>
+      served.absent.has(tool) || served.drafts.includes(tool);
+    if (suspensions.take(verdicts, isAway)) toolsChanged();
     await recorded;
   }
 
   // Nothing is understood again that was understood before; once a day it is, since a document may
-  // have parts in other files.
+  // have parts in other files. Of a tool that was away there is no verdict.
   private async judge(from: string, group: readonly Contract[]): Promise<readonly Verdict[]> {
     const now_ms = this.options.clock.now();
     const { signal } = this.ending;
@@ -113,11 +128,13 @@ export class DriftWatch {
     try {
       const { sha256, size } = await digestAt(from, { allow_private, progress: () => undefined });
       const state = fingerprint([sha256, group.map(facts), Math.floor(now_ms / DAY_MS)]);
-      if (this.judged.get(from) === state) return [];
+      const isKnown = group.every(({ tool }) => this.verdicts.has(tool));
+      if (isKnown && this.judged.get(from) === state) return [];
       const made = await (size > IN_PLACE_BYTES_MAX
         ? judgeInThread(group, now_ms, signal)
         : judgeContracts(group, now_ms));
-      if (made.every((one) => one.state !== "unverified")) this.judged.set(from, state);
+      // It was fetched once more for that: while an API is deployed, two states take turns.
+      if (made.every(({ slice }) => slice?.source.sha256 === sha256)) this.judged.set(from, state);
       else this.judged.delete(from);
       return made;
     } catch (error) {
@@ -132,10 +149,11 @@ export class DriftWatch {
     for (const verdict of made) this.verdicts.set(verdict.tool, verdict);
   }
 
-  private async recordNews(made: readonly Verdict[]): Promise<void> {
-    const { log, record } = this.options;
-    for (const { tool, connector, state, severity, findings, why } of made) {
-      const rules = findings.slice(0, 50).map((one) => ({
+  /** What is not on record as it is now. That a tool is what it was to be is no news at first. */
+  private news(verdicts: readonly Verdict[]): readonly News[] {
+    const { suspensions } = this.options;
+    return verdicts.flatMap(({ tool, connector, state, severity, findings, why }) => {
+      const rules = findings.slice(0, RULES_RECORDED_MAX).map((one) => ({
         rule: one.rule,
         severity: one.severity,
         pointer: one.pointer,
@@ -144,14 +162,31 @@ export class DriftWatch {
       }));
       const detail = { tool, connector, state, severity: severity ?? null, rules };
       const text = JSON.stringify(detail);
-      if (this.recorded.get(tool) === text) continue;
-      const isFirst = !this.recorded.has(tool);
+      const last = this.recorded.get(tool);
+      if (last === text) return [];
+      const isNone = state === "same" && last === undefined && !suspensions.has(tool);
+      if (!isNone) return [{ detail, text, why }];
       this.recorded.set(tool, text);
-      if (state === "same" && isFirst) continue;
+      return [];
+    });
+  }
+
+  /** What one record was refused for is told when all were tried; it is news at the next look. */
+  private async recordNews(news: readonly News[]): Promise<void> {
+    const { log, record } = this.options;
+    const refused: unknown[] = [];
+    for (const { detail, text, why } of news) {
       const said = { ...detail, ...(why === undefined ? {} : { why }) };
-      if (state === "same" || severity === "info") log.info(said, "a contract is as it should be");
-      else log.warn(said, "an API is not, or not known to be, what a tool was approved for");
-      await record(detail);
+      if (detail.state === "same" || detail.severity === "info") {
+        log.info(said, "a contract is as it should be");
+      } else log.warn(said, "an API is not, or not known to be, what a tool was approved for");
+      try {
+        await record(detail);
+        this.recorded.set(detail.tool, text);
+      } catch (error) {
+        refused.push(error);
+      }
     }
+    if (refused.length > 0) throw refused[0];
   }
 }

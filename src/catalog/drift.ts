@@ -45,7 +45,7 @@ export interface Verdict {
   readonly slice?: Slice;
 }
 
-interface JudgedFinding extends Finding {
+export interface JudgedFinding extends Finding {
   readonly accepted: boolean;
 }
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { replaceFile } from "../store/replace-file.ts";
-import type { Verdict } from "./drift.ts";
+import type { JudgedFinding, Verdict } from "./drift.ts";
 
 const ruleSchema = z.strictObject({ id: z.string(), pointer: z.string() });
 const suspensionSchema = z.strictObject({
@@ -22,12 +22,20 @@ const RULES_SAID_MAX = 10;
 export class Suspensions {
   private readonly file: string;
   private readonly tools: Map<string, Suspension>;
+  /** What stands in the file for sure. */
+  private written: string;
 
   /** Throws where the file is there and cannot be understood: nobody knows what it stopped. */
   constructor(file: string) {
     this.file = file;
     const known = existsSync(file) ? fileSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : {};
     this.tools = new Map(Object.entries(known));
+    this.written = this.text();
+  }
+
+  /** Whether this tool is stopped for its own sake. */
+  has(tool: string): boolean {
+    return this.tools.has(tool);
   }
 
   /** Why this tool of this connector may not be called. */
@@ -41,12 +49,17 @@ export class Suspensions {
     return grave === undefined ? undefined : stopped(grave, "the API that this tool uses");
   }
 
-  /** Takes what a check found; true where something stops or goes on that did not before. */
-  take(verdicts: readonly Verdict[]): boolean {
-    const before = JSON.stringify([...this.tools]);
+  /**
+   * Takes what a check found; true where something stops or goes on that did not before. Throws
+   * where that cannot be kept; it is in force then, and the next check tries to keep it again.
+   */
+  take(verdicts: readonly Verdict[], isAway: (tool: string) => boolean = () => false): boolean {
     const judged = new Set(verdicts.map(({ tool }) => tool));
-    // A tool that has no contract any more is judged by nothing.
-    for (const tool of this.tools.keys()) if (!judged.has(tool)) this.tools.delete(tool);
+    // A tool that has no contract any more is judged by nothing. One that is only away just now
+    // was stopped when it went, and is so when it comes back.
+    for (const tool of this.tools.keys()) {
+      if (!judged.has(tool) && !isAway(tool)) this.tools.delete(tool);
+    }
     for (const verdict of verdicts) {
       // Nobody can say just now: what was stopped stays so, and what was not goes on.
       if (verdict.state === "unverified") continue;
@@ -54,27 +67,41 @@ export class Suspensions {
       if (suspension === undefined) this.tools.delete(verdict.tool);
       else this.tools.set(verdict.tool, suspension);
     }
-    if (JSON.stringify([...this.tools]) === before) return false;
-    replaceFile(this.file, `${JSON.stringify(Object.fromEntries(this.tools), null, 2)}\n`, 0o600);
+    const text = this.text();
+    if (text === this.written) return false;
+    replaceFile(this.file, text, 0o600);
+    this.written = text;
     return true;
+  }
+
+  private text(): string {
+    return `${JSON.stringify(Object.fromEntries(this.tools), null, 2)}\n`;
   }
 }
 
-function suspensionOf({ connector, findings, read_only }: Verdict): Suspension | undefined {
-  const open = findings.filter(({ accepted }) => !accepted);
-  const stops = open.filter(
-    ({ severity, side }) =>
-      severity === "critical" ||
-      severity === "break" ||
-      // What a write sends must mean what it meant.
-      (severity === "warn" && side === "request" && !read_only),
+/** What of a verdict stops its tool, gravest first; nothing where it goes on. */
+export function stopping({
+  findings,
+  read_only,
+}: Pick<Verdict, "findings" | "read_only">): readonly JudgedFinding[] {
+  return findings.filter(
+    ({ accepted, severity, side }) =>
+      !accepted &&
+      (severity === "critical" ||
+        severity === "break" ||
+        // What a write sends must mean what it meant.
+        (severity === "warn" && side === "request" && !read_only)),
   );
+}
+
+function suspensionOf(verdict: Verdict): Suspension | undefined {
+  const stops = stopping(verdict);
   const [gravest] = stops;
   if (gravest === undefined || gravest.severity === "info") return undefined;
   const rules = stops
     .slice(0, RULES_SAID_MAX)
     .map(({ rule, pointer }) => ({ id: rule, pointer: plain(pointer) }));
-  return { connector, severity: gravest.severity, rules };
+  return { connector: verdict.connector, severity: gravest.severity, rules };
 }
 
 // A property's name is the API's text, and an agent reads this.

@@ -5,6 +5,7 @@ import { contractsOf, judgeContracts } from "../catalog/drift.ts";
 import type { Verdict } from "../catalog/drift.ts";
 import { writeLock } from "../catalog/lock.ts";
 import { pinFile } from "../catalog/pin.ts";
+import { stopping } from "../catalog/suspensions.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import { EXIT, note, paint, print, printJson, Stop, table } from "./output.ts";
@@ -21,12 +22,12 @@ const HELP = [
 export const contractsCheck: Verb = {
   name: "contracts check",
   usage: "contracts check [TOOL ...] [--tools DIR] [--config FILE]",
-  summary: "whether the APIs are what was approved; exit 1 where a tool is broken",
-  help: ["exit 1: a change breaks a tool; 4: a document could not be read", ...HELP],
+  summary: "whether the APIs are what was approved; exit 1 where a tool is stopped",
+  help: ["exit 1: a change stops a tool; 4: a document could not be read", ...HELP],
   options: FOLDER_OPTIONS,
   async run(given) {
     const { folder, verdicts, unpinned } = await judged(contractsCheck, given);
-    const broken = verdicts.filter(isBroken);
+    const broken = verdicts.filter((one) => stopping(one).length > 0);
     const unread = verdicts.filter(({ state }) => state === "unverified");
     const tools = verdicts.map((verdict) => ({ ...verdict, slice: undefined }));
     if (given.flag("json")) printJson({ ok: broken.length === 0, tools, unpinned });
@@ -124,10 +125,6 @@ async function judged(verb: Verb, given: Given, names = given.words): Promise<Ju
   );
   const chosen = contracts.filter(({ tool }) => isMeant(tool));
   return { folder, verdicts: await judgeContracts(chosen, now_ms), unpinned };
-}
-
-function isBroken({ severity }: Verdict): boolean {
-  return severity === "break" || severity === "critical";
 }
 
 const PAINTS = { critical: "red", break: "red", warn: "yellow", info: "dim" } as const;

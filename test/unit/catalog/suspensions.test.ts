@@ -1,5 +1,5 @@
 // Which tools stop because of what a check found, and that a restart changes nothing about it.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect } from "vitest";
@@ -81,3 +81,29 @@ verifies("contract.live", "a file of stops that cannot be understood stops the s
   writeFileSync(file, '{"a_get":{}}');
   expect(() => new Suspensions(file)).toThrow();
 });
+
+verifies(
+  "contract.live",
+  "a stopped tool that is away stays stopped; one that is gone does not",
+  () => {
+    const suspensions = stops(newFile(), verdict("break"));
+    expect(suspensions.take([], (tool) => tool === "a_get")).toBe(false);
+    expect(suspensions.has("a_get")).toBe(true);
+    expect(suspensions.take([])).toBe(true);
+    expect(suspensions.has("a_get")).toBe(false);
+  },
+);
+
+verifies(
+  "contract.live",
+  "what the disk did not take is in force, and is kept by the next check",
+  () => {
+    const file = join(folder, "later", "stops.json");
+    const suspensions = new Suspensions(file);
+    expect(() => suspensions.take([verdict("break")])).toThrow();
+    expect(suspensions.of("a_get", "a")?.code).toBe("contract_drift");
+    mkdirSync(join(folder, "later"));
+    expect(suspensions.take([verdict("break")])).toBe(true);
+    expect(new Suspensions(file).of("a_get", "a")?.code).toBe("contract_drift");
+  },
+);
