@@ -106,7 +106,7 @@ function pair(
 }
 
 /** Takes out of both lists what has the same key, once on either side, and returns the pairs. */
-function matched<T>(old: T[], now: T[], keyOf: (one: T) => string): T[][] {
+export function matched<T>(old: T[], now: T[], keyOf: (one: T) => string): T[][] {
   const pairs: T[][] = [];
   for (const one of old.slice()) {
     const key = keyOf(one);

@@ -27,13 +27,18 @@ function add(comparison: Comparison, name: string, place: Place, change: Change 
 }
 
 /** The types that a value may be of, through choices; `undefined` for any. */
-function reachableTypes(shape: Shape, defs: Defs, depth = 0): ReadonlySet<string> | undefined {
-  const types = typesOf(shape);
-  if (types !== undefined) return new Set(types);
-  const choice = shape.anyOf ?? shape.oneOf;
-  if (choice === undefined || depth > 8) return undefined;
-  const all = choice.map((one) => reachableTypes(resolve(one, defs), defs, depth + 1));
-  return all.includes(undefined) ? undefined : new Set(all.flatMap((one) => [...(one ?? [])]));
+function reachableTypes(shape: Shape, defs: Defs): ReadonlySet<string> | undefined {
+  const types = new Set<string>();
+  // It grows while it is walked, and takes each shape once: choices of choices multiply.
+  const shapes = new Set([shape]);
+  for (const one of shapes) {
+    const own = typesOf(one);
+    const choice = one.anyOf ?? one.oneOf;
+    if (own !== undefined) for (const type of own) types.add(type);
+    else if (choice === undefined) return undefined;
+    else for (const other of choice) shapes.add(resolve(other, defs));
+  }
+  return types;
 }
 
 /** `null`: only whether null is allowed; true where one side is nothing else: all is said then. */
@@ -126,8 +131,7 @@ function compareValues(comparison: Comparison, before: Shape, after: Shape, plac
   if (now === undefined) {
     return add(comparison, single ? "const-removed" : "enum-removed", place, { from: old });
   }
-  const gone = old.filter((one) => !now.includes(one));
-  const fresh = now.filter((one) => !old.includes(one));
+  const [gone, fresh] = [without(old, now), without(now, old)];
   if (single && gone.length > 0 && fresh.length > 0) {
     return add(comparison, "const-changed", place, { from: old, to: now });
   }
@@ -136,6 +140,11 @@ function compareValues(comparison: Comparison, before: Shape, after: Shape, plac
     add(comparison, "enum-value-removed", place, { from: gone, severity });
   }
   if (fresh.length > 0) add(comparison, "enum-value-added", place, { to: fresh });
+}
+
+function without(all: readonly string[], those: readonly string[]): readonly string[] {
+  const taken = new Set(those);
+  return all.filter((one) => !taken.has(one));
 }
 
 // Null among the values is told as nullable.
@@ -149,7 +158,7 @@ function extensible(comparison: Comparison, before: Shape, after: Shape, place: 
   const key = "x-extensible-enum";
   const lists = [before[key], after[key]].map((one) => (Array.isArray(one) ? one : []));
   const [old = [], now = []] = lists.map((list) => list.map(canonicalJson));
-  const gone = old.filter((one) => !now.includes(one));
+  const gone = without(old, now);
   if (place.side === "response") {
     if (gone.length > 0 || now.length > old.length) {
       add(comparison, "x-extensible-enum-changed", place, { from: old, to: now });
@@ -177,11 +186,13 @@ function allowed(schema: Sent["schema"]): readonly string[] | undefined {
 }
 
 function avoids(schema: Sent["schema"], gone: readonly string[]): boolean {
-  return allowed(schema)?.every((one) => !gone.includes(one)) ?? false;
+  const mine = allowed(schema);
+  return mine !== undefined && without(mine, gone).length === mine.length;
 }
 
 function within(schema: Sent["schema"], accepted: readonly string[]): boolean {
-  return allowed(schema)?.every((one) => accepted.includes(one)) ?? false;
+  const mine = allowed(schema);
+  return mine !== undefined && without(mine, accepted).length === 0;
 }
 
 function compareBounds(comparison: Comparison, before: Shape, after: Shape, place: Place): void {

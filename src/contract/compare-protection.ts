@@ -2,6 +2,7 @@
 import { isLoopback } from "../kernel/address.ts";
 import { canonicalJson } from "../kernel/ids.ts";
 import { pointerTo } from "../kernel/json.ts";
+import { matched } from "./compare-choices.ts";
 import type { Findings, Place } from "./findings.ts";
 import type { Alternative, Demand } from "./protection.ts";
 import type { Slice } from "./slice.ts";
@@ -34,7 +35,7 @@ function compareSecurity(
   after: readonly Alternative[],
 ): void {
   const [old, now] = [open(before), open(after)];
-  const pairs = [canonicalJson, withoutScopes, kinds].flatMap((key) => taken(old, now, key));
+  const pairs = [canonicalJson, withoutScopes, kinds].flatMap((key) => matched(old, now, key));
   if (old.length === 1 && now.length === 1) pairs.push([...old.splice(0), ...now.splice(0)]);
   for (const [one = [], other = []] of pairs) compareAlternative(findings, one, other);
   for (const one of old) findings.add("api-security-removed", SECURITY, { from: named(one) });
@@ -57,22 +58,6 @@ function whereverItIs({ urls, ...scheme }: Demand["scheme"]): unknown {
 
 function kinds(alternative: Alternative): string {
   return canonicalJson(alternative.map(({ scheme }) => scheme.type).toSorted());
-}
-
-function taken(
-  old: Alternative[],
-  now: Alternative[],
-  key: (one: Alternative) => string,
-): Alternative[][] {
-  const pairs: Alternative[][] = [];
-  for (const one of old.slice()) {
-    const partner = now.find((other) => key(other) === key(one));
-    if (partner === undefined) continue;
-    old.splice(old.indexOf(one), 1);
-    now.splice(now.indexOf(partner), 1);
-    pairs.push([one, partner]);
-  }
-  return pairs;
 }
 
 function compareAlternative(findings: Findings, before: Alternative, after: Alternative): void {

@@ -1,6 +1,6 @@
 // Compares the schemas of two slices, place by place. Request schemas must not get narrower,
 // response schemas not wider; where only a theorem prover could tell, it is a break to review.
-import { pointerTo } from "../kernel/json.ts";
+import { pointerTo, tokensOf } from "../kernel/json.ts";
 import { own } from "../kernel/own.ts";
 import { compareChoices, isPureChoice } from "./compare-choices.ts";
 import { compareKeywords, compareTypes } from "./compare-keywords.ts";
@@ -85,7 +85,8 @@ export class ShapeComparison implements Comparison {
     compareChoices(this, before, after, place);
   }
 
-  // One pair counts twice at most: where the tool uses it, and where it does not.
+  // One pair counts once where the tool uses it, and once where it does not. What holds arguments
+  // of the tool counts at each place, since each argument has its own schema.
   private isNew(before: Shape, after: Shape, { side, path }: Place): boolean {
     const { findings } = this;
     const used = side === "request" ? !findings.unsent(path) : !findings.spare(path);
@@ -93,7 +94,8 @@ export class ShapeComparison implements Comparison {
     this.seen.set(before, partners);
     const ways = partners.get(after) ?? new Set<string>();
     partners.set(after, ways);
-    const way = used ? "used" : "unused";
+    const holds = side === "request" && findings.holdsSent(path);
+    const way = holds ? path : used ? "used" : "unused";
     if (ways.has(way)) return false;
     ways.add(way);
     return true;
@@ -150,7 +152,8 @@ export class ShapeComparison implements Comparison {
       const { sends } = this.findings.use;
       const declared = [...(sends?.keys() ?? [])].every((path) =>
         path.startsWith(`${place.path}/`)
-          ? own(after.properties ?? {}, firstToken(path, place.path)) !== undefined
+          ? own(after.properties ?? {}, tokensOf(path.slice(place.path.length))[0] ?? "") !==
+            undefined
           : path !== place.path,
       );
       const severity = sends !== undefined && declared ? "info" : undefined;
@@ -263,9 +266,4 @@ function under(place: Place, token: string): Place {
     pointer: pointerTo(place.pointer, token),
     path: pointerTo(place.path, token),
   };
-}
-
-function firstToken(path: string, above: string): string {
-  const token = path.slice(above.length + 1).split("/")[0] ?? "";
-  return token.replaceAll("~1", "/").replaceAll("~0", "~");
 }

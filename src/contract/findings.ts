@@ -112,6 +112,12 @@ export class Findings {
     return this.sent(path) === undefined ? "info" : "break";
   }
 
+  /** What stands here, or a part of it, is an argument of the tool: no other place weighs alike. */
+  holdsSent(path: string): boolean {
+    const all = [...(this.use.sends?.keys() ?? [])];
+    return all.some((at) => at === path || at.startsWith(`${path}/`));
+  }
+
   /** It is known that the tool never sends it. */
   unsent(path: string): boolean {
     return this.use.sends !== undefined && this.sent(path) === undefined;

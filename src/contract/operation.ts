@@ -1,4 +1,5 @@
 // Finds one operation in a document, by its method and path; a path parameter's name is nothing.
+import { own } from "../kernel/own.ts";
 import { isRaw, followed, rawOf, textOf } from "./raw.ts";
 import type { Raw } from "./raw.ts";
 import { SliceError } from "./slice-error.ts";
@@ -17,8 +18,8 @@ export interface Found {
 const NAME = /\{([^{}]*)\}/g;
 
 export function operationIn(document: Raw, operation: string): Found {
-  const swagger = textOf(document, "swagger") === "2.0";
-  if (!swagger && !/^3\.[0-2](?:\.|$)/.test(textOf(document, "openapi") ?? "")) {
+  const swagger = versionIn(document, "swagger") === "2.0";
+  if (!swagger && !/^3\.[0-2](?:\.|$)/.test(versionIn(document, "openapi") ?? "")) {
     const mend = 'it needs "openapi": "3.0" to "3.2", or "swagger": "2.0"';
     throw new SliceError("not_openapi", `not an OpenAPI document: ${mend}`);
   }
@@ -35,6 +36,12 @@ export function operationIn(document: Raw, operation: string): Found {
   const ours = [...wanted.matchAll(NAME)].map((match) => match[1] ?? "");
   const renamed = new Map(names.map((name, i) => [name, ours[i] ?? name]));
   return { document, swagger, info: rawOf(document, "info"), method, item, node, renamed };
+}
+
+// Without quotes YAML has a number there.
+function versionIn(document: Raw, key: string): string | undefined {
+  const said = own(document, key);
+  return typeof said === "number" ? said.toFixed(1) : textOf(document, key);
 }
 
 function pathIn(paths: Raw, wanted: string): string | undefined {

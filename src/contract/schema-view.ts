@@ -124,11 +124,10 @@ function both(a: Schema, b: Schema): Schema {
 }
 
 function merged(a: Definitions, b: Definitions): Definitions {
-  const out: Record<string, Schema> = { ...a };
-  for (const [name, schema] of Object.entries(b)) {
-    out[name] = conjoined(own(a, name), schema) ?? schema;
-  }
-  return out;
+  const all = Object.entries(b).map(([name, schema]) => {
+    return [name, conjoined(own(a, name), schema) ?? schema] as const;
+  });
+  return Object.fromEntries([...Object.entries(a), ...all]);
 }
 
 function conjoined(a: Schema | undefined, b: Schema | undefined): Schema | undefined {

@@ -96,9 +96,7 @@ function checkPlain(
   found: Mismatch[],
   run: Run,
 ): void {
-  const wrong = (expected: string): void => {
-    found.push({ path, expected, got: kindOf(value) });
-  };
+  const wrong = wrongAt(path, value, found);
   const types = typeof schema.type === "string" ? [schema.type] : schema.type;
   if (types?.some((type) => isType(type, value)) === false) return wrong(types.join(" or "));
   if (schema.const !== undefined && !same(schema.const, value)) {
@@ -122,9 +120,7 @@ function checkParts(
   found: Mismatch[],
   run: Run,
 ): void {
-  const wrong = (expected: string): void => {
-    found.push({ path, expected, got: kindOf(value) });
-  };
+  const wrong = wrongAt(path, value, found);
   const against = (schema: Schema): Mismatch[] => {
     const its: Mismatch[] = [];
     check(schema, value, path, its, run);
@@ -163,6 +159,12 @@ export function definitionOf(
 }
 
 type Wrong = (expected: string) => void;
+
+function wrongAt(path: string, value: unknown, found: Mismatch[]): Wrong {
+  return (expected) => {
+    found.push({ path, expected, got: kindOf(value) });
+  };
+}
 
 function checkNumber(schema: Schema, value: number, wrong: Wrong): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
@@ -288,7 +290,9 @@ function kindOf(value: unknown): string {
 }
 
 function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+  if (a === b) return true;
+  const isPlain = [a, b].some((one) => one === null || typeof one !== "object");
+  return !isPlain && canonicalJson(a) === canonicalJson(b);
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

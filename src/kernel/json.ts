@@ -205,6 +205,12 @@ export function pointerTo(pointer: string, key: string): string {
   return `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
+/** The keys of a JSON pointer; none where the value as a whole is meant. */
+export function tokensOf(pointer: string): readonly string[] {
+  const written = pointer === "" ? [] : pointer.slice(1).split("/");
+  return written.map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
 function lineStartsIn(text: string): readonly number[] {
   return [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
 }
@@ -250,10 +256,8 @@ export function parseJsonDocument(text: string, limits: JsonLimits): JsonDocumen
 
 /** The value at a JSON pointer, own properties only; `undefined` where there is none. */
 export function valueAt(value: unknown, pointer: string): unknown {
-  if (pointer === "") return value;
   let here = value;
-  for (const raw of pointer.slice(1).split("/")) {
-    const key = raw.replaceAll("~1", "/").replaceAll("~0", "~");
+  for (const key of tokensOf(pointer)) {
     if (here === null || typeof here !== "object" || !Object.hasOwn(here, key)) return undefined;
     here = (here as Record<string, unknown>)[key];
   }

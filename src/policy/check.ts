@@ -7,7 +7,7 @@ import { ConfigError } from "../config/problem.ts";
 import type { Problem, Report } from "../config/problem.ts";
 import type { Schema } from "../contract/schema.ts";
 import { SchemaView } from "../contract/schema-view.ts";
-import { pointerTo } from "../kernel/json.ts";
+import { pointerTo, tokensOf } from "../kernel/json.ts";
 import { own } from "../kernel/own.ts";
 import { compilePattern, kindsOf, valuesIn } from "./condition.ts";
 import { compileHours } from "./hours.ts";
@@ -242,8 +242,7 @@ function typeOf(value: unknown): string {
 
 function schemaAt(schema: Schema, pointer: string): Schema | undefined {
   let here: Schema | undefined = schema;
-  for (const raw of pointer.slice(1).split("/")) {
-    const key = raw.replaceAll("~1", "/").replaceAll("~0", "~");
+  for (const key of tokensOf(pointer)) {
     here = own(here?.properties ?? {}, key);
   }
   return here;
