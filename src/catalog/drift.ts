@@ -2,6 +2,7 @@
 // without any credential, and judged by the contract's rules. Nothing is adopted here.
 import { resolve } from "node:path";
 import { judge } from "../contract/compare.ts";
+import { TOO_MANY } from "../contract/findings.ts";
 import type { Finding, Sent, Use } from "../contract/findings.ts";
 import { neededFields } from "../contract/restrict.ts";
 import type { Severity } from "../contract/rules.ts";
@@ -13,7 +14,7 @@ import { own } from "../kernel/own.ts";
 import type { Catalog, DeclarativeTool } from "./definition.ts";
 import type { Lock } from "./lock.ts";
 import type { ApiDocument } from "./openapi/document.ts";
-import { NotImportable } from "./openapi/reason.ts";
+import { NotImportable, REASONS } from "./openapi/reason.ts";
 import { withDocument } from "./openapi/source.ts";
 
 /** One tool's contract, and all that is needed to judge it; data alone. */
@@ -156,14 +157,19 @@ export function unverified(
   return { tool, connector, read_only, state: "unverified", ...nothing, why };
 }
 
-function verdictOf(contract: Contract, { root, sha256 }: ApiDocument, now_ms: number): Verdict {
+function verdictOf(contract: Contract, document: ApiDocument, now_ms: number): Verdict {
+  const { root, sha256, unread } = document;
   const { tool, connector, read_only, slice: pinned, projection, use } = contract;
   const retrieved = new Date(now_ms).toISOString();
   const source = { from: pinned.source.from, sha256, retrieved };
   const { slice, findings } = judge(pinned, root, { source, projection }, use);
+  // A part of the document that cannot be fetched is no change of the API.
+  if (unread !== undefined && findings.some(({ rule }) => rule === "operation-not-readable")) {
+    return unverified(contract, `${REASONS.document_unreachable}: ${unread}`);
+  }
   const judged = findings.map((one) => ({
     ...one,
-    accepted: contract.accepted.includes(one.fingerprint),
+    accepted: one.rule !== TOO_MANY && contract.accepted.includes(one.fingerprint),
   }));
   return {
     tool,

@@ -6,6 +6,7 @@ import type { Verdict } from "../catalog/drift.ts";
 import { writeLock } from "../catalog/lock.ts";
 import { pinFile } from "../catalog/pin.ts";
 import { stopping } from "../catalog/suspensions.ts";
+import { TOO_MANY } from "../contract/findings.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import { EXIT, note, paint, print, printJson, Stop, table } from "./output.ts";
@@ -76,7 +77,10 @@ export const contractsAccept: Verb = {
   name: "contracts accept",
   usage: "contracts accept FINGERPRINT ... [--tools DIR] [--config FILE]",
   summary: "a change that was looked at stops its tool no more; written into tools.lock.json",
-  help: ["FINGERPRINT     as `contracts check` shows it; of this change and no later one", ...HELP],
+  help: [
+    "FINGERPRINT     as `contracts check` shows it; of this change, with these values",
+    ...HELP,
+  ],
   options: FOLDER_OPTIONS,
   async run(given) {
     const prints = given.words.map((word) => word.toLowerCase());
@@ -88,6 +92,13 @@ export const contractsAccept: Verb = {
         findings.some((one) => one.fingerprint === fingerprint),
       );
       if (found.length === 0) throw new Stop(EXIT.no, `nothing has the fingerprint ${fingerprint}`);
+      const [listed] = found.flatMap(({ findings }) =>
+        findings.filter((one) => one.fingerprint === fingerprint),
+      );
+      if (listed?.rule === TOO_MANY) {
+        const why = "it stands for changes that nobody sees: `doorless contracts update`";
+        throw new Stop(EXIT.no, `${fingerprint} cannot be accepted: ${why}`);
+      }
       return found.map(({ tool }) => {
         const entry = tools[tool];
         if (entry === undefined) throw new Stop(EXIT.no, `${tool} is not approved: approve it`);

@@ -4,7 +4,7 @@ import type { Catalog } from "../catalog/definition.ts";
 import { fixedIn } from "../config/live.ts";
 import type { Config } from "../config/load.ts";
 import type { Entry } from "../gate/call.ts";
-import { canonicalJson } from "../kernel/ids.ts";
+import { canonicalJson, fingerprint } from "../kernel/ids.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { narrow } from "../policy/surface.ts";
 import { whoIn } from "../policy/who.ts";
@@ -64,9 +64,16 @@ async function exchange(options: ReloadOptions, next: Config): Promise<boolean> 
 
 /** What is served, and what is not because nobody approved it. */
 export function toolsOnRecord({ tools, unapproved }: Catalog) {
-  const hashes = [...tools.values()].map((tool) => [tool.name, tool.hash]);
+  const all = [...tools.values()];
+  const hashes = all.map((tool) => [tool.name, tool.hash] as const);
+  const contracts = all.flatMap((tool) =>
+    tool.kind !== "declarative" || tool.pin === undefined
+      ? []
+      : [[tool.name, fingerprint(tool.pin.hashes)] as const],
+  );
   return {
-    tools: Object.fromEntries(hashes) as Record<string, string>,
+    tools: Object.fromEntries(hashes),
+    contracts: Object.fromEntries(contracts),
     unapproved: [...unapproved.keys()],
   };
 }

@@ -13,7 +13,10 @@ export interface Finding {
   /** Where: `/query/limit`, `/body/title`, `/200/body/id`; a token `*` is every item. */
   readonly pointer: string;
   readonly text: string;
-  /** Names this change and no later one at the same place; `contracts accept` takes it. */
+  /**
+   * Names this change: rule, place and the values before and after, where it has any; what has none
+   * is of every such change there. `contracts accept` takes it.
+   */
   readonly fingerprint: string;
 }
 
@@ -50,6 +53,8 @@ export interface Change {
 }
 
 const FINDINGS_MAX = 500;
+/** It stands for changes that nobody was shown, so nobody can accept it. */
+export const TOO_MANY = "too-many-changes";
 const SAID_MAX = 80;
 const ORDER: readonly Severity[] = ["critical", "break", "warn", "info"];
 
@@ -69,7 +74,7 @@ export class Findings {
     const row = own(RULES, id) ?? own(RULES, rule);
     if (row === undefined) throw new Error(`no such rule: ${rule}`);
     const [severity, says] = row;
-    if (this.found.size >= FINDINGS_MAX && id !== "too-many-changes") return this.overflow();
+    if (this.found.size >= FINDINGS_MAX && id !== TOO_MANY) return this.overflow();
     const { from, to } = change;
     const parts = [id, this.operation, place.pointer, canonicalJson({ from, to })];
     const fingerprint = createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
@@ -84,7 +89,7 @@ export class Findings {
   }
 
   private overflow(): void {
-    this.add("too-many-changes", { side: "operation", kind: "", pointer: "", path: "" });
+    this.add(TOO_MANY, { side: "operation", kind: "", pointer: "", path: "" });
   }
 
   all(): readonly Finding[] {

@@ -22,7 +22,12 @@ export interface LedgerEvents {
   /** Of which version, with which policy and tools. */
   started: Details;
   stopped: Details;
-  catalogue: { readonly tools: Readonly<Record<string, string>> };
+  /** What is served from here on: the hash of each tool, and of its contract where one is pinned. */
+  catalogue: {
+    readonly tools: Readonly<Record<string, string>>;
+    readonly contracts: Readonly<Record<string, string>>;
+    readonly unapproved: readonly string[];
+  };
   /** A question or an order on the local socket, reading the log among them. */
   operator: Operator & Details;
 

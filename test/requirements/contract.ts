@@ -20,7 +20,7 @@ export const contract = {
   },
   "contract.accept": {
     source: "I7 build 4",
-    behavior: "an acceptance names one change, and covers no later one",
+    behavior: "an acceptance names one change, and covers none with other values",
   },
   "contract.live": {
     source: "I7 build 4",

@@ -71,6 +71,11 @@ export class ApiDocument {
     this.root = { ...(tree as Json), [MOUNTED]: this.mounted };
   }
 
+  /** The first file that something needed and that could not be read, and why. */
+  get unread(): string | undefined {
+    return [...this.failed.values()][0];
+  }
+
   /** Follows `$ref` from an object to one that has none; a circle of references leads nowhere. */
   resolve(node: Json, name = ""): Resolved {
     let [here, called] = [node, name];

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import type { Catalog } from "../../../src/catalog/definition.ts";
-import { contractsOf } from "../../../src/catalog/drift.ts";
+import { contractsOf, judgeContracts } from "../../../src/catalog/drift.ts";
 import { judgeInThread } from "../../../src/catalog/drift-thread.ts";
 import { DriftWatch } from "../../../src/catalog/drift-watch.ts";
 import type { DriftWatchOptions } from "../../../src/catalog/drift-watch.ts";
 import { loadCatalog } from "../../../src/catalog/load.ts";
 import { readLock } from "../../../src/catalog/lock.ts";
 import { Suspensions } from "../../../src/catalog/suspensions.ts";
+import { toolsOnRecord } from "../../../src/console/reload.ts";
 import { sliceOf } from "../../../src/contract/slice.ts";
 import { catalogFolder, put, testFolder, toolFile } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
@@ -186,4 +187,60 @@ test("a thread that does not end is ended, and nothing is known of its contracts
     { state: "unverified", why: "the check failed: it did not end in five minutes" },
     { state: "unverified" },
   ]);
+});
+
+/** What is found of `item_get` where the document says this. */
+async function judged(text: string, accepted: readonly string[] = []) {
+  const { whole, file, where } = watched();
+  writeFileSync(file, text);
+  const [, contract] = contractsOf(whole, readLock(where.tools_dir), where, 0).toSorted((a, b) =>
+    a.tool < b.tool ? -1 : 1,
+  );
+  if (contract === undefined) throw new Error("no contract");
+  const [verdict] = await judgeContracts([{ ...contract, accepted }], 0);
+  return verdict;
+}
+
+verifies("contract.accept", "nobody can accept changes that are too many to be shown", async () => {
+  const many = document("id");
+  const parameters = many.paths["/items/{id}"]?.get.parameters as object[];
+  for (let i = 0; i < 600; i++) {
+    parameters.push({ name: `p${i}`, in: "query", schema: { type: "string" } });
+  }
+  const first = await judged(JSON.stringify(many));
+  const accepted = first?.findings.map(({ fingerprint }) => fingerprint) ?? [];
+  expect(accepted.length).toBeGreaterThan(500);
+  expect(await judged(JSON.stringify(many), accepted)).toMatchObject({
+    state: "drift",
+    severity: "break",
+  });
+});
+
+verifies(
+  "contract.live",
+  "a second file that cannot be fetched is no change of the API",
+  async () => {
+    const schema = { $ref: "./gone.json#/Item" };
+    const parts = GOOD.replaceAll(JSON.stringify(answer("id")), JSON.stringify(schema));
+    expect(parts).not.toBe(GOOD);
+    expect(await judged(parts)).toMatchObject({
+      state: "unverified",
+      why: expect.stringContaining("gone.json"),
+    });
+  },
+);
+
+test("a catalogue with another contract is another on record", () => {
+  const { whole } = watched();
+  const tools = new Map(
+    [...whole.tools].map(([name, tool]) => {
+      if (tool.kind !== "declarative" || tool.pin === undefined) return [name, tool];
+      const hashes = { ...tool.pin.hashes, server: "sha256:other" };
+      return [name, { ...tool, pin: { ...tool.pin, hashes } }];
+    }),
+  );
+  const [before, after] = [whole, { ...whole, tools }].map(toolsOnRecord);
+  expect(after?.tools).toEqual(before?.tools);
+  expect(after).not.toEqual(before);
+  expect(before).toMatchObject({ contracts: { item_get: expect.stringMatching(/^sha256:/) } });
 });

@@ -136,7 +136,8 @@ describe("a line over 64 KiB", () => {
     const tools = Object.fromEntries(
       Array.from({ length: 2000 }, (_, i) => [`tool_${i}`, "x".repeat(64)]),
     );
-    const cut = fitLine({ kind: "event", event: "catalogue", detail: { tools } }, digest);
+    const detail = { tools, contracts: {}, unapproved: [] };
+    const cut = fitLine({ kind: "event", event: "catalogue", detail }, digest);
     expect(cut).toMatchObject({ kind: "event", event: "catalogue", detail: { truncated: true } });
   });
 
