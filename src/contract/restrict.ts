@@ -32,8 +32,8 @@ function needed(projection: Projection, prefix: string): Set<string> {
   for (const field of projection.values()) {
     const at = prefix + field.from;
     if (field.optional) continue;
-    let step = prefix;
-    for (const token of tokensOf(field.from)) all.add((step = pointerTo(step, token)));
+    let here = prefix;
+    for (const token of tokensOf(field.from)) all.add((here = pointerTo(here, token)));
     if (field.kind === "list") for (const one of needed(field.items, `${at}/*`)) all.add(one);
     if (field.kind === "object") for (const one of needed(field.fields, at)) all.add(one);
   }

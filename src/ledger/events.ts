@@ -22,7 +22,7 @@ export interface LedgerEvents {
   /** Of which version, with which policy and tools. */
   started: Details;
   stopped: Details;
-  /** What is served from here on: the hash of each tool, and of its contract where one is pinned. */
+  /** What is served from here on: the hash of each tool, and of its contract where it has one. */
   catalogue: {
     readonly tools: Readonly<Record<string, string>>;
     readonly contracts: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-// The scheduled check: whatever leaves, comes back, fails or takes turns, what is broken is stopped.
+// The scheduled check: whatever leaves, comes back, fails or takes turns, what broke is stopped.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -61,7 +61,7 @@ function watched(from?: string, more: Partial<DriftWatchOptions> = {}) {
   const connectors = { shop: { allow_private_addresses: false } };
   const where = { tools_dir, connectors };
   const watch = new DriftWatch({
-    clock: { now: () => Date.parse("2026-11-28T12:00:00Z"), monotonic: () => 0 } as never,
+    clock: { now: () => Date.parse("2026-11-28T12:00:00Z"), monotonic: () => 0 },
     log: { warn: () => undefined, info: () => undefined },
     where,
     catalog: () => world.catalog,

@@ -39,7 +39,7 @@ function layers(levels: number, wide: number, leaf: Loose): Loose {
   return Object.fromEntries([...entries, [last, leaf]]);
 }
 
-const value = (from: string) =>
+const field = (from: string) =>
   ({ from, optional: false, kind: "value", schema: {}, ledger: "plain" }) as const;
 const requestLines = (...given: Parameters<typeof judge>) =>
   lines(judge(...given)).filter((line) => line.includes(" request-"));
@@ -54,7 +54,7 @@ verifies("contract.rules", "layers of many alternatives are compared, and the ch
 
 verifies("contract.slice", "layers of alternatives that multiply are too large to cut down", () => {
   const document = api(layers(30, 2, { type: "object", properties: { id: { type: "string" } } }));
-  const projection = new Map([["id", value("/id")]]);
+  const projection = new Map([["id", field("/id")]]);
   expect(() => cut(document, { projection })).toThrow(
     expect.objectContaining({ name: "SliceError", code: "too_large" }),
   );
@@ -94,8 +94,8 @@ verifies(
     const properties = { a: text, b: text, c: text };
     const l = { type: "array", items: { type: "object", properties } };
     const projection = new Map([
-      ["a", value("/l/0/a")],
-      ["b", value("/l/1/b")],
+      ["a", field("/l/0/a")],
+      ["b", field("/l/1/b")],
     ]);
     const { statuses } = cut(api({ Top: { type: "object", properties: { l } } }), {
       projection,
