@@ -1,7 +1,6 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
 import { readFileSync, rmSync } from "node:fs";
-import { Suspensions } from "./catalog/suspensions.ts";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
@@ -13,12 +12,10 @@ import type { House } from "./console/house.ts";
 import { createReload, toolsOnRecord } from "./console/reload.ts";
 import type { Connections } from "./delegation/connections.ts";
 import { createDelegation } from "./delegation/delegation.ts";
-import type { Delegation } from "./delegation/delegation.ts";
 import { openLinks } from "./delegation/open.ts";
 import { Gate } from "./gate/gate.ts";
-import { openApprovals } from "./gate/open.ts";
-import { createClient } from "./identity/client.ts";
-import { createIntrospection } from "./identity/introspection.ts";
+import { openApprovals } from "./gate/open-approvals.ts";
+import { openSessions } from "./gate/open-sessions.ts";
 import { createProvider } from "./identity/provider.ts";
 import { createSignIn } from "./identity/sign-in.ts";
 import { Pushed } from "./identity/pushed.ts";
@@ -27,7 +24,6 @@ import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import { hostToDial } from "./kernel/address.ts";
 import type { Clock } from "./kernel/clock.ts";
-import type { Credential } from "./kernel/principal.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { createSinks } from "./ledger/sinks.ts";
 import type { Keyring } from "./ledger/keyring.ts";
@@ -45,15 +41,7 @@ import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openSandbox } from "./sandbox/sandbox.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
-import { Alive } from "./session/alive.ts";
-import { Answers } from "./session/answers.ts";
-import { ExclusiveAgents } from "./session/exclusive.ts";
-import { Liveness } from "./session/liveness.ts";
-import type { Ask, IssuerLiveness } from "./session/liveness.ts";
-import { isReached, reachableOf } from "./session/reach.ts";
-import { Sessions } from "./session/sessions.ts";
-import { openSqliteStopStore } from "./session/stop-store-sqlite.ts";
-import { Stops } from "./session/stops.ts";
+import type { Stops } from "./session/stops.ts";
 import { openFolders, openKey } from "./store/folders.ts";
 import type { Folders } from "./store/folders.ts";
 import { lockFolder } from "./store/lock.ts";
@@ -260,61 +248,6 @@ function tellGaps(log: Logger, house: House, sandbox: Sandbox | undefined): void
   for (const warning of house.policy.warnings()) log.info(warning, "the policy may not mean this");
 }
 
-interface OfSandbox {
-  readonly sandbox: Sandbox | undefined;
-}
-
-/** Who may go on: locks, endings, and what each provider is asked. */
-function openSessions(
-  { config, clock, log }: CoreOptions,
-  data: string,
-  { providers, delegation, sandbox }: ReturnType<typeof openRooms> & OfSandbox,
-) {
-  const now_s = Math.floor(clock.now() / 1000);
-  const store = openSqliteStopStore(join(data, "stops.sqlite"), now_s);
-  const stops = new Stops(store);
-  const issuers = new Map<string, IssuerLiveness>();
-  for (const [name, provider] of providers) {
-    const { source } = livenessOf(provider.config);
-    const ask = askerOf(config, provider, delegation);
-    issuers.set(name, { source, bound_ms: boundOf(provider.config), ask });
-  }
-  const liveness = new Liveness(issuers, clock);
-  const agents = Object.entries(config.agents).filter(([, agent]) => agent.exclusive);
-  const exclusive = new ExclusiveAgents(
-    new Set(agents.map(([name]) => name)),
-    config.limits.exclusive_idle_s * 1000,
-    clock,
-    store,
-  );
-  const drop = (isTheirs: (credential: Credential) => boolean): void => {
-    delegation.drop(isTheirs).catch((error: unknown) => {
-      log.warn({ err: error }, "a dropped token could not be revoked at its provider");
-    });
-    // A worker of a session that may not go on holds what that session has seen.
-    sandbox?.endSessions(isTheirs);
-  };
-  stops.onChange(({ reach, lifted }) => {
-    if (!lifted) drop((credential) => isReached(reach, reachableOf(credential)));
-  });
-  // Others of her tokens may still be good, and are asked about themselves.
-  liveness.onEnded((out) => drop((one) => one.token_digest === out.token_digest));
-  liveness.follow(stops);
-  const answers = new Answers(clock);
-  stops.onChange(({ reach, lifted }) => void (!lifted && answers.forget(reach)));
-  return {
-    stops,
-    suspensions: new Suspensions(join(data, "suspensions.json")),
-    answers,
-    alive: new Alive(stops, liveness, exclusive),
-    sessions: new Sessions(clock),
-    close(): void {
-      liveness.close();
-      stops.close();
-    },
-  };
-}
-
 // A sign-in and its user are both ended where both are named: providers differ in which of the two
 // the tokens of other clients carry, and one sign-in too many is better than one too few.
 function endingBy({ clock }: CoreOptions, ledger: Ledger, stops: Stops) {
@@ -328,23 +261,6 @@ function endingBy({ clock }: CoreOptions, ledger: Ledger, stops: Stops) {
     // Whoever pushed it says it again.
     if (!stops.keep()) throw new Error("what ended is not on the disk yet");
   };
-}
-
-function askerOf(config: Config, provider: Provider, delegation: Delegation): Ask | undefined {
-  const liveness = livenessOf(provider.config);
-  switch (liveness.source) {
-    case "introspection": {
-      const { client } = provider.config;
-      const secret = config.client_secrets.get(provider.name);
-      if (client === undefined || secret === undefined) throw new Error("introspection, no client");
-      return createIntrospection(createClient(provider, client.client_id, secret));
-    }
-    case "exchange":
-      return (credential) => delegation.probe(credential, liveness.connector, liveness.scopes);
-    case "events":
-    case "token_lifetime":
-      return undefined;
-  }
 }
 
 function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Connections) {
