@@ -40,6 +40,7 @@ import { Limits } from "./limits/limits.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openSandbox } from "./sandbox/sandbox.ts";
+import { openUpstreams } from "./sandbox/upstreams.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { Stops } from "./session/stops.ts";
 import { openFolders, openKey } from "./store/folders.ts";
@@ -269,14 +270,16 @@ function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Conn
     providers.set(name, createProvider(name, issuer, { clock, allow_demo }));
   }
   const broker = createBroker(config);
+  const upstreams = openUpstreams(config, clock, VERSION);
   return {
     providers,
     verifier: createVerifier(config, providers, clock),
     delegation: createDelegation(config, providers, connections, clock),
     broker,
+    upstreams,
     pushed: new Pushed(providers.values(), clock),
     async close(): Promise<void> {
-      await broker.close();
+      await Promise.all([broker.close(), upstreams.close()]);
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
   };

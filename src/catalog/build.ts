@@ -15,7 +15,7 @@ import type {
   PlacedInput,
   Target,
 } from "./definition.ts";
-import type { FieldFile, ToolFile } from "./tool-file.ts";
+import type { FieldFile, ToolFile, UpstreamFile } from "./tool-file.ts";
 
 /** The definition; `complain` hears of everything that does not fit together. */
 export function buildTool(
@@ -85,7 +85,10 @@ export function markOf(schema: Schema): LedgerMark {
   return new SchemaView(schema, schema.$defs).variants.every(isReadable) ? "plain" : "sealed";
 }
 
-function inputSchemaOf(file: ToolFile): Schema {
+/** What a file says of arguments and answer, whatever the tool is made of. */
+type Said = Pick<UpstreamFile, "input" | "output" | "$defs">;
+
+export function inputSchemaOf(file: Said): Schema {
   const properties: Record<string, Schema> = {};
   for (const [name, input] of Object.entries(file.input)) {
     const described = input.description === undefined ? {} : { description: input.description };
@@ -96,7 +99,7 @@ function inputSchemaOf(file: ToolFile): Schema {
   return Object.freeze(withDefinitions(schema, file.$defs));
 }
 
-function toProjection(fields: Readonly<Record<string, FieldFile>>): Projection {
+export function toProjection(fields: Readonly<Record<string, FieldFile>>): Projection {
   return new Map(Object.entries(fields).map(([name, field]) => [name, toField(field)]));
 }
 
@@ -122,7 +125,7 @@ export function toTarget(text: string): Target | undefined {
 
 type Unhashed = Omit<DeclarativeTool, "hash" | "meaning">;
 
-function checkSchemas({ input, output, $defs }: ToolFile, complain: Complain): void {
+export function checkSchemas({ input, output, $defs }: Said, complain: Complain): void {
   for (const [name, { schema }] of Object.entries(input)) {
     checkBounded(`/input/${name}/schema`, schema, complain);
     checkReferences(`/input/${name}/schema`, schema, $defs, complain);

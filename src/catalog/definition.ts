@@ -2,6 +2,7 @@
 import type { LedgerMark, Projection } from "../contract/projection.ts";
 import type { Pin } from "./pin.ts";
 import type { Schema } from "../contract/schema.ts";
+import type { UpstreamPin } from "./upstream-pin.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -22,11 +23,14 @@ export type Style =
   | "label"
   | "matrix";
 
-/** An argument of a declarative tool, and where the broker puts it. */
-export interface PlacedInput extends Input {
-  readonly in: "path" | "query" | "header" | "body";
-  /** Name on the wire. */
+/** An argument that has another name on the wire. */
+export interface NamedInput extends Input {
   readonly as: string;
+}
+
+/** An argument of a declarative tool, and where the broker puts it. */
+export interface PlacedInput extends NamedInput {
+  readonly in: "path" | "query" | "header" | "body";
   /** Not said of a form's field: as `form`, and where that cannot say it, as `deepObject`. */
   readonly style: Style | undefined;
   /** Each item or property by itself. */
@@ -112,12 +116,22 @@ export interface CodeTool extends ToolBase, Reaching {
   readonly source: string;
 }
 
+/** A tool of an MCP server behind us: what it does there is the server's affair, and pinned. */
+export interface UpstreamTool extends ToolBase, Reaching {
+  readonly kind: "upstream";
+  /** What the server calls it. */
+  readonly upstream: string;
+  readonly inputs: ReadonlyMap<string, NamedInput>;
+  /** As the server described it when it was approved. */
+  readonly pin: UpstreamPin;
+}
+
 /** `run_code`: code that a model wrote, which reaches tools of its session and nothing else. */
 export interface GeneratedTool extends ToolBase {
   readonly kind: "generated";
 }
 
-export type ToolDefinition = DeclarativeTool | CodeTool | GeneratedTool;
+export type ToolDefinition = DeclarativeTool | CodeTool | UpstreamTool | GeneratedTool;
 
 /** The API that it reaches itself; generated code reaches only tools. */
 export function connectorOf(tool: ToolDefinition): Connector | undefined {

@@ -7,12 +7,15 @@ import { decodeUtf8, pointerTo } from "../kernel/json.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Problem } from "../config/problem.ts";
 import { buildTool } from "./build.ts";
+import { buildUpstreamTool } from "./build-upstream.ts";
+import type { Complain } from "./complain.ts";
 import type { Catalog, Connector, ToolDefinition } from "./definition.ts";
 import { runCodeTool } from "./generated.ts";
 import { buildCodeTool, CODE_SUFFIX, parseManifest, readCodeFile } from "./manifest.ts";
 import type { ManifestRead, ManifestReader } from "./manifest.ts";
-import { pinFile, readPin } from "./pin.ts";
-import { connectorFileSchema, toolFileSchema } from "./tool-file.ts";
+import { pinFile, readPin, readUpstreamPin } from "./pin.ts";
+import { connectorFileSchema, toolFileSchema, upstreamFileSchema } from "./tool-file.ts";
+import type { ToolFile, UpstreamFile } from "./tool-file.ts";
 
 const FILE_BYTES_MAX = 262_144;
 
@@ -140,22 +143,51 @@ function readTool(
   options: CatalogOptions,
   problems: Problem[],
 ): ToolDefinition | string | undefined {
-  const parsed = readYaml(file, toolFileSchema, problems);
+  const tree = readTree(file, problems);
+  if (tree === undefined) return undefined;
+  const parsed = isUpstream(tree.value)
+    ? checked(file, tree.value, upstreamFileSchema, problems)
+    : checked(file, tree.value, toolFileSchema, problems);
   if (parsed === undefined) return undefined;
   if (parsed.name !== basename(file, ".tool.yaml")) {
     problems.push(problem(file, "/name", "is not the file's name", "rename one of them"));
   }
   if (parsed.status === "draft" && !options.drafts) return parsed.name;
   const before = problems.length;
-  const complainOf = (of: string) => (pointer: string, message: string, mend: string) => {
-    problems.push(problem(of, pointer, message, mend));
-  };
-  const tool = buildTool(parsed, connector, complainOf(file));
-  const pinned = pinFile(dirname(file), parsed.name);
-  const pin = readPin(pinned, complainOf(pinned));
-  if (problems.length > before) return undefined;
+  const tool =
+    "upstream" in parsed
+      ? readUpstream(file, parsed, connector, problems)
+      : readOperation(file, parsed, connector, problems);
+  return problems.length > before ? undefined : tool;
+}
+
+function isUpstream(tree: unknown): boolean {
+  return tree !== null && typeof tree === "object" && Object.hasOwn(tree, "upstream");
+}
+
+function readOperation(file: string, said: ToolFile, connector: Connector, problems: Problem[]) {
+  const tool = buildTool(said, connector, complainOf(file, problems));
+  const pinned = pinFile(dirname(file), said.name);
+  const pin = readPin(pinned, complainOf(pinned, problems));
   return pin === undefined ? tool : Object.freeze({ ...tool, pin });
 }
+
+function readUpstream(file: string, said: UpstreamFile, connector: Connector, problems: Problem[]) {
+  const pinned = pinFile(dirname(file), said.name);
+  const before = problems.length;
+  const pin = readUpstreamPin(pinned, complainOf(pinned, problems));
+  if (pin !== undefined) {
+    return buildUpstreamTool(said, pin, connector, complainOf(file, problems));
+  }
+  if (problems.length === before) problems.push(problem(pinned, "", "is not there", NO_PIN));
+  return undefined;
+}
+
+function complainOf(file: string, problems: Problem[]): Complain {
+  return (pointer, message, mend) => void problems.push(problem(file, pointer, message, mend));
+}
+
+const NO_PIN = "restore it from your repository, or import the tool again: it is what was approved";
 
 function readCode(
   file: string,
@@ -183,15 +215,27 @@ function readCode(
 }
 
 function readYaml<T>(file: string, schema: z.ZodType<T>, problems: Problem[]): T | undefined {
-  let value: unknown;
+  const tree = readTree(file, problems);
+  return tree === undefined ? undefined : checked(file, tree.value, schema, problems);
+}
+
+function readTree(file: string, problems: Problem[]): { readonly value: unknown } | undefined {
   try {
     const bytes = readFileSync(file);
     if (bytes.length > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
-    value = parseYaml(decodeUtf8(bytes), { schema: CORE_SCHEMA });
+    return { value: parseYaml(decodeUtf8(bytes), { schema: CORE_SCHEMA }) };
   } catch (error) {
     problems.push(problem(file, "", (error as Error).message, "the file must be valid YAML 1.2"));
     return undefined;
   }
+}
+
+function checked<T>(
+  file: string,
+  value: unknown,
+  schema: z.ZodType<T>,
+  problems: Problem[],
+): T | undefined {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   for (const issue of parsed.error.issues) {

@@ -11,6 +11,7 @@ import { own } from "../kernel/own.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
 import { differences } from "./difference.ts";
+import type { UpstreamHashes } from "../contract/upstream.ts";
 import type { PinHashes } from "./pin.ts";
 
 export const LOCK_FILE = "tools.lock.json";
@@ -22,7 +23,10 @@ const entrySchema = z.strictObject({
   definition: HASH,
   // Of the contract that was pinned then, where one was.
   contract: z
-    .strictObject({ request: HASH, response: HASH, server: HASH, security: HASH, source: HASH })
+    .union([
+      z.strictObject({ request: HASH, response: HASH, server: HASH, security: HASH, source: HASH }),
+      z.strictObject({ definition: HASH, endpoint: HASH }),
+    ])
     .optional(),
   // Changes of the contract that somebody has looked at, by their fingerprints.
   accepted: z.array(z.string().regex(/^[0-9a-f]{12}$/, "12 hexadecimal digits")).optional(),
@@ -85,8 +89,9 @@ export function lockEntry(tool: ToolDefinition, by: string, now_ms: number): Loc
   return { definition: tool.hash, ...pinned, approved: { by, at }, as: tool.meaning };
 }
 
-function pinnedOf(tool: ToolDefinition): PinHashes | undefined {
-  return tool.kind === "declarative" ? tool.pin?.hashes : undefined;
+/** The hashes of a tool's contract, where it has one. */
+export function pinnedOf(tool: ToolDefinition): PinHashes | UpstreamHashes | undefined {
+  return tool.kind === "declarative" || tool.kind === "upstream" ? tool.pin?.hashes : undefined;
 }
 
 /** What of a tool is not what the entry says, place by place. */

@@ -8,6 +8,7 @@ import type { Slice, SliceHashes } from "../contract/slice.ts";
 import { digestOf, fingerprint } from "../kernel/ids.ts";
 import { decodeUtf8, parseJson, pointerTo } from "../kernel/json.ts";
 import type { Complain } from "./complain.ts";
+import { toUpstreamPin, upstreamPinSchema } from "./upstream-pin.ts";
 
 const FILE_LIMITS = { depth_max: 1000, keys_max: 1_000_000 };
 const FILE_BYTES_MAX = 8_388_608;
@@ -34,40 +35,51 @@ const sliceSchema = z.looseObject({
   response: z.looseObject({ statuses: objects, $defs: objects }),
 });
 
-// Hashing a large one takes a tenth of a second, and each change of the policy reads all of them.
-const known = new Map<string, Pin>();
-const KNOWN_MAX = 1000;
-
-function keep(key: string, slice: Slice): Pin {
-  const source = fingerprint(slice.source.from);
-  const pin = Object.freeze({ slice, hashes: { ...hashesOf(slice), source } });
-  if (known.size < KNOWN_MAX) known.set(key, pin);
-  return pin;
-}
-
 /** Where a tool's contract is pinned, in its connector's folder. */
 export function pinFile(folder: string, tool: string): string {
   return join(folder, "contract", `${tool}.json`);
 }
 
 /** What `file` pins; nothing where there is none, or where `complain` heard what is wrong. */
-export function readPin(file: string, complain: Complain): Pin | undefined {
-  if (!existsSync(file)) return undefined;
+type PinReader<P> = (file: string, complain: Complain) => P | undefined;
+
+const KNOWN_MAX = 1000;
+
+// Hashing a large one takes a tenth of a second, and each change of the policy reads all of them.
+function reader<T, P>(schema: z.ZodType<T>, pinOf: (said: T) => P): PinReader<P> {
+  const known = new Map<string, P>();
   const mend = "restore it from your repository, or have it written anew";
-  try {
-    const bytes = readFileSync(file);
-    if (bytes.length > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
-    const text = decodeUtf8(bytes);
-    const key = digestOf(text);
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const parsed = sliceSchema.safeParse(parseJson(text, FILE_LIMITS));
-    if (parsed.success) return keep(key, parsed.data as unknown as Slice);
-    for (const { path, message } of parsed.error.issues) {
-      complain(path.map(String).reduce(pointerTo, ""), message, mend);
+  return (file, complain) => {
+    if (!existsSync(file)) return undefined;
+    try {
+      const bytes = readFileSync(file);
+      if (bytes.length > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`);
+      const text = decodeUtf8(bytes);
+      const key = digestOf(text);
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      const parsed = schema.safeParse(parseJson(text, FILE_LIMITS));
+      if (parsed.success) {
+        const pin = pinOf(parsed.data);
+        if (known.size < KNOWN_MAX) known.set(key, pin);
+        return pin;
+      }
+      for (const { path, message } of parsed.error.issues) {
+        complain(path.map(String).reduce(pointerTo, ""), message, mend);
+      }
+    } catch (error) {
+      complain("", `is no contract: ${(error as Error).message}`, mend);
     }
-  } catch (error) {
-    complain("", `is no contract: ${(error as Error).message}`, mend);
-  }
-  return undefined;
+    return undefined;
+  };
 }
+
+/** Of a tool that is an operation of an API. */
+export const readPin = reader(sliceSchema, (said) => {
+  const slice = said as unknown as Slice;
+  const source = fingerprint(slice.source.from);
+  return Object.freeze({ slice, hashes: { ...hashesOf(slice), source } });
+});
+
+/** Of a tool of an MCP server. */
+export const readUpstreamPin = reader(upstreamPinSchema, toUpstreamPin);

@@ -25,6 +25,7 @@ const fixedText = z
   .string()
   .max(1000)
   .refine((text) => text.isWellFormed(), "well-formed text");
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/);
 export const ledgerMarkSchema = z.enum(["plain", "sealed", "drop"]);
 
 export const connectorFileSchema = z.strictObject({
@@ -100,7 +101,7 @@ export const toolTextSchema = {
   target: z
     .string()
     .regex(/^(?:none|[a-z][a-z0-9_]*:\{[a-z][a-z0-9_]*\})$/, "kind:{argument}, or none"),
-  scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)).min(1),
+  scopes: z.array(scope).min(1),
 };
 
 export const OPERATION = /^(?:GET|POST|PUT|PATCH|DELETE) \/\S*$/;
@@ -128,7 +129,24 @@ export const toolFileSchema = z.strictObject({
 
 export type ToolFile = z.infer<typeof toolFileSchema>;
 
+/** A tool of the connector's MCP server; its answer is what `output` points into. */
+export const upstreamFileSchema = z.strictObject({
+  ...toolTextSchema,
+  upstream: z.string().min(1).max(128),
+  scopes: z.array(scope).default([]),
+  input: z.record(
+    nameSchema,
+    inputSchema.pick({ as: true, optional: true, schema: true, description: true, ledger: true }),
+  ),
+  $defs: defsSchema.default({}),
+  output: z.record(z.string(), fieldSchema),
+  limits: z.strictObject(toolLimits).prefault({}),
+});
+
+export type UpstreamFile = z.infer<typeof upstreamFileSchema>;
+
 /** For editors: what a tool file may say, as JSON Schema. */
 export function toolJsonSchema(): Record<string, unknown> {
-  return { title: "doorless NAME.tool.yaml", ...z.toJSONSchema(toolFileSchema, { io: "input" }) };
+  const files = z.union([toolFileSchema, upstreamFileSchema]);
+  return { title: "doorless NAME.tool.yaml", ...z.toJSONSchema(files, { io: "input" }) };
 }

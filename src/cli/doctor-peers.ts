@@ -1,5 +1,6 @@
 // What `doctor` hears from those whom doorless talks to: identity providers, the APIs' own
 // authorization servers, and whether the APIs are there at all. No token and no secret is sent.
+import { originOf } from "../config/connector.ts";
 import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -50,7 +51,7 @@ async function lookAtIssuer(config: Config, name: string): Promise<readonly Find
 }
 
 function missingAt({ connectors }: Config, issuer: IssuerConfig, about: string) {
-  const exchanged = Object.entries(connectors).filter(([, c]) => c.delegation.kind === "exchange");
+  const exchanged = Object.entries(connectors).filter(([, c]) => c.delegation?.kind === "exchange");
   if (issuer.client !== undefined || exchanged.length === 0) return [];
   const apis = exchanged.map(([api]) => api).join(", ");
   return [
@@ -144,7 +145,9 @@ async function lookAtApi({ connectors }: Config, name: string): Promise<readonly
   const connector = connectors[name];
   if (connector === undefined) throw new RangeError(name);
   const about = `connector ${name}`;
-  const { origin, allow_private_addresses } = connector;
+  const { allow_private_addresses } = connector;
+  const origin = originOf(connector);
+  if (origin === undefined) return [];
   try {
     await reach(new URL(origin), allow_private_addresses);
     return [fine(about, `${origin} is there`)];
@@ -193,7 +196,7 @@ function reach({ protocol, hostname, port }: URL, allow_private: boolean): Promi
 /** The API's own authorization server, where people connect their accounts. */
 async function lookAtServer(config: Config, name: string): Promise<readonly Finding[]> {
   const connector = config.connectors[name];
-  if (connector?.delegation.kind !== "connection") return [];
+  if (connector?.delegation?.kind !== "connection") return [];
   const about = `connector ${name}`;
   const { delegation, allow_private_addresses } = connector;
   const secret = config.connection_secrets.get(name);

@@ -4,6 +4,7 @@ import type { ToolDefinition } from "../catalog/definition.ts";
 import { costOf } from "../catalog/lint.ts";
 import { approvedAs, changesSince } from "../catalog/lock.ts";
 import type { Lock } from "../catalog/lock.ts";
+import { originIn } from "../config/connector.ts";
 import type { Config } from "../config/load.ts";
 import type { Schema } from "../contract/schema.ts";
 import { canonicalJson } from "../kernel/ids.ts";
@@ -55,13 +56,22 @@ function linesOf(margin: string, text: string): readonly string[] {
 function doesOf(tool: ToolDefinition, { connectors }: Config): string {
   if (tool.kind === "generated") return "runs code";
   const { name } = tool.connector;
-  const origin = own(connectors, name)?.origin ?? "which the configuration does not have";
+  const origin = originIn({ connectors }, name) ?? "which the configuration does not have";
   const at = `at ${name}, ${origin}`;
   if (tool.kind === "declarative") return `${tool.method} ${tool.path} ${at}`;
+  if (tool.kind === "upstream") return `calls the MCP tool ${tool.upstream} ${at}`;
   return `runs code that may ask for ${[...tool.uses].join(", ") || "nothing"} ${at}`;
 }
 
 function contractOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
+  if (tool.kind === "upstream") {
+    const { endpoint, definition } = tool.pin;
+    const where = typeof endpoint === "string" ? endpoint : endpoint.command.join(" ");
+    return [
+      ["contract", `${definition.name} of ${where}`],
+      ["there", canonicalJson(definition)],
+    ];
+  }
   if (tool.kind !== "declarative" || tool.pin === undefined) return [];
   const { operation, server, source } = tool.pin.slice;
   const version = source.version === "" ? "" : ` (${source.version})`;

@@ -80,7 +80,7 @@ function targets(data: ConfigFile, report: Report): void {
   for (const [issuer, { client, profile }] of Object.entries(data.issuers)) {
     if (client === undefined || profile === "rfc9068") continue;
     for (const [name, { delegation }] of Object.entries(data.connectors)) {
-      if (delegation.kind !== "exchange" || delegation.audience !== undefined) continue;
+      if (delegation?.kind !== "exchange" || delegation.audience !== undefined) continue;
       const message = `${profile} (issuer ${issuer}) has no resource parameter`;
       report(`/connectors/${name}/delegation/resource`, message, "name the audience instead");
     }

@@ -59,7 +59,7 @@ export function checkLiveness(data: ConfigFile, report: Report): void {
     const delegation = data.connectors[liveness.connector]?.delegation;
     if (delegation?.kind === "exchange") continue;
     const known = Object.entries(data.connectors).filter(
-      ([, c]) => c.delegation.kind === "exchange",
+      ([, c]) => c.delegation?.kind === "exchange",
     );
     const mend = `name one of: ${known.map(([one]) => one).join(", ") || "(there are none yet)"}`;
     report(`${at}/connector`, "is no connector with delegation by exchange", mend);

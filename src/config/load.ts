@@ -10,7 +10,9 @@ import { fingerprint } from "../kernel/ids.ts";
 import { ConfigError } from "./problem.ts";
 import type { Problem, Report } from "./problem.ts";
 import { configSchema } from "./schema.ts";
-import type { ConfigFile, ConnectorConfig } from "./schema.ts";
+import type { ConfigFile } from "./schema.ts";
+import { checkConnector } from "./connector.ts";
+import type { ConnectorConfig } from "./connector.ts";
 import { checkIsolation } from "./isolation.ts";
 import { checkMemory, overlaps, unknownNames } from "./cross-check.ts";
 import { checkLiveness } from "./liveness.ts";
@@ -158,12 +160,7 @@ function checkAddresses(data: ConfigFile, report: Report): void {
       );
     }
   }
-  for (const [name, connector] of Object.entries(data.connectors)) {
-    https(`/connectors/${name}/origin`, connector.origin);
-    for (const [pointer, value] of serverUrls(connector)) {
-      https(`/connectors/${name}/delegation/authorization_server${pointer}`, value);
-    }
-  }
+  checkConnectors(data, https, report);
   // The log's lines name people; an anchor's checkpoints name nobody.
   for (const [name, sink] of Object.entries(data.ledger.sinks)) {
     if (sink.kind === "http") https(`/ledger/sinks/${name}/url`, sink.url);
@@ -180,8 +177,24 @@ function checkAddresses(data: ConfigFile, report: Report): void {
   }
 }
 
+function checkConnectors(
+  { connectors }: ConfigFile,
+  https: (pointer: string, value: string) => void,
+  report: Report,
+): void {
+  for (const [name, connector] of Object.entries(connectors)) {
+    checkConnector(`/connectors/${name}`, connector, report);
+    const { origin, mcp } = connector;
+    if (origin !== undefined) https(`/connectors/${name}/origin`, origin);
+    if (mcp !== undefined) https(`/connectors/${name}/mcp/url`, mcp.url);
+    for (const [pointer, value] of serverUrls(connector)) {
+      https(`/connectors/${name}/delegation/authorization_server${pointer}`, value);
+    }
+  }
+}
+
 function serverUrls({ delegation }: ConnectorConfig): [pointer: string, url: string][] {
-  if (delegation.kind !== "connection") return [];
+  if (delegation?.kind !== "connection") return [];
   const server = delegation.authorization_server;
   if (typeof server === "string") return [["", server]];
   return Object.entries(server).flatMap(([field, value]) =>

@@ -1,25 +1,15 @@
 // The one schema of mcp.config.json. Unknown keys are errors; nothing here can hold a shared
 // downstream credential, because no field for one exists (DESIGN section 1, identity).
 import { z } from "zod";
+import { connectorSchema } from "./connector.ts";
+import { name, origin, scopeName, secretRef, url } from "./fields.ts";
 import { isolationSchema } from "./isolation.ts";
 import { httpLimitsSchema, limitsSchema } from "./limits.ts";
 import { agentToolsSchema, roleSchema } from "./rules.ts";
 
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9_-]{0,47}$/, "lower-case letters, digits, _ and -, at most 48");
 const pointer = z
   .string()
   .regex(/^(?:\/[^/]*)+$/, "a JSON pointer into the token's claims, such as /realm_access/roles");
-const origin = z.string().refine(isOrigin, "an origin: scheme, host and port, no path");
-const url = z.url({ protocol: /^https?$/ });
-const secretRef = z
-  .string()
-  .regex(/^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, "env:NAME or file:PATH, never the secret");
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text);
-}
 
 const claimsSchema = z.strictObject({
   tenant: pointer.optional().describe("Where the token names the tenant"),
@@ -133,8 +123,6 @@ const issuerSchema = z.strictObject({
   allow_private_addresses: z.boolean().default(false),
 });
 
-const scopeName = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, "one OAuth scope");
-
 const tokensSchema = z.union([
   z
     .strictObject({ audience: z.literal("own"), scope: scopeName.optional() })
@@ -160,92 +148,6 @@ const agentSchema = z.strictObject({
     .default(false)
     .describe("While a user has it open in a client, that client gets no other agent of hers"),
   ...agentToolsSchema,
-});
-
-const exchangeSchema = z
-  .strictObject({
-    kind: z.literal("exchange"),
-    resource: url.optional().describe("RFC 8707 resource to ask for"),
-    audience: z.string().min(1).optional().describe("RFC 8693 audience, where it is that"),
-    issued_audience: z.string().min(1).optional().describe("The aud to expect, if another"),
-    issued_issuer: url.optional().describe("The iss to expect, if another (Entra's v1 tokens)"),
-    extra_scopes: z
-      .array(scopeName)
-      .default([])
-      .describe("Scopes that the provider adds unasked, and that are accepted; others refuse"),
-  })
-  .refine((d) => (d.resource === undefined) !== (d.audience === undefined), {
-    error: "name either resource or audience",
-  });
-
-const connectionSchema = z
-  .strictObject({
-    kind: z.literal("connection"),
-    authorization_server: z
-      .union([
-        url,
-        z.strictObject({
-          issuer: url,
-          authorization_endpoint: url,
-          token_endpoint: url,
-          revocation_endpoint: url.optional(),
-        }),
-      ])
-      .describe("Its issuer, which publishes its metadata; or its endpoints, where it does not"),
-    client: z.strictObject({
-      client_id: z.string().min(1),
-      client_secret: secretRef.optional(),
-      auth: z.enum(["post", "basic"]).default("post").describe("How the secret is sent"),
-    }),
-    scopes: z
-      .array(scopeName)
-      .min(1)
-      .describe("All that people are asked to allow: what the tools need, and offline access"),
-    resource: url.optional().describe("RFC 8707 resource, where the server wants one"),
-    parameters: z
-      .record(z.string().regex(/^[a-z_]+$/), z.string())
-      .default({})
-      .describe("More of the authorization request, such as access_type or prompt"),
-    refresh: z
-      .enum(["rotates", "grace", "stable"])
-      .default("rotates")
-      .describe(
-        "A refresh whose answer was lost: never repeated (rotates), repeated because the server " +
-          "forgives that for a while (grace), or because its refresh tokens stay (stable)",
-      ),
-  })
-  .describe("Each user's own link to an API that has another authorization server");
-
-const keySchema = z
-  .strictObject({
-    kind: z.literal("key"),
-    header: z
-      .string()
-      .regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "the name of a header")
-      .default("Authorization"),
-    scheme: z
-      .string()
-      .regex(/^[A-Za-z]{0,20}$/)
-      .default("Bearer")
-      .describe("The word before the key; empty for none"),
-    help: z.string().min(1).max(300).describe("Where a person finds the key, in one sentence"),
-  })
-  .describe("Each user's own key, pasted on /connect; for an API that has nothing better");
-
-const connectorSchema = z.strictObject({
-  origin: origin.describe("The only origin this connector dials"),
-  allow_private_addresses: z
-    .boolean()
-    .default(false)
-    .describe("Loopback and private networks; the cloud's metadata address never"),
-  delegation: z.discriminatedUnion("kind", [exchangeSchema, connectionSchema, keySchema]),
-  contract: z
-    .strictObject({
-      document: url.describe("Its OpenAPI document; fetched without any credential"),
-      check_s: z.int().min(1).max(604_800).default(86_400).describe("How often it is looked at"),
-    })
-    .optional()
-    .describe("Where a changed API shows; without it, in answers alone"),
 });
 
 const anchorSchema = z.discriminatedUnion("kind", [
@@ -373,7 +275,6 @@ export const configSchema = z.strictObject({
 export type ConfigFile = z.infer<typeof configSchema>;
 export type IssuerConfig = ConfigFile["issuers"][string];
 export type AgentConfig = ConfigFile["agents"][string];
-export type ConnectorConfig = ConfigFile["connectors"][string];
 
 /** The JSON Schema that editors use and `doorless schema` prints. */
 export function configJsonSchema(): Record<string, unknown> {

@@ -48,7 +48,7 @@ function referencesIn(data: ConfigFile) {
     }),
     connection_secrets: Object.entries(data.connectors).map(
       ([name, { delegation }]): Reference<string> => {
-        const client = delegation.kind === "connection" ? delegation.client : undefined;
+        const client = delegation?.kind === "connection" ? delegation.client : undefined;
         const pointer = `/connectors/${name}/delegation/client/client_secret`;
         return [name, pointer, client?.client_secret];
       },

@@ -1,4 +1,5 @@
 // The house that questions are asked about: what the deployment's files say, read together.
+import { originIn } from "../config/connector.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,6 @@ import { loadCatalog, readManifests } from "../catalog/load.ts";
 import { lintTools } from "../catalog/lint.ts";
 import { readLock, withLock } from "../catalog/lock.ts";
 import { loadConfig } from "../config/load.ts";
-import { own } from "../kernel/own.ts";
 import { mustHaveApprovers } from "../config/approvers.ts";
 import type { Config } from "../config/load.ts";
 import { compilePolicy } from "../policy/policy.ts";
@@ -59,7 +59,7 @@ async function readCatalog(
 
 /** What their words may do to a model: each fault of each tool that is there. */
 export function lintHouse({ config, catalog }: Pick<House, "config" | "catalog">) {
-  const originOf = (connector: string) => own(config.connectors, connector)?.origin;
+  const originOf = (connector: string) => originIn(config, connector);
   return lintTools(catalog.tools.values(), originOf);
 }
 

@@ -1,6 +1,7 @@
 // Takes a changed policy or catalogue while it is served: validated first, all or nothing, on
 // record before it decides anything, and told to those whose tools it changes.
 import type { Catalog } from "../catalog/definition.ts";
+import { pinnedOf } from "../catalog/lock.ts";
 import { fixedIn } from "../config/live.ts";
 import type { Config } from "../config/load.ts";
 import type { Entry } from "../gate/call.ts";
@@ -66,11 +67,10 @@ async function exchange(options: ReloadOptions, next: Config): Promise<boolean> 
 export function toolsOnRecord({ tools, unapproved }: Catalog) {
   const all = [...tools.values()];
   const hashes = all.map((tool) => [tool.name, tool.hash] as const);
-  const contracts = all.flatMap((tool) =>
-    tool.kind !== "declarative" || tool.pin === undefined
-      ? []
-      : [[tool.name, fingerprint(tool.pin.hashes)] as const],
-  );
+  const contracts = all.flatMap((tool) => {
+    const pinned = pinnedOf(tool);
+    return pinned === undefined ? [] : [[tool.name, fingerprint(pinned)] as const];
+  });
   return {
     tools: Object.fromEntries(hashes),
     contracts: Object.fromEntries(contracts),

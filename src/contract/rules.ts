@@ -25,6 +25,17 @@ const OPERATION: Table = {
   "too-many-changes": ["break", "more changes than are listed; needs review"],
 };
 
+// Of a tool of an MCP server. Its words count: who changes them without a word changed the rest.
+const UPSTREAM: Table = {
+  "mcp-endpoint-changed": ["critical", "the MCP server is another one, or somewhere else"],
+  "mcp-tool-removed": ["break", "the MCP server does not have the tool any more"],
+  "mcp-tool-title-changed": ["break", "its title changed"],
+  "mcp-tool-description-changed": ["break", "its description changed"],
+  "mcp-tool-input-changed": ["break", "what it takes changed"],
+  "mcp-tool-output-changed": ["break", "what it answers changed"],
+  "mcp-tool-annotations-changed": ["break", "what it says of its effects changed"],
+};
+
 const PROTECTION: Table = {
   "server-url-changed": ["critical", "the API is served from somewhere else"],
   "server-url-added": ["info", "the API is served from one more place"],
@@ -226,6 +237,7 @@ function constraintRules(): Table {
 
 export const RULES: Table = {
   ...OPERATION,
+  ...UPSTREAM,
   ...PROTECTION,
   ...REQUEST,
   ...RESPONSE,

@@ -2,9 +2,10 @@
 // they leave out of the answer, and by which claims one human is the same human. Data, no secrets;
 // each is tested against a provider that takes exactly this request and no other.
 import type { JWTPayload } from "jose";
-import type { ConnectorConfig, IssuerConfig } from "../config/schema.ts";
+import type { DelegationConfig } from "../config/connector.ts";
+import type { IssuerConfig } from "../config/schema.ts";
 
-export type ExchangeConfig = Extract<ConnectorConfig["delegation"], { kind: "exchange" }>;
+export type ExchangeConfig = Extract<DelegationConfig, { kind: "exchange" }>;
 
 const EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -21,7 +21,7 @@ export interface LinkOptions {
 export function openLinks({ config, clock, log }: LinkOptions, ledger: Ledger) {
   const servers = new Map<string, ThirdParty>();
   for (const [name, { delegation, allow_private_addresses }] of Object.entries(config.connectors)) {
-    if (delegation.kind !== "connection") continue;
+    if (delegation?.kind !== "connection") continue;
     const secret = config.connection_secrets.get(name);
     const options = { config: delegation, secret, allow_private_addresses, clock };
     servers.set(name, createThirdParty(options));

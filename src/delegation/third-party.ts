@@ -21,14 +21,14 @@ import {
   WWWAuthenticateChallengeError,
 } from "openid-client";
 import type { ClientAuth, ServerMetadata, TokenEndpointResponse } from "openid-client";
-import type { ConnectorConfig } from "../config/schema.ts";
+import type { DelegationConfig } from "../config/connector.ts";
 import { AddressRefused, isLoopback } from "../kernel/address.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { createGuardedFetch } from "../identity/guarded-fetch.ts";
 import { describe } from "../identity/provider.ts";
 
-type ConnectionConfig = Extract<ConnectorConfig["delegation"], { kind: "connection" }>;
+type ConnectionConfig = Extract<DelegationConfig, { kind: "connection" }>;
 
 const METADATA_AGE_MAX_MS = 600_000;
 /** Where a server does not say how long its access tokens live (RFC 6749 section 5.1: SHOULD). */

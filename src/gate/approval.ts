@@ -1,5 +1,6 @@
 // Step 5: a call that needs a human's yes has one, for exactly this. The call is never held: it is
 // refused with a link, and made again; then every step is gone through anew, this one among them.
+import { originIn } from "../config/connector.ts";
 import { connectorOf } from "../catalog/definition.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
@@ -128,7 +129,7 @@ function questionOf(rooms: Rooms, call: CallContext, progress: Progress, bound: 
 function shownOf({ config }: Rooms, progress: Progress, bound: Bound): Shown {
   const { tool } = found(progress);
   const connector = connectorOf(tool);
-  const origin = connector && config.connectors[connector.name]?.origin;
+  const origin = connector && originIn(config, connector.name);
   return {
     agent: config.agents[bound.agent]?.title ?? bound.agent,
     client_id: bound.client_id,

@@ -17,6 +17,7 @@ import type { Door, Narrowing, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { InnerTool } from "../sandbox/run-generated.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
+import type { Upstreams } from "../sandbox/upstreams.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Alive } from "../session/alive.ts";
 import type { Answers } from "../session/answers.ts";
@@ -41,6 +42,7 @@ export interface Rooms {
   readonly sealer: Sealer;
   readonly delegation: Delegation;
   readonly broker: Broker;
+  readonly upstreams: Upstreams;
   /** Nothing where this deployment runs no code: then no surface has a tool that would need it. */
   readonly sandbox: Sandbox | undefined;
 }

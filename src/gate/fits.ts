@@ -5,10 +5,10 @@ import { mismatches } from "../contract/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
-import { buildRequest } from "../sandbox/request.ts";
+import { buildRequest, buildUpstream } from "../sandbox/request.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
 
-/** What a declarative tool would send, nothing for code; or `invalid_arguments`. */
+/** What a tool that is data would send, nothing for code; or `invalid_arguments`. */
 export function fits(
   tool: ToolDefinition,
   args: unknown,
@@ -20,8 +20,9 @@ export function fits(
     const details = { arguments: wrong };
     return no(refusal("invalid_arguments", { reason: `${said.join("; ")}.`, details }));
   }
-  if (tool.kind !== "declarative") return ok(undefined);
-  const request = buildRequest(tool, args as Readonly<Record<string, unknown>>);
+  if (tool.kind === "code" || tool.kind === "generated") return ok(undefined);
+  const given = args as Readonly<Record<string, unknown>>;
+  const request = tool.kind === "upstream" ? buildUpstream(tool, given) : buildRequest(tool, given);
   if (!request.ok) return request;
   const bytes = Buffer.byteLength(request.value.body ?? "");
   const max = request_bytes_max;

@@ -1,4 +1,5 @@
 // The gate: the only composer. enter, list, call; one loop, one exit, where the ledger is written.
+import { originIn } from "../config/connector.ts";
 import type { ToolDefinition } from "../catalog/definition.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -222,7 +223,7 @@ export class Gate {
     return {
       ...allowed,
       connector,
-      origin: this.rooms.config.connectors[connector]?.origin ?? "",
+      origin: originIn(this.rooms.config, connector) ?? "",
       ...(progress.request === undefined ? {} : { request: progress.request }),
       scopes: door.tool.scopes,
     };

@@ -10,6 +10,7 @@ import type { Provider } from "../identity/provider.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Credential } from "../kernel/principal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Upstreams } from "../sandbox/upstreams.ts";
 import { Alive } from "../session/alive.ts";
 import { Answers } from "../session/answers.ts";
 import { ExclusiveAgents } from "../session/exclusive.ts";
@@ -31,11 +32,12 @@ interface Rooms {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly delegation: Delegation;
   readonly sandbox: Sandbox | undefined;
+  readonly upstreams: Upstreams;
 }
 
 /** Who may go on: locks, endings, and what each provider is asked. */
 export function openSessions({ config, clock, log }: Needs, data: string, rooms: Rooms) {
-  const { providers, delegation, sandbox } = rooms;
+  const { providers, delegation, sandbox, upstreams } = rooms;
   const now_s = Math.floor(clock.now() / 1000);
   const store = openSqliteStopStore(join(data, "stops.sqlite"), now_s);
   const stops = new Stops(store);
@@ -59,6 +61,7 @@ export function openSessions({ config, clock, log }: Needs, data: string, rooms:
     });
     // A worker of a session that may not go on holds what that session has seen.
     sandbox?.endSessions(isTheirs);
+    upstreams.endSessions(isTheirs);
   };
   stops.onChange(({ reach, lifted }) => {
     if (!lifted) drop((credential) => isReached(reach, reachableOf(credential)));

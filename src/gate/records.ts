@@ -1,4 +1,5 @@
 // From a call on its way to the records of the ledger.
+import { originIn } from "../config/connector.ts";
 import type { ToolDefinition } from "../catalog/definition.ts";
 import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
 import { errorTable, refusal } from "../kernel/errors.ts";
@@ -50,9 +51,10 @@ function approvalIn({ approved }: Progress): Pick<CallFacts, "approved_by" | "ap
   return approved ? { approved_by: approved.by, approval: approved.id } : { approved_by: null };
 }
 
-// Where it runs, or would have: a tool that is data runs nowhere.
+// Where it runs, or would have: a tool that is data runs nowhere, and one of a server's there.
 function isolationOf({ sandbox }: Rooms, tool: ToolDefinition | undefined): string {
   if (tool === undefined || tool.kind === "declarative") return "declarative";
+  if (tool.kind === "upstream") return "upstream";
   return sandbox?.isolationOf(tool.kind) ?? "none";
 }
 
@@ -105,7 +107,7 @@ function downstreamOf(rooms: Rooms, progress: Progress): CallEnd["downstream"] {
   if (tool?.kind !== "declarative") return [...progress.attempts];
   const inPath = [...tool.inputs.values()].filter((input) => input.in === "path");
   if (inPath.every((input) => input.ledger === "plain")) return [...progress.attempts];
-  const origin = rooms.config.connectors[tool.connector.name]?.origin ?? "";
+  const origin = originIn(rooms.config, tool.connector.name) ?? "";
   return progress.attempts.map((attempt) => ({ ...attempt, url: origin + tool.path }));
 }
 

@@ -1,5 +1,6 @@
 // Step 9 where code runs: a code tool, whose requests go through the broker one by one, and
 // generated code, whose calls go through the whole path one by one.
+import { originIn } from "../config/connector.ts";
 import type { CodeTool, GeneratedTool, ToolDefinition } from "../catalog/definition.ts";
 import { refusal, refusalToError } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
@@ -53,7 +54,7 @@ function send(
   const nth = progress.attempts.length;
   let at: number | undefined;
   const safe = tool.effects.readOnly || request.method === "GET";
-  const url = `${rooms.config.connectors[tool.connector.name]?.origin ?? ""}${request.shown}`;
+  const url = `${originIn(rooms.config, tool.connector.name) ?? ""}${request.shown}`;
   return rooms.broker.dispatch(
     {
       connector: tool.connector,
@@ -108,7 +109,7 @@ function innerAnswer(answer: CallAnswer): InnerAnswer {
 }
 
 // A worker belongs to one session with one set of rights; with others it is another worker.
-function ownerOf({ entry }: CallContext) {
+export function ownerOf({ entry }: CallContext) {
   const { credential, session } = entry;
   const { principal, scopes } = credential;
   const rights = digestOf("rights-v1", JSON.stringify([principal.roles, scopes]));

@@ -10,6 +10,7 @@ import { approval, wouldAsk } from "./approval.ts";
 import { fits } from "./fits.ts";
 import { found, stopOn } from "./found.ts";
 import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
+import { runUpstream } from "./run-upstream.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { factsOf, notAllowed, rejudged, shadowOf } from "./judge.ts";
 import { intentOf, unavailable } from "./records.ts";
@@ -118,6 +119,8 @@ function run(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {
       return dispatch(rooms, call, progress, tool);
     case "code":
       return runCode(rooms, call, progress, tool);
+    case "upstream":
+      return runUpstream(rooms, call, progress, tool);
     case "generated":
       return runGenerated(rooms, call, progress, tool);
   }
@@ -172,7 +175,8 @@ const MADE = "The change itself was made: do not repeat it.";
 function contract(rooms: Rooms, call: CallContext, progress: Progress): No {
   const { tool } = found(progress);
   const { value, drift } = project(tool.output, progress.answer?.body);
-  if (drift.length > 0 && tool.kind !== "declarative") return wrongShape(progress, drift);
+  const isOurs = tool.kind === "code" || tool.kind === "generated";
+  if (drift.length > 0 && isOurs) return wrongShape(progress, drift);
   if (drift.length > 0) {
     const effect: Effect = tool.effects.readOnly ? "none" : "done";
     const reason = effect === "done" ? MADE : "";

@@ -255,6 +255,16 @@ function checkConnectors({ config }: Lists, catalog: Catalog, report: Report): v
     const mend = `add /connectors/${connector} with its origin and delegation`;
     report("/connectors", `the catalogue uses the connector ${connector}`, mend);
   }
+  for (const tool of catalog.tools.values()) {
+    const { name, kind } = tool;
+    const at = connectorOf(tool)?.name;
+    const connector = at === undefined ? undefined : own(config.connectors, at);
+    if (connector === undefined) continue;
+    if ((kind === "upstream") === (connector.mcp !== undefined)) continue;
+    const what = kind === "upstream" ? "a tool of an MCP server" : "no tool of an MCP server";
+    const mend = kind === "upstream" ? "name the server with mcp" : "name the API with origin";
+    report(`/connectors/${at}`, `${name} is ${what}`, mend);
+  }
   for (const connector of Object.keys(config.connectors)) {
     // Of its tools none may be approved yet.
     if (catalog.toolsets.has(connector)) continue;

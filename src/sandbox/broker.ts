@@ -3,7 +3,8 @@
 // attaches the token itself, and withholds an answer that gives the token back.
 import { Agent } from "undici";
 import type { Config } from "../config/load.ts";
-import type { ConnectorConfig } from "../config/schema.ts";
+import { originOf } from "../config/connector.ts";
+import type { ConnectorConfig, DelegationConfig } from "../config/connector.ts";
 import type { Connector } from "../catalog/definition.ts";
 import { AddressRefused, assertHost, guardedLookup } from "../kernel/address.ts";
 import { refusal } from "../kernel/errors.ts";
@@ -63,7 +64,8 @@ export interface Broker {
 export function createBroker(config: Config): Broker {
   const lines = new Map<string, Line>();
   for (const [name, connector] of Object.entries(config.connectors)) {
-    lines.set(name, openLine(connector));
+    const line = openLine(connector);
+    if (line !== undefined && connector.mcp === undefined) lines.set(name, line);
   }
   return {
     async dispatch(dispatch, attempted) {
@@ -79,15 +81,19 @@ export function createBroker(config: Config): Broker {
 }
 
 /** The way to one connector's origin. */
-interface Line {
+export interface Line {
   readonly origin: string;
-  readonly delegation: ConnectorConfig["delegation"];
+  readonly delegation: DelegationConfig;
   readonly agent: Agent;
   /** Why nothing is ever dialled here: the origin is a literal address that may not be. */
   readonly refused: Refusal | undefined;
 }
 
-function openLine({ origin, delegation, allow_private_addresses }: ConnectorConfig): Line {
+/** Nothing where the connector has no address to dial. */
+export function openLine(connector: ConnectorConfig): Line | undefined {
+  const { delegation, allow_private_addresses } = connector;
+  const origin = originOf(connector);
+  if (origin === undefined || delegation === undefined) return undefined;
   const agent = new Agent({
     connect: { lookup: guardedLookup(allow_private_addresses), timeout: CONNECT_TIMEOUT_MS },
     connections: CONNECTIONS_PER_ORIGIN_MAX,
@@ -136,14 +142,11 @@ async function exchange(
     if (holdsToken(answer, dispatch.token)) return no(refusal("credential_exposed", { effect }));
     return judge(answer, requestIdOf(answer.headers, dispatch), effect);
   } catch (error) {
-    return no(failure(error, dispatch, effect));
+    return no(failure(error, bytes_max, effect));
   }
 }
 
-function headersOf(
-  dispatch: Dispatch,
-  delegation: ConnectorConfig["delegation"],
-): Record<string, string> {
+function headersOf(dispatch: Dispatch, delegation: DelegationConfig): Record<string, string> {
   const { connector, request, idempotency_key } = dispatch;
   const header = connector.idempotency_header?.toLowerCase();
   return {
@@ -157,8 +160,8 @@ function headersOf(
 }
 
 // RFC 6750 section 2.1; a user's own key goes where the API wants it.
-function credentialHeader(
-  delegation: ConnectorConfig["delegation"],
+export function credentialHeader(
+  delegation: DelegationConfig,
   token: Secret,
 ): Record<string, string> {
   if (delegation.kind !== "key") return { authorization: `Bearer ${token.reveal()}` };
@@ -166,12 +169,16 @@ function credentialHeader(
   return { [header.toLowerCase()]: `${scheme}${scheme === "" ? "" : " "}${token.reveal()}` };
 }
 
-function requestIdOf(headers: ApiAnswer["headers"], dispatch: Dispatch): string {
-  const given = headers[dispatch.connector.request_id_header.toLowerCase()];
-  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : dispatch.call_id;
+/** What the API itself calls the request, where it says so: as our own log names it, too. */
+export function requestIdOf(
+  headers: ApiAnswer["headers"],
+  call: { readonly connector: Pick<Connector, "request_id_header">; readonly call_id: string },
+): string {
+  const given = headers[call.connector.request_id_header.toLowerCase()];
+  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : call.call_id;
 }
 
-function holdsToken({ headers, body }: ApiAnswer, token: Secret): boolean {
+export function holdsToken({ headers, body }: ApiAnswer, token: Secret): boolean {
   const value = token.reveal();
   return [body.toString("utf8"), JSON.stringify(headers)].some((text) => {
     const read = text.replaceAll(JSON_ESCAPE, (_escape, hex: string | undefined) =>
@@ -207,13 +214,14 @@ const RETRY_MS = 1000;
 const RETRY_MS_MAX = 3_600_000;
 
 /** `Retry-After` in seconds (RFC 9110 section 10.2.3); its date form, and nonsense, are one. */
-function retryAfterOf({ headers }: ApiAnswer): number {
+export function retryAfterOf({ headers }: ApiAnswer): number {
   const given = headers["retry-after"];
   const seconds = typeof given === "string" && /^\d{1,6}$/.test(given) ? Number(given) : 1;
   return Math.min(Math.max(seconds * 1000, RETRY_MS), RETRY_MS_MAX);
 }
 
-function refused(status: number, effect: Effect, retry_after_ms: number): Refusal {
+/** What is said of a status that is no success. */
+export function refused(status: number, effect: Effect, retry_after_ms: number): Refusal {
   const details = { status };
   if (status >= 300 && status < 400) {
     const reason = "The API answered with a redirect, which is never followed.";
@@ -239,9 +247,10 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
 }
 
-function failure(error: unknown, dispatch: Dispatch, effect: Effect): Refusal {
+/** What is said of an exchange that broke off; its effect is `none` where nothing was sent. */
+export function failure(error: unknown, bytes_max: number, effect: Effect): Refusal {
   if (error instanceof AddressRefused) return refusal("egress_refused", { cause: error.message });
-  if (error instanceof Ended) return ended(error, dispatch, error.sent ? effect : "none");
+  if (error instanceof Ended) return ended(error, bytes_max, error.sent ? effect : "none");
   const cause = describe(error);
   // The connection never stood: nothing was sent, and that can be proved.
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
@@ -251,14 +260,14 @@ function failure(error: unknown, dispatch: Dispatch, effect: Effect): Refusal {
   return refusal("downstream_unavailable", { effect: happened, retry_after_ms: 1000, cause });
 }
 
-function ended({ why }: Ended, dispatch: Dispatch, effect: Effect): Refusal {
+function ended({ why }: Ended, bytes_max: number, effect: Effect): Refusal {
   switch (why) {
     case "hung_up":
       return refusal("cancelled", { effect });
     case "late":
       return refusal("timeout", { effect, retry_after_ms: 1000 });
     case "too_large": {
-      const reason = `The answer is larger than ${dispatch.response_bytes_max} bytes.`;
+      const reason = `The answer is larger than ${bytes_max} bytes.`;
       return refusal("downstream_error", { reason, effect });
     }
   }

@@ -20,6 +20,8 @@ export interface Bounds {
   readonly signals: readonly AbortSignal[];
   /** Hears of the body's bytes as they come. */
   readonly moved?: (bytes: number) => void;
+  /** Hears each piece of the body; true where no more of it is wanted. */
+  readonly enough?: (piece: Buffer) => boolean;
 }
 
 /** We ended it: the deadline passed, whoever asked hung up or lost access, or the body went on. */
@@ -102,8 +104,13 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(_: unknown, chunk: Buffer): void {
     this.size += chunk.length;
     this.bounds.moved?.(chunk.length);
-    if (this.size > this.bounds.bytes_max) this.cut("too_large");
-    else this.chunks.push(chunk);
+    if (this.size > this.bounds.bytes_max) return this.cut("too_large");
+    this.chunks.push(chunk);
+    if (this.over !== undefined || this.bounds.enough?.(chunk) !== true) return;
+    this.onResponseEnd();
+    // Whatever it would say from here on has nobody to say it to.
+    this.over = new Error("enough");
+    this.controller?.abort(this.over);
   }
 
   onResponseEnd(): void {

@@ -1,7 +1,12 @@
 // From a tool's definition and its checked arguments to the one request that the broker may send.
 // The tool names a method and a path; nobody hands the broker a URL.
 import { z } from "zod";
-import type { CodeTool, DeclarativeTool, PlacedInput } from "../catalog/definition.ts";
+import type {
+  CodeTool,
+  DeclarativeTool,
+  PlacedInput,
+  UpstreamTool,
+} from "../catalog/definition.ts";
 import { SchemaView } from "../contract/schema-view.ts";
 import { refusal } from "../kernel/errors.ts";
 import { pointerTo } from "../kernel/json.ts";
@@ -26,10 +31,10 @@ const HEADER_BYTES_MAX = 8192;
 
 /** The request, or `invalid_arguments` where an argument cannot stand where it belongs. */
 export function buildRequest(tool: DeclarativeTool, args: Arguments): Result<BrokerRequest> {
-  try {
+  return standing(() => {
     const path = pathOf(tool, args);
     const body = bodyOfTool(tool, args);
-    return ok({
+    return {
       method: tool.method,
       path,
       headers: {
@@ -40,7 +45,13 @@ export function buildRequest(tool: DeclarativeTool, args: Arguments): Result<Bro
         ...(body === undefined ? {} : { "content-type": CONTENT_TYPES[tool.body] }),
       },
       body,
-    });
+    };
+  });
+}
+
+function standing(build: () => BrokerRequest): Result<BrokerRequest> {
+  try {
+    return ok(build());
   } catch (error) {
     if (!(error instanceof CannotStand)) throw error;
     const { path, message: expected } = error;
@@ -153,6 +164,27 @@ function lowered(headers: Readonly<Record<string, string>>): Record<string, stri
   return Object.fromEntries(
     Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]),
   );
+}
+
+/** What an MCP server's tool is sent, as it is shown: its method is no HTTP's, nor its path. */
+export function buildUpstream(tool: UpstreamTool, args: Arguments): Result<BrokerRequest> {
+  return standing(() => ({
+    method: "tools/call",
+    path: tool.upstream,
+    headers: {},
+    body: JSON.stringify(wireArguments(tool, args)),
+  }));
+}
+
+/** The arguments by the names that the server knows. */
+export function wireArguments({ inputs }: UpstreamTool, args: Arguments): Arguments {
+  const sent: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const [name, { as }] of inputs) {
+    if (!Object.hasOwn(args, name)) continue;
+    checkJson(args[name], pointerTo("", name));
+    sent[as] = args[name];
+  }
+  return sent;
 }
 
 /** Nothing where the operation takes none, or the only one that it takes was left out. */

@@ -224,7 +224,7 @@ class ConnectPages {
   private async takeKey(c: Context, place: Place, code: string, key: string): Promise<Response> {
     const { config, connections, titleOf } = this.options;
     const title = titleOf(place.connector);
-    if (config.connectors[place.connector]?.delegation.kind !== "key") {
+    if (config.connectors[place.connector]?.delegation?.kind !== "key") {
       return this.reception.nothing(c);
     }
     if (!KEY.test(key)) {
@@ -266,7 +266,7 @@ class ConnectPages {
   }
 
   private kindOf(connector: string) {
-    const kind = own(this.options.config.connectors, connector)?.delegation.kind;
+    const kind = own(this.options.config.connectors, connector)?.delegation?.kind;
     return kind === "exchange" ? undefined : kind;
   }
 

@@ -1,0 +1,187 @@
+// The MCP servers behind this deployment: each session of ours has its own of theirs, never another
+// one's. And before a tool is called, somebody has looked whether it still is what was approved.
+import type { Config } from "../config/load.ts";
+import type { UpstreamDefinition } from "../contract/upstream.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { uuidv7 } from "../kernel/ids.ts";
+import type { Credential } from "../kernel/principal.ts";
+import type { UpstreamAnswer, UpstreamMcp, UpstreamResult } from "./upstream.ts";
+import type { UpstreamTurn, UpstreamWay } from "./upstream.ts";
+import { openHttpWay } from "./upstream-http.ts";
+
+const IDLE_MS_MAX = 600_000;
+const SWEEP_MS = 60_000;
+const OPEN_MAX = 1000;
+const LOOK_MS_MAX = 20_000;
+const LOOK_BYTES_MAX = 4_194_304;
+
+type Listed = UpstreamAnswer<readonly UpstreamDefinition[]>;
+
+/** Whose session of a server it is. */
+export interface UpstreamOwner {
+  readonly credential: Credential;
+  readonly session: string;
+  /** Digest of their rights: with others it is another session. */
+  readonly rights: string;
+}
+
+interface Open {
+  readonly credential: Credential;
+  readonly mcp: UpstreamMcp;
+  /** The last look at its tools, or the one under way; nothing where one is due. */
+  look: Promise<Listed> | undefined;
+  looked_ms: number;
+  used_ms: number;
+}
+
+/** Hears what a server's tools are, whenever somebody looked. */
+type OnListed = (connector: string, tools: readonly UpstreamDefinition[]) => Promise<void>;
+
+/** The servers that the configuration names; nothing is opened before somebody needs it. */
+export function openUpstreams({ connectors }: Config, clock: Clock, version: string): Upstreams {
+  const ways = new Map<string, UpstreamWay>();
+  for (const [name, connector] of Object.entries(connectors)) {
+    const way = openHttpWay(connector, version);
+    if (way !== undefined) ways.set(name, way);
+  }
+  return new Upstreams(ways, clock);
+}
+
+export class Upstreams {
+  private readonly ways: ReadonlyMap<string, UpstreamWay>;
+  private readonly clock: Clock;
+  private readonly open = new Map<string, Open>();
+  private readonly sweeper: NodeJS.Timeout;
+  private listed: OnListed = () => Promise.resolve();
+  private changed: (connector: string) => void = () => undefined;
+
+  constructor(ways: ReadonlyMap<string, UpstreamWay>, clock: Clock) {
+    this.ways = ways;
+    this.clock = clock;
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
+  }
+
+  onListed(listener: OnListed): void {
+    this.listed = listener;
+  }
+
+  /** A server says that its tools changed. */
+  onChanged(listener: (connector: string) => void): void {
+    this.changed = listener;
+  }
+
+  /** What the server lists for this session: now, or `check_s` ago at most. */
+  async look(connector: string, owner: UpstreamOwner, turn: UpstreamTurn): Promise<Listed> {
+    const { check_s } = this.wayTo(connector);
+    const open = this.openFor(connector, owner);
+    const now_ms = this.clock.monotonic();
+    if (now_ms - open.looked_ms >= check_s * 1000) open.look = undefined;
+    const known = open.look;
+    const look = (open.look ??= this.list(connector, open, turn));
+    const answer = await look;
+    if (answer.ok) return answer;
+    if (open.look === look) open.look = undefined;
+    // Somebody else's look broke off, for reasons of his own.
+    return known === undefined ? answer : this.look(connector, owner, turn);
+  }
+
+  /** One call; never repeated here. Where the server has forgotten the session, a look is due. */
+  async call(
+    connector: string,
+    owner: UpstreamOwner,
+    asked: { readonly name: string; readonly args: Readonly<Record<string, unknown>> },
+    turn: UpstreamTurn,
+  ): Promise<UpstreamAnswer<UpstreamResult>> {
+    const open = this.openFor(connector, owner);
+    const answer = await open.mcp.call(asked.name, asked.args, turn);
+    if (!answer.ok && answer.gone === true) open.look = undefined;
+    return answer;
+  }
+
+  /** What the server lists for nobody in particular: without any credential. */
+  async lookAsNobody(connector: string, signal: AbortSignal): Promise<Listed> {
+    const { clock } = this;
+    const until_ms = clock.monotonic() + LOOK_MS_MAX;
+    const mcp = this.wayTo(connector).open(() => undefined);
+    try {
+      return await mcp.list({
+        token: undefined,
+        connector: { headers: {}, request_id_header: "X-Request-Id" },
+        call_id: uuidv7(clock.now()),
+        traceparent: undefined,
+        left_ms: () => until_ms - clock.monotonic(),
+        bytes_max: LOOK_BYTES_MAX,
+        signals: [signal],
+        moved: () => undefined,
+        note: () => () => undefined,
+      });
+    } finally {
+      await mcp.close();
+    }
+  }
+
+  /** Their access has ended: so have their sessions. */
+  endSessions(isTheirs: (credential: Credential) => boolean): void {
+    this.closeWhere(({ credential }) => isTheirs(credential));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.sweeper);
+    const all = [...this.open.values()];
+    this.open.clear();
+    await Promise.all(all.map(({ mcp }) => mcp.close()));
+    await Promise.all([...this.ways.values()].map((way) => way.close()));
+  }
+
+  private async list(connector: string, open: Open, turn: UpstreamTurn): Promise<Listed> {
+    open.looked_ms = this.clock.monotonic();
+    const first = await open.mcp.list(turn);
+    // Nothing was asked of a session that was over: another one is opened.
+    const answer = !first.ok && first.gone === true ? await open.mcp.list(turn) : first;
+    if (answer.ok) await this.listed(connector, answer.value);
+    return answer.ok ? answer : { ...answer, sent: false };
+  }
+
+  private openFor(connector: string, { session, rights, credential }: UpstreamOwner): Open {
+    const key = JSON.stringify([session, rights, connector]);
+    const now_ms = this.clock.monotonic();
+    const known = this.open.get(key);
+    this.open.delete(key);
+    const open = known ?? this.opened(connector, credential);
+    open.used_ms = now_ms;
+    // The one that was used last stands last.
+    this.open.set(key, open);
+    const [oldest] = this.open.values();
+    if (this.open.size > OPEN_MAX) this.closeWhere((one) => one === oldest);
+    return open;
+  }
+
+  private opened(connector: string, credential: Credential): Open {
+    const mcp = this.wayTo(connector).open(() => {
+      open.look = undefined;
+      this.changed(connector);
+    });
+    const open: Open = { credential, mcp, look: undefined, looked_ms: 0, used_ms: 0 };
+    return open;
+  }
+
+  private wayTo(connector: string): UpstreamWay {
+    const way = this.ways.get(connector);
+    if (way === undefined) throw new RangeError(`no MCP server behind ${connector}`);
+    return way;
+  }
+
+  private sweep(): void {
+    const idle_ms = this.clock.monotonic() - IDLE_MS_MAX;
+    this.closeWhere(({ used_ms }) => used_ms < idle_ms);
+  }
+
+  private closeWhere(isOver: (open: Open) => boolean): void {
+    for (const [key, one] of this.open) {
+      if (!isOver(one)) continue;
+      this.open.delete(key);
+      // It has nothing to say to anybody, and its own way to end.
+      one.mcp.close().catch(() => undefined);
+    }
+  }
+}
