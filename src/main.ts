@@ -1,6 +1,6 @@
 // The composition root: the only file that knows everything. It wires the rooms, once.
 import { join } from "node:path";
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { boundOf, livenessOf } from "./config/liveness.ts";
 import type { Config } from "./config/load.ts";
 import { createAdmin } from "./console/admin.ts";
@@ -24,6 +24,7 @@ import type { Provider } from "./identity/provider.ts";
 import { createVerifier } from "./identity/verifier.ts";
 import { hostToDial } from "./kernel/address.ts";
 import type { Clock } from "./kernel/clock.ts";
+import { VERSION } from "./kernel/version.ts";
 import { createAnchors } from "./ledger/anchors.ts";
 import { createSinks } from "./ledger/sinks.ts";
 import type { Keyring } from "./ledger/keyring.ts";
@@ -80,12 +81,6 @@ export interface Core {
 
 // SIGTERM ends everything within 5 s: what still runs by then is cut off, and recorded as unknown.
 const DRAIN_MS_MAX = 3000;
-
-export const VERSION = (
-  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  }
-).version;
 
 /** Starts everything, or throws and leaves nothing behind. */
 export async function startCore(options: CoreOptions): Promise<Core> {

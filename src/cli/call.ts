@@ -11,7 +11,7 @@ import { errorTable } from "../kernel/errors.ts";
 import type { Retry, ToolError } from "../kernel/errors.ts";
 import { systemErrorInWords } from "../kernel/in-words.ts";
 import { own } from "../kernel/own.ts";
-import { VERSION } from "../main.ts";
+import { VERSION } from "../kernel/version.ts";
 import { noAgent } from "./agents.ts";
 import { askCore, CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
 import { EXIT, note, print, printJson, Stop } from "./output.ts";

@@ -2,7 +2,7 @@
 import { askLocal, LocalError, NotRunning } from "../console/local.ts";
 import type { CoreState } from "../console/state-desk.ts";
 import type { Config } from "../config/load.ts";
-import { VERSION } from "../main.ts";
+import { VERSION } from "../kernel/version.ts";
 import { osUser } from "./core.ts";
 import { fine, noted, wrong } from "./finding.ts";
 import type { Finding } from "./finding.ts";

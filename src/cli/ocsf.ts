@@ -1,7 +1,7 @@
 // A record as an event of OCSF 1.9.0, class API Activity. What that has no place for stands in
 // `unmapped` under our own names, so that nothing is lost on the way to whoever collects events.
 import type { AuditRecord } from "../ledger/record.ts";
-import { VERSION } from "../main.ts";
+import { VERSION } from "../kernel/version.ts";
 
 const SCHEMA_VERSION = "1.9.0";
 const FAILED = [2, "Failure"] as const;

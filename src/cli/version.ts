@@ -1,5 +1,5 @@
 // `version`: of doorless, and of the Node that runs it.
-import { VERSION } from "../main.ts";
+import { VERSION } from "../kernel/version.ts";
 import { EXIT, print, printJson } from "./output.ts";
 import { wordsOf } from "./verb.ts";
 import type { Verb } from "./verb.ts";

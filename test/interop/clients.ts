@@ -10,15 +10,13 @@ import { Client as OlderClient } from "@modelcontextprotocol/sdk/client/index.js
 import { StdioClientTransport as OlderStdio } from "@modelcontextprotocol/sdk/client/stdio.js";
 import * as older_http from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport as OlderTransport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { COMPILED } from "../setup/projects.ts";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const LAUNCHER = join(ROOT, "bin", "doorless.js");
 /** The flags that the launcher wants: with them it runs the program in its own process. */
 export const NODE_FLAGS = ["--disable-sigusr1"];
 export const MODERN = "2026-07-28";
-
-// A hundred starts of the same program: Node keeps what it compiled (saves a third of each).
-const COMPILED = join(ROOT, "node_modules", ".cache", "doorless-compiled");
 
 /** What a shell has, without what this test process was started with. */
 export function plainEnvironment(env: Record<string, string> = {}): Record<string, string> {
