@@ -8,6 +8,7 @@ import { imports } from "./requirements/import.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
 import { policy } from "./requirements/policy.ts";
+import { servers } from "./requirements/servers.ts";
 import { tools } from "./requirements/tools.ts";
 import type { Requirement } from "./requirements/requirement.ts";
 
@@ -22,6 +23,7 @@ export const requirements = {
   ...tools,
   ...boundary.broker,
   ...code.sandbox,
+  ...servers,
   ...boundary.limits,
   ...boundary.ledger,
   ...boundary.revocation,

@@ -15,8 +15,13 @@ export interface WorkerSpec {
   readonly folder: string;
   /** The program, relative to the folder. */
   readonly entry: string;
+  /** The words after it. */
+  readonly args?: readonly string[];
   readonly heap_mib_max: number;
-  /** False only for the probe, which must find the jail tight without Node's own checks. */
+  /**
+   * Whether Node's own checks are on. Where not, the jail holds alone: so it is for others' servers,
+   * and for the probe, which must find it tight like that.
+   */
   readonly permission: boolean;
 }
 

@@ -6,7 +6,7 @@ import { no } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { Watch } from "../session/stops.ts";
 import type { Frame } from "./frames.ts";
-import { overLimit } from "./worker.ts";
+import { overLimit } from "./held.ts";
 import type { Worker } from "./worker.ts";
 
 /** How long a worker that was told to stop may take to say so, before it is ended. */

@@ -7,14 +7,22 @@ export const NODE_DENIES_NETWORK = process.allowedNodeEnvironmentFlags.has("--al
 /** The arguments that run `entry` of the stage, which the worker sees at `folder`. */
 export function nodeArguments(spec: WorkerSpec, folder: string): string[] {
   return [
-    ...(spec.permission ? ["--permission", `--allow-fs-read=${folder}/`] : []),
-    // It opens files without asking the permission model.
-    "--no-experimental-sqlite",
+    ...(spec.permission ? ownChecks(folder) : []),
     "--disable-sigusr1",
-    "--disable-proto=delete",
     "--no-addons",
     "--no-warnings",
     `--max-old-space-size=${spec.heap_mib_max}`,
     `${folder}/${spec.entry}`,
+    ...(spec.args ?? []),
+  ];
+}
+
+function ownChecks(folder: string): string[] {
+  return [
+    "--permission",
+    `--allow-fs-read=${folder}/`,
+    // It opens files without asking the permission model.
+    "--no-experimental-sqlite",
+    "--disable-proto=delete",
   ];
 }

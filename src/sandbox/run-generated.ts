@@ -8,7 +8,7 @@ import type { Watch } from "../session/stops.ts";
 import { converse } from "./dialogue.ts";
 import { flawOf } from "./frames.ts";
 import type { Owner, Pool } from "./pool.ts";
-import { overLimit } from "./worker.ts";
+import { overLimit } from "./held.ts";
 
 /** What the guest's own deadline is earlier, so that it ends by itself where it can. */
 const DEADLINE_MARGIN_MS = 100;

@@ -10,11 +10,14 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
+  writeFileSync,
 } from "node:fs";
-import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, extname, join, sep } from "node:path";
+import { dirname, extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readProgram } from "../catalog/server-program.ts";
+import type { ServerProgram } from "../catalog/server-program.ts";
 import { javascriptOf } from "./javascript.ts";
 
 /** The program's own files that run in a worker, by their folder under src/. */
@@ -62,6 +65,31 @@ export function setStage(parent: string): Stage {
     throw error;
   }
   return { folder, aside, entry: (name) => `src/sandbox/worker/${name}.js`, remove };
+}
+
+/** A local MCP server as it was read, once: nothing that happens to its files later is in it. */
+export interface StagedServer {
+  readonly folder: string;
+  readonly entry: string;
+  readonly args: readonly string[];
+  /** Of what was copied, and so of what runs. */
+  readonly digest: string;
+}
+
+/** Copies the program's own files, and no others, into `folder`. Throws `NoServerProgram`. */
+export function stageServer(program: ServerProgram, folder: string): StagedServer {
+  const made = new Set<string>();
+  const digest = readProgram(program, (entry) => {
+    const target = join(folder, entry.path);
+    const parent = dirname(target);
+    // There are thousands of files, and few folders.
+    if (!made.has(parent)) mkdirSync(parent, { recursive: true });
+    made.add(parent);
+    if ("bytes" in entry) writeFileSync(target, entry.bytes);
+    else symlinkSync(relative(parent, join(folder, entry.to)), target);
+  });
+  const { args } = program;
+  return { folder, entry: relative(program.root, program.script), args, digest };
 }
 
 /** One file, or every file of a folder; TypeScript becomes JavaScript on the way. */

@@ -1,15 +1,13 @@
-// One worker process as the host holds it: frames in, frames out, a watch over what it uses, an
-// end.
+// One worker process as the host holds it: frames in, frames out, until its end.
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import type { IsolatedProcess } from "./backend.ts";
 import { encodeFrame, FrameReader, FrameTooLarge } from "./frames.ts";
 import type { Frame } from "./frames.ts";
+import { Held, overLimit } from "./held.ts";
 
 const WATCH_MS = 25;
 const START_MS_MAX = 15_000;
-const STDERR_CHARS_MAX = 4096;
-const UNREAD_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface WorkerLimits {
   readonly frame_bytes_max: number;
@@ -21,18 +19,13 @@ export class Worker {
   readonly ready: Promise<void>;
   /** Resolves when it is gone, with why, as the call that it ran is told. */
   readonly gone: Promise<Refusal>;
-  private readonly process: IsolatedProcess;
-  private readonly limits: WorkerLimits;
+  private readonly held: Held;
   private listener: ((frame: Frame) => void) | undefined;
-  private why: Refusal | undefined;
-  private watching: NodeJS.Timeout | undefined;
-  private dead = false;
-  private said = "";
   private listens = false;
 
   constructor(isolated: IsolatedProcess, limits: WorkerLimits) {
-    this.process = isolated;
-    this.limits = limits;
+    const ended = (how: string, said: string): Refusal => endOf(how, said, this.listens);
+    this.held = new Held(isolated, limits.rss_bytes_max, ended);
     const started = Promise.withResolvers<void>();
     this.ready = started.promise;
     const starting = setTimeout(() => this.destroy(neverReady()), START_MS_MAX);
@@ -43,23 +36,20 @@ export class Worker {
       if (this.listens) started.resolve();
       else this.destroy(brokeProtocol(`it began with ${frame.t.slice(0, 20)}`));
     };
-    this.gone = isolated.exited.then((how) => {
-      this.dead = true;
+    this.gone = this.held.gone.then((why) => {
       clearTimeout(starting);
-      this.unwatch();
-      const why = this.why ?? ended(how, this.said, this.listens);
       started.reject(new Error(why.cause ?? why.code));
       return why;
     });
     // Who waits for it hears; an end of which nobody waits is no unhandled rejection.
     this.ready.catch(() => undefined);
-    this.read(isolated);
+    this.read(isolated, limits.frame_bytes_max);
   }
 
-  private read({ stdout, stderr }: IsolatedProcess): void {
-    const reader = new FrameReader(this.limits.frame_bytes_max);
+  private read({ stdout }: IsolatedProcess, frame_bytes_max: number): void {
+    const reader = new FrameReader(frame_bytes_max);
     stdout.on("data", (chunk: Buffer) => {
-      if (this.why !== undefined) return;
+      if (this.held.ending) return;
       try {
         for (const frame of reader.push(chunk)) this.hear(frame);
       } catch (error) {
@@ -67,20 +57,16 @@ export class Worker {
         this.destroy(tooLarge ? overLimit("output") : brokeProtocol((error as Error).message));
       }
     });
-    // Read and forgotten beyond a bound: a full pipe would hang it, and tell nobody why.
-    stderr.on("data", (chunk: Buffer) => {
-      if (this.said.length < STDERR_CHARS_MAX) this.said += chunk.toString("latin1");
-    });
   }
 
   private hear(frame: Frame): void {
-    if (this.why !== undefined) return;
+    if (this.held.ending) return;
     if (this.listener === undefined) this.destroy(brokeProtocol("it spoke without being asked"));
     else this.listener(frame);
   }
 
   get alive(): boolean {
-    return !this.dead && this.why === undefined;
+    return this.held.alive;
   }
 
   /** Who hears its frames; without a listener, a frame is its end. */
@@ -89,47 +75,27 @@ export class Worker {
   }
 
   send(frame: Frame): void {
-    const { stdin } = this.process;
-    if (!this.alive) return;
-    // It asks, and does not read what it is answered.
-    if (stdin.writableLength > UNREAD_BYTES_MAX) return this.destroy(overLimit("unread answers"));
-    stdin.write(encodeFrame(frame));
+    this.held.write(encodeFrame(frame));
   }
 
   /** Ends it when it uses more than it may from now on. */
   watch(cpu_ms_max: number): void {
-    this.unwatch();
-    const from_ms = this.cpu_ms;
-    this.watching = setInterval(() => {
-      const used = this.process.usage();
-      if (used === undefined) return;
-      if (used.rss_bytes > this.limits.rss_bytes_max) this.destroy(overLimit("memory"));
-      else if (used.cpu_ms - from_ms > cpu_ms_max) this.destroy(overLimit("processor time"));
-    }, WATCH_MS);
-    this.watching.unref();
+    this.held.watch(cpu_ms_max, WATCH_MS);
   }
 
   unwatch(): void {
-    clearInterval(this.watching);
+    this.held.unwatch();
   }
 
   /** Processor time so far; 0 where the system does not say. */
   get cpu_ms(): number {
-    return this.process.usage()?.cpu_ms ?? 0;
+    return this.held.cpu_ms;
   }
 
   /** Ends it now; the first reason counts. */
   destroy(why: Refusal): void {
-    this.why ??= why;
-    this.unwatch();
-    this.process.kill();
+    this.held.destroy(why);
   }
-}
-
-/** Something was used up; `what` is the limit's name. */
-export function overLimit(what: string): Refusal {
-  const details = { limit: what };
-  return refusal("resource_limit", { reason: `The limit: ${what}.`, details });
 }
 
 function neverReady(): Refusal {
@@ -140,12 +106,9 @@ function brokeProtocol(how: string): Refusal {
   return refusal("tool_error", { cause: `its worker broke the protocol: ${how}` });
 }
 
-// V8 aborts where its heap is full. What else it wrote is ours, or the jail's, until it listens;
-// after that a tool may have written it, and what a tool knows is not for the log.
-function ended(how: string, stderr: string, listened: boolean): Refusal {
-  if (/heap out of memory|allocation failed|Zone Allocation/i.test(stderr)) {
-    return overLimit("memory");
-  }
+// What it wrote is ours, or the jail's, until it listens; after that a tool may have written it, and
+// what a tool knows is not for the log.
+function endOf(how: string, stderr: string, listened: boolean): Refusal {
   const last = listened ? "" : stderr.trim().slice(-300);
   return refusal("tool_error", { cause: `its worker ended: ${how}${last && `; ${last}`}` });
 }
