@@ -93,7 +93,9 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   try {
     const lock = lockFolder(folders.data);
     undo.push(() => lock.release());
-    const sandbox = await openSandbox(config, emptied(join(folders.data, "sandbox")));
+    const sandbox = await openSandbox(config, emptied(join(folders.data, "sandbox")), {
+      servers: VERSION,
+    });
     undo.push(() => sandbox?.close());
     let house = await readHouse(config, sandbox, options.for_author);
     const keyring = openSqliteKeyring(folders, options.clock);
@@ -108,7 +110,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     const links = openLinks(options, ledger);
     undo.push(() => links.close());
     const limits = openLimits(options, ledger, folders.ledger, () => house);
-    const rooms = { ...openRooms(options, links.connections), limits, sandbox };
+    const rooms = { ...openRooms(options, links.connections, sandbox), limits, sandbox };
     undo.push(() => rooms.close());
     const metrics = new Metrics();
     const going = openSessions(options, folders.data, rooms);
@@ -229,7 +231,9 @@ function emptied(folder: string): string {
 
 function isolationOf(sandbox: Sandbox | undefined): Record<string, string> {
   if (sandbox === undefined) return { code_tools: "none", run_code: "none" };
+  const [server] = sandbox.servers.keys();
   return {
+    ...(server === undefined ? {} : { mcp_servers: sandbox.isolationOfServer(server) ?? "none" }),
     code_tools: sandbox.isolationOf("code"),
     run_code: sandbox.isolationOf("generated"),
   };
@@ -259,13 +263,17 @@ function endingBy({ clock }: CoreOptions, ledger: Ledger, stops: Stops) {
   };
 }
 
-function openRooms({ config, clock, allow_demo }: CoreOptions, connections: Connections) {
+function openRooms(
+  { config, clock, allow_demo }: CoreOptions,
+  connections: Connections,
+  sandbox: Sandbox | undefined,
+) {
   const providers = new Map<string, Provider>();
   for (const [name, issuer] of Object.entries(config.issuers)) {
     providers.set(name, createProvider(name, issuer, { clock, allow_demo }));
   }
   const broker = createBroker(config);
-  const upstreams = openUpstreams(config, clock, VERSION);
+  const upstreams = openUpstreams(config, clock, VERSION, sandbox?.servers ?? new Map());
   return {
     providers,
     verifier: createVerifier(config, providers, clock),

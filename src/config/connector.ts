@@ -74,16 +74,28 @@ const keySchema = z
   })
   .describe("Each user's own key, pasted on /connect; for an API that has nothing better");
 
+const check_s = z
+  .int()
+  .min(1)
+  .max(86_400)
+  .default(60)
+  .describe("How old the last look at its tools may be when one of them is called");
+
 const mcpSchema = z
-  .strictObject({
-    url: url.describe("Its streamable HTTP endpoint, the only address this connector dials"),
-    check_s: z
-      .int()
-      .min(1)
-      .max(86_400)
-      .default(60)
-      .describe("How old the last look at its tools may be when one of them is called"),
-  })
+  .union([
+    z.strictObject({
+      url: url.describe("Its streamable HTTP endpoint, the only address this connector dials"),
+      check_s,
+    }),
+    z.strictObject({
+      command: z
+        .array(z.string().max(1024))
+        .min(1)
+        .max(64)
+        .describe("A script for Node, run in the sandbox with its own package and nothing else"),
+      check_s,
+    }),
+  ])
   .describe("An MCP server, whose tools are this connector's");
 
 export const connectorSchema = z.strictObject({
@@ -109,9 +121,14 @@ export const connectorSchema = z.strictObject({
 export type ConnectorConfig = z.infer<typeof connectorSchema>;
 export type DelegationConfig = NonNullable<ConnectorConfig["delegation"]>;
 
+/** Whether its MCP server is a program of this machine's, which the sandbox runs. */
+export function isLocal({ mcp }: ConnectorConfig): boolean {
+  return mcp !== undefined && "command" in mcp;
+}
+
 /** The only origin that a connector dials; nothing where it dials none. */
 export function originOf({ origin: api, mcp }: ConnectorConfig): string | undefined {
-  return api ?? (mcp === undefined ? undefined : new URL(mcp.url).origin);
+  return api ?? (mcp !== undefined && "url" in mcp ? new URL(mcp.url).origin : undefined);
 }
 
 /** The same by the connector's name. */
@@ -129,7 +146,10 @@ export function checkConnector(at: string, connector: ConnectorConfig, report: R
   if ((api === undefined) === (mcp === undefined)) {
     report(at, "is neither an API nor an MCP server, or both", "name either origin or mcp");
   }
-  if (delegation === undefined) {
+  if (isLocal(connector)) {
+    const mend = "remove it: a server in the sandbox has nothing to reach as anybody";
+    if (delegation !== undefined) report(`${at}/delegation`, "a local server has no token", mend);
+  } else if (delegation === undefined) {
     const mend = "say how each user's own token is had: exchange, connection or key";
     report(at, "has no delegation", mend);
   }

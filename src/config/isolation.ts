@@ -13,6 +13,10 @@ export const isolationSchema = z.strictObject({
     .enum(["none", "engine", "os", "external"])
     .default("none")
     .describe("Generated code, always in an engine of its own: that alone, or inside a jail too"),
+  mcp_servers: z
+    .enum(["os", "external"])
+    .default("os")
+    .describe("MCP servers that a connector starts: what no lower level can hold"),
   below_os: z
     .literal("accepted")
     .optional()
@@ -41,7 +45,7 @@ export function checkIsolation(
   beyond_loopback: boolean,
   report: Report,
 ): void {
-  for (const name of ["code_tools", "run_code"] as const) {
+  for (const name of ["code_tools", "run_code", "mcp_servers"] as const) {
     const level = isolation[name];
     if (level === "external" && isolation.command === undefined) {
       const mend = 'add "command", such as ["docker", "run", "-i", "--network", "none", …, "node"]';

@@ -186,7 +186,7 @@ function checkConnectors(
     checkConnector(`/connectors/${name}`, connector, report);
     const { origin, mcp } = connector;
     if (origin !== undefined) https(`/connectors/${name}/origin`, origin);
-    if (mcp !== undefined) https(`/connectors/${name}/mcp/url`, mcp.url);
+    if (mcp !== undefined && "url" in mcp) https(`/connectors/${name}/mcp/url`, mcp.url);
     for (const [pointer, value] of serverUrls(connector)) {
       https(`/connectors/${name}/delegation/authorization_server${pointer}`, value);
     }

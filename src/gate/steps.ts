@@ -1,10 +1,12 @@
 // The path of a call, step by step (DESIGN section 4). Each says no with a refusal, or nothing.
 // The order is the order of this list; a step cannot skip or repeat another.
 import type { DeclarativeTool } from "../catalog/definition.ts";
+import { isLocal } from "../config/connector.ts";
 import { project } from "../contract/projection.ts";
 import type { Mismatch } from "../contract/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
+import { own } from "../kernel/own.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import { approval, wouldAsk } from "./approval.ts";
 import { fits } from "./fits.ts";
@@ -106,10 +108,18 @@ async function asWhom(rooms: Rooms, call: CallContext, progress: Progress): Prom
   const { credential } = call.entry;
   const gone = (await rooms.alive.again(call.watch)) ?? rejudged(rooms, call, progress.verdict);
   if (gone !== undefined) return gone;
-  const token = await rooms.delegation.token(credential, tool.connector.name, tool.scopes);
+  const { name } = tool.connector;
+  const connector = own(rooms.config.connectors, name);
+  // A server in the sandbox has nothing to reach, as anybody.
+  if (connector !== undefined && isLocal(connector)) return hungUp(call);
+  const token = await rooms.delegation.token(credential, name, tool.scopes);
   if (!token.ok) return token.refusal;
   progress.token = token.value;
-  return call.signal.aborted ? refusal("cancelled", { effect: "none" }) : undefined;
+  return hungUp(call);
+}
+
+function hungUp({ signal }: CallContext): No {
+  return signal.aborted ? refusal("cancelled", { effect: "none" }) : undefined;
 }
 
 function run(rooms: Rooms, call: CallContext, progress: Progress): Promise<No> {

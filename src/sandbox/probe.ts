@@ -28,10 +28,15 @@ export interface Outcome {
   readonly refused?: string;
 }
 
-export interface ProbeResult {
+export interface Found {
   readonly refused: readonly AttemptName[];
   /** Attempts that got through, as the level says that they may. */
   readonly gaps: readonly AttemptName[];
+}
+
+export interface ProbeResult extends Found {
+  /** What a jail refused that has nothing in it but a program of somebody else's. */
+  readonly alone: Found;
 }
 
 /** Resolves where the level holds; throws `IsolationUnavailable` with what got through. */
@@ -46,17 +51,26 @@ export async function probe(backend: IsolationBackend, stage: Stage): Promise<Pr
     const only = ATTEMPT_NAMES.filter((name) => name !== "list_root" || backend.root !== undefined);
     const outcomes = await attack(backend, { ...spec, permission: true }, traps.targets, only);
     judge(outcomes, (name) => claimOf(backend.level, name) === "stops", backend.level);
-    if (backend.level !== "process") {
-      // Once more with Node's own checks off: the jail must hold with nothing else in the way.
-      const bare = await attack(backend, { ...spec, permission: false }, traps.targets, only);
-      judge(bare, (name) => jailStops(backend.level, name), backend.level);
-    }
-    const through = outcomes.filter(({ got }) => got !== undefined);
-    const gaps = through.map(({ attempt }) => attempt);
-    return { refused: only.filter((name) => !gaps.includes(name)), gaps };
+    if (backend.level === "process") return { ...foundIn(outcomes), alone: NOTHING };
+    // Once more with Node's own checks off: the jail must hold with nothing else in the way.
+    const bare = await attack(backend, { ...spec, permission: false }, traps.targets, only);
+    judge(bare, (name) => jailStops(backend.level, name), backend.level);
+    // What a program does inside, with what is its own, is no way out of it.
+    const ways_out = bare.filter(({ attempt }) => jailStops(backend.level, attempt));
+    return { ...foundIn(outcomes), alone: foundIn(ways_out) };
   } finally {
     await traps.remove();
   }
+}
+
+const NOTHING: Found = { refused: [], gaps: [] };
+
+function foundIn(outcomes: readonly Outcome[]): Found {
+  const names = (which: readonly Outcome[]) => which.map(({ attempt }) => attempt);
+  return {
+    refused: names(outcomes.filter(({ got }) => got === undefined)),
+    gaps: names(outcomes.filter(({ got }) => got !== undefined)),
+  };
 }
 
 function judge(

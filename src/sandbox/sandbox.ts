@@ -20,11 +20,13 @@ import { javascriptOf } from "./javascript.ts";
 import { Pool } from "./pool.ts";
 import type { Kind } from "./pool.ts";
 import { probe } from "./probe.ts";
-import type { ProbeResult } from "./probe.ts";
+import type { Found, ProbeResult } from "./probe.ts";
+import { localServersIn, openLocalServers } from "./local-servers.ts";
 import { probeEngine } from "./probe-engine.ts";
 import { setStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 import { STARTS_AT_ONCE_MAX, Turns } from "./turns.ts";
+import type { UpstreamWay } from "./upstream.ts";
 import { Worker } from "./worker.ts";
 
 const FRAME_BYTES_MAX = 1_048_576;
@@ -38,13 +40,17 @@ export interface Sandbox {
   readonly readManifest: ManifestReader;
   /** What the ledger says of where a call ran: the level, and what the probe found. */
   isolationOf(kind: "code" | "generated"): string;
+  /** The same of a connector's local MCP server; nothing where it has none. */
+  isolationOfServer(connector: string): string | undefined;
+  /** The ways to the local MCP servers, by connector. */
+  readonly servers: ReadonlyMap<string, UpstreamWay>;
   /** What is known not to be stopped, for the operator's eyes at the start. */
   readonly gaps: readonly string[];
   runTool(run: ToolRun): Promise<Result<unknown>>;
   runGenerated(run: GeneratedRun): Promise<Result<unknown>>;
   /** Ends the workers of these people's sessions at once, with whatever runs in them. */
   endSessions(areTheirs: (credential: Credential) => boolean): void;
-  /** Worker processes alive. */
+  /** Worker processes alive, and local MCP servers. */
   readonly workers: number;
   close(): Promise<void>;
 }
@@ -54,6 +60,12 @@ interface Lane {
   readonly said: string;
 }
 
+interface SandboxOptions {
+  readonly workers_ready?: number;
+  /** Our version, as local MCP servers are told; without it, none can be started. */
+  readonly servers?: string;
+}
+
 /**
  * Probes the levels that are asked for, and opens. `undefined` where none is. Throws `ConfigError`
  * with `isolation_unavailable` where one does not hold; nothing is left behind then.
@@ -61,24 +73,26 @@ interface Lane {
 export async function openSandbox(
   config: Config,
   folder: string,
-  options: { readonly workers_ready?: number } = {},
+  options: SandboxOptions = {},
 ): Promise<Sandbox | undefined> {
   const { code_tools, run_code } = config.isolation;
-  if (code_tools === "none" && run_code === "none") return undefined;
+  const [local] = options.servers === undefined ? [] : localServersIn(config);
+  if (code_tools === "none" && run_code === "none" && local === undefined) return undefined;
   const stage = setStage(folder);
   try {
-    const lanes = await openLanes(config, stage);
-    return createSandbox(config, stage, lanes, options.workers_ready);
+    const lanes = await openLanes(config, stage, local?.connector);
+    return createSandbox(config, stage, lanes, options);
   } catch (error) {
     stage.remove();
     throw error;
   }
 }
 
-type Lanes = Readonly<Partial<Record<Kind, Lane>>>;
+type Lanes = Readonly<Partial<Record<Kind | "server", Lane>>>;
 
-async function openLanes(config: Config, stage: Stage): Promise<Lanes> {
-  const { code_tools, run_code } = config.isolation;
+/** `local` is a connector whose server runs here, where there is one. */
+async function openLanes(config: Config, stage: Stage, local: string | undefined): Promise<Lanes> {
+  const { code_tools, run_code, mcp_servers } = config.isolation;
   // The engine is no level of its own: a process stands around it, or a jail.
   const around = run_code === "engine" ? "process" : run_code;
   const held = new Map<Level, { backend: IsolationBackend; found: ProbeResult }>();
@@ -94,7 +108,11 @@ async function openLanes(config: Config, stage: Stage): Promise<Lanes> {
       throw unavailable(config, pointer, error);
     }
   };
-  const lanes: Partial<Record<Kind, Lane>> = {};
+  const lanes: Partial<Record<keyof Lanes, Lane>> = {};
+  if (local !== undefined) {
+    const { backend, found } = await open(`/connectors/${local}/mcp/command`, mcp_servers);
+    lanes.server = { backend, said: describe(mcp_servers, found.alone) };
+  }
   if (code_tools !== "none") {
     const { backend, found } = await open("/isolation/code_tools", code_tools);
     lanes.tool = { backend, said: describe(backend.level, found) };
@@ -125,7 +143,7 @@ function createBackend(level: Level, config: Config, stage: Stage): IsolationBac
   }
 }
 
-function describe(level: string, { refused, gaps }: ProbeResult): string {
+function describe(level: string, { refused, gaps }: Found): string {
   const known = gaps.length === 0 ? "no known gaps" : `known gaps: ${gaps.join(", ")}`;
   return `${level} (probed at start: ${refused.length} attempts refused; ${known})`;
 }
@@ -159,9 +177,11 @@ function createSandbox(
   config: Config,
   stage: Stage,
   lanes: Lanes,
-  workers_ready = config.isolation.workers_ready,
+  { workers_ready = config.isolation.workers_ready, servers: version = "" }: SandboxOptions,
 ): Sandbox {
   const { isolation } = config;
+  const local = lanes.server && openLocalServers(config, stage, lanes.server.backend, version);
+  const servers = local?.ways ?? new Map<string, UpstreamWay>();
   const start = (kind: Kind): Worker => {
     const lane = lanes[kind];
     if (lane === undefined) throw new RangeError(`no level for ${kind} workers`);
@@ -188,15 +208,17 @@ function createSandbox(
   return {
     readManifest: manifestReader(start),
     isolationOf: (kind) => said[kind],
+    isolationOfServer: (name) => (servers.has(name) ? lanes.server?.said : undefined),
+    servers,
     gaps: Object.values(said).filter((text) => text.includes("known gaps:")),
     runTool: (run) => runTool(pool, isolation, run),
     runGenerated: (run) => runGenerated(pool, isolation, run),
     endSessions: (areTheirs) => pool.endSessions(areTheirs),
     get workers() {
-      return pool.count;
+      return pool.count + (local?.count ?? 0);
     },
     async close() {
-      await pool.close();
+      await Promise.all([pool.close(), local?.close()]);
       stage.remove();
     },
   };

@@ -43,6 +43,8 @@ export interface Stage {
   readonly aside: string;
   /** The program of a worker, relative to the folder. */
   entry(name: "tool-worker" | "engine-worker" | "probe-worker"): string;
+  /** Copies a local MCP server's own files, and no others, beside it. Throws `NoServerProgram`. */
+  server(name: string, program: ServerProgram): StagedServer;
   remove(): void;
 }
 
@@ -64,7 +66,13 @@ export function setStage(parent: string): Stage {
     remove();
     throw error;
   }
-  return { folder, aside, entry: (name) => `src/sandbox/worker/${name}.js`, remove };
+  return {
+    folder,
+    aside,
+    entry: (name) => `src/sandbox/worker/${name}.js`,
+    server: (name, program) => stageServer(program, join(whole, "servers", name)),
+    remove,
+  };
 }
 
 /** A local MCP server as it was read, once: nothing that happens to its files later is in it. */
@@ -76,8 +84,7 @@ export interface StagedServer {
   readonly digest: string;
 }
 
-/** Copies the program's own files, and no others, into `folder`. Throws `NoServerProgram`. */
-export function stageServer(program: ServerProgram, folder: string): StagedServer {
+function stageServer(program: ServerProgram, folder: string): StagedServer {
   const made = new Set<string>();
   const digest = readProgram(program, (entry) => {
     const target = join(folder, entry.path);

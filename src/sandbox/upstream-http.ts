@@ -13,7 +13,7 @@ import type { Line } from "./broker.ts";
 import { dial } from "./dial.ts";
 import type { ApiAnswer } from "./dial.ts";
 import { EventStream } from "./event-stream.ts";
-import { askedBack, notMcp } from "./upstream.ts";
+import { askedBack, notMcp, refusedWith } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamTurn, UpstreamWay } from "./upstream.ts";
 import { definitionsIn, PAGES_MAX, resultIn } from "./upstream-messages.ts";
 import type { Json } from "./upstream-messages.ts";
@@ -38,12 +38,12 @@ type Posted = { readonly head: ApiAnswer["headers"]; readonly message: Json | un
 export function openHttpWay(connector: ConnectorConfig, version: string): UpstreamWay | undefined {
   const { mcp } = connector;
   const line = openLine(connector);
-  if (mcp === undefined || line === undefined) return undefined;
+  if (mcp === undefined || !("url" in mcp) || line === undefined) return undefined;
   const about = { name: "doorless", version };
   return {
     endpoint: mcp.url,
     check_s: mcp.check_s,
-    open: (changed) => new HttpUpstream({ line, url: new URL(mcp.url), about, changed }),
+    open: (_user, changed) => new HttpUpstream({ line, url: new URL(mcp.url), about, changed }),
     close: () => line.agent.destroy(),
   };
 }
@@ -328,11 +328,5 @@ function resultOf(message: Json | undefined): UpstreamAnswer<Json> {
   }
   const code = Number.isSafeInteger(error?.code) ? Number(error?.code) : undefined;
   if (code === undefined) return { ok: false, refusal: notMcp("no result"), sent: true };
-  const known = code === -32602 ? " It does not know the tool, or not with these arguments." : "";
-  const reason = `The MCP server refused it (JSON-RPC error ${code}).${known}`;
-  return {
-    ok: false,
-    refusal: refusal("downstream_error", { reason, details: { rpc_code: code } }),
-    sent: true,
-  };
+  return { ok: false, refusal: refusedWith(code), sent: true };
 }

@@ -63,8 +63,11 @@ export interface UpstreamWay {
   readonly endpoint: UpstreamEndpoint;
   /** How old the last look at its tools may be when one of them is called. */
   readonly check_s: number;
-  /** For one session of ours; `changed` is for a server that says that its tools did. */
-  open(changed: () => void): UpstreamMcp;
+  /**
+   * For one session of ours, which is this user's (nobody's, for a look); `changed` is for a server
+   * that says that its tools did.
+   */
+  open(user: string | undefined, changed: () => void): UpstreamMcp;
   /** When nobody of ours talks to it any more. */
   close(): Promise<void>;
 }
@@ -76,6 +79,13 @@ const ASKED =
 export function askedBack(method: string): Refusal {
   const details = { asked: method.replaceAll(/[^\w/.-]/g, "?").slice(0, 64) };
   return refusal("downstream_error", { reason: ASKED, details });
+}
+
+/** What a server's error says: its code, and none of its words. */
+export function refusedWith(code: number): Refusal {
+  const known = code === -32602 ? " It does not know the tool, or not with these arguments." : "";
+  const reason = `The MCP server refused it (JSON-RPC error ${code}).${known}`;
+  return refusal("downstream_error", { reason, details: { rpc_code: code } });
 }
 
 /** What is no MCP, or not as it should be. */

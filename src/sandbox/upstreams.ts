@@ -20,6 +20,7 @@ type Listed = UpstreamAnswer<readonly UpstreamDefinition[]>;
 /** Whose session of a server it is. */
 export interface UpstreamOwner {
   readonly credential: Credential;
+  readonly user: string;
   readonly session: string;
   /** Digest of their rights: with others it is another session. */
   readonly rights: string;
@@ -38,8 +39,13 @@ interface Open {
 type OnListed = (connector: string, tools: readonly UpstreamDefinition[]) => Promise<void>;
 
 /** The servers that the configuration names; nothing is opened before somebody needs it. */
-export function openUpstreams({ connectors }: Config, clock: Clock, version: string): Upstreams {
-  const ways = new Map<string, UpstreamWay>();
+export function openUpstreams(
+  { connectors }: Config,
+  clock: Clock,
+  version: string,
+  local: ReadonlyMap<string, UpstreamWay>,
+): Upstreams {
+  const ways = new Map(local);
   for (const [name, connector] of Object.entries(connectors)) {
     const way = openHttpWay(connector, version);
     if (way !== undefined) ways.set(name, way);
@@ -102,7 +108,7 @@ export class Upstreams {
   async lookAsNobody(connector: string, signal: AbortSignal): Promise<Listed> {
     const { clock } = this;
     const until_ms = clock.monotonic() + LOOK_MS_MAX;
-    const mcp = this.wayTo(connector).open(() => undefined);
+    const mcp = this.wayTo(connector).open(undefined, () => undefined);
     try {
       return await mcp.list({
         token: undefined,
@@ -142,12 +148,12 @@ export class Upstreams {
     return answer.ok ? answer : { ...answer, sent: false };
   }
 
-  private openFor(connector: string, { session, rights, credential }: UpstreamOwner): Open {
-    const key = JSON.stringify([session, rights, connector]);
+  private openFor(connector: string, owner: UpstreamOwner): Open {
+    const key = JSON.stringify([owner.session, owner.rights, connector]);
     const now_ms = this.clock.monotonic();
     const known = this.open.get(key);
     this.open.delete(key);
-    const open = known ?? this.opened(connector, credential);
+    const open = known ?? this.opened(connector, owner);
     open.used_ms = now_ms;
     // The one that was used last stands last.
     this.open.set(key, open);
@@ -156,8 +162,8 @@ export class Upstreams {
     return open;
   }
 
-  private opened(connector: string, credential: Credential): Open {
-    const mcp = this.wayTo(connector).open(() => {
+  private opened(connector: string, { credential, user }: UpstreamOwner): Open {
+    const mcp = this.wayTo(connector).open(user, () => {
       open.look = undefined;
       this.changed(connector);
     });
