@@ -93,9 +93,7 @@ export async function startCore(options: CoreOptions): Promise<Core> {
   try {
     const lock = lockFolder(folders.data);
     undo.push(() => lock.release());
-    const sandbox = await openSandbox(config, emptied(join(folders.data, "sandbox")), {
-      servers: VERSION,
-    });
+    const sandbox = await openSandbox(config, emptied(folders.data, "sandbox"), { servers: true });
     undo.push(() => sandbox?.close());
     let house = await readHouse(config, sandbox, options.for_author);
     const keyring = openSqliteKeyring(folders, options.clock);
@@ -224,7 +222,8 @@ async function sayStarted(ledger: Ledger, log: Logger, { house, port, sandbox }:
 }
 
 // What a run that was killed left there.
-function emptied(folder: string): string {
+function emptied(data: string, name: string): string {
+  const folder = join(data, name);
   rmSync(folder, { recursive: true, force: true });
   return folder;
 }

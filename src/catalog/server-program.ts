@@ -1,6 +1,6 @@
 // What the command of a local MCP server names: a script, the package that it lies in, and the
-// packages that this one depends on. Those files and no others are what it may see, and their digest
-// is what a human approves. Only files are looked at here; nothing is run.
+// packages that this one depends on. Those files and no others are what it may see, and their
+// digest is what a human approves. Only files are looked at here; nothing is run.
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -69,7 +69,7 @@ export function serverProgram(
     const why = `its folder ${folder} also holds ${held}, which no server may read`;
     throw new NoServerProgram(why, "give the server a folder, and a package.json, of its own");
   }
-  return { script, args, root: [...packages, ...bases].reduce(common), packages, links };
+  return { script, args, root: [...packages, ...bases].reduce(sharedFolder), packages, links };
 }
 
 function scriptIn(command: readonly string[], base: string) {
@@ -148,14 +148,11 @@ function upFrom(folder: string): readonly string[] {
   return up === folder ? [folder] : [folder, ...upFrom(up)];
 }
 
-function common(a: string, b: string): string {
+function sharedFolder(a: string, b: string): string {
   return upFrom(a).find((folder) => isInside(b, folder)) ?? sep;
 }
 
-const names = z.record(
-  z.string().regex(/^(?:@[\w~-][\w.~-]*\/)?[\w~-][\w.~-]*$/),
-  z.unknown(),
-);
+const names = z.record(z.string().regex(/^(?:@[\w~-][\w.~-]*\/)?[\w~-][\w.~-]*$/), z.unknown());
 const manifestSchema = z.looseObject({
   dependencies: names.optional(),
   optionalDependencies: names.optional(),

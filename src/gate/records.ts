@@ -54,7 +54,8 @@ function approvalIn({ approved }: Progress): Pick<CallFacts, "approved_by" | "ap
 // Where it runs, or would have: a tool that is data runs nowhere, and one of a server's there.
 function isolationOf({ sandbox }: Rooms, tool: ToolDefinition | undefined): string {
   if (tool === undefined || tool.kind === "declarative") return "declarative";
-  if (tool.kind === "upstream") return sandbox?.isolationOfServer(tool.connector.name) ?? "upstream";
+  if (tool.kind === "upstream")
+    return sandbox?.isolationOfServer(tool.connector.name) ?? "upstream";
   return sandbox?.isolationOf(tool.kind) ?? "none";
 }
 

@@ -19,7 +19,7 @@ export interface WorkerSpec {
   readonly args?: readonly string[];
   readonly heap_mib_max: number;
   /**
-   * Whether Node's own checks are on. Where not, the jail holds alone: so it is for others' servers,
+   * Whether Node's own checks are on. Where not, the jail holds alone: so it is for MCP servers,
    * and for the probe, which must find it tight like that.
    */
   readonly permission: boolean;

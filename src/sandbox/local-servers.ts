@@ -41,7 +41,6 @@ export function openLocalServers(
   config: Config,
   stage: Stage,
   backend: IsolationBackend,
-  version: string,
 ): LocalServers {
   const { isolation } = config;
   const servers = new Servers({
@@ -54,7 +53,7 @@ export function openLocalServers(
     const { connector, command, check_s } = local;
     const staged = stagedFrom(config, stage, local);
     const start = (onListChanged: () => void): StdioServer =>
-      startServer(backend, staged, isolation, { version, onListChanged });
+      startServer(backend, staged, isolation, onListChanged);
     ways.set(connector, {
       endpoint: { command, files: staged.digest },
       check_s,
@@ -76,11 +75,11 @@ export function openLocalServers(
 }
 
 /** One process of it, in the jail and nothing else around it. */
-export function startServer(
+function startServer(
   backend: IsolationBackend,
   { folder, entry, args }: StagedServer,
   isolation: Config["isolation"],
-  client: { readonly version: string; readonly onListChanged?: () => void },
+  onListChanged: () => void,
 ): StdioServer {
   const isolated = backend.spawn({
     folder,
@@ -94,7 +93,7 @@ export function startServer(
     rss_bytes_max: isolation.memory_mib_max * MIB,
     cpu_ms_max: isolation.cpu_ms_max,
   };
-  return new StdioServer(isolated, limits, client);
+  return new StdioServer(isolated, limits, onListChanged);
 }
 
 function stagedFrom(config: Config, stage: Stage, { connector, command }: Local): StagedServer {
@@ -111,6 +110,6 @@ function stagedFrom(config: Config, stage: Stage, { connector, command }: Local)
 }
 
 /** What no server may read, wherever it lies. */
-export function keptFrom(config: Config): readonly string[] {
+function keptFrom(config: Config): readonly string[] {
   return [config.file, config.data_dir, config.tools_dir, config.vault_keys_file];
 }

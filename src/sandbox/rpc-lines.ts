@@ -10,7 +10,7 @@ const ID_CHARS_MAX = 128;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What came is no message: nothing more of it is read. Its words are ours, never the sender's. */
-export class LineError extends Error {
+class LineError extends Error {
   override readonly name = "LineError";
 }
 
@@ -65,7 +65,8 @@ export function readMessage(line: Buffer): ServerMessage {
   } catch {
     throw new LineError("a line that is not JSON, or not within its bounds");
   }
-  if (!isObject(said) || said["jsonrpc"] !== "2.0") throw new LineError("a line that is no message");
+  if (!isObject(said) || said["jsonrpc"] !== "2.0")
+    throw new LineError("a line that is no message");
   return "method" in said ? asked(said) : answered(said);
 }
 
@@ -89,6 +90,6 @@ function answered({ id, result, error }: JsonObject): ServerMessage {
   return { kind: "error", id, code };
 }
 
-export function isObject(value: unknown): value is JsonObject {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -62,8 +62,8 @@ interface Lane {
 
 interface SandboxOptions {
   readonly workers_ready?: number;
-  /** Our version, as local MCP servers are told; without it, none can be started. */
-  readonly servers?: string;
+  /** Whether local MCP servers may be started; questions about files alone need none. */
+  readonly servers?: boolean;
 }
 
 /**
@@ -76,7 +76,7 @@ export async function openSandbox(
   options: SandboxOptions = {},
 ): Promise<Sandbox | undefined> {
   const { code_tools, run_code } = config.isolation;
-  const [local] = options.servers === undefined ? [] : localServersIn(config);
+  const [local] = options.servers === true ? localServersIn(config) : [];
   if (code_tools === "none" && run_code === "none" && local === undefined) return undefined;
   const stage = setStage(folder);
   try {
@@ -177,10 +177,10 @@ function createSandbox(
   config: Config,
   stage: Stage,
   lanes: Lanes,
-  { workers_ready = config.isolation.workers_ready, servers: version = "" }: SandboxOptions,
+  { workers_ready = config.isolation.workers_ready }: SandboxOptions,
 ): Sandbox {
   const { isolation } = config;
-  const local = lanes.server && openLocalServers(config, stage, lanes.server.backend, version);
+  const local = lanes.server && openLocalServers(config, stage, lanes.server.backend);
   const servers = local?.ways ?? new Map<string, UpstreamWay>();
   const start = (kind: Kind): Worker => {
     const lane = lanes[kind];

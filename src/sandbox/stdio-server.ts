@@ -1,7 +1,8 @@
-// One local MCP server as the host holds it: a process in the jail, spoken to in lines. It is asked;
-// what it asks for itself is refused, and what it says unasked is counted and forgotten.
+// One local MCP server as the host holds it: a process in the jail, spoken to in lines. It is
+// asked; what it asks for itself is refused, and what it says unasked is counted and forgotten.
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
+import { VERSION } from "../kernel/version.ts";
 import type { IsolatedProcess } from "./backend.ts";
 import { Held, overLimit } from "./held.ts";
 import { LineReader, LineTooLong, readMessage } from "./rpc-lines.ts";
@@ -50,10 +51,10 @@ export class StdioServer {
   constructor(
     isolated: IsolatedProcess,
     limits: ServerLimits,
-    client: { readonly version: string; readonly onListChanged?: () => void },
+    onListChanged: () => void = () => undefined,
   ) {
     this.limits = limits;
-    this.onListChanged = client.onListChanged ?? (() => undefined);
+    this.onListChanged = onListChanged;
     this.held = new Held(isolated, limits.rss_bytes_max, (how, said) => {
       this.last_words = said;
       const cause = `the MCP server ended: ${how}`;
@@ -64,7 +65,7 @@ export class StdioServer {
       return why;
     });
     this.read(isolated);
-    this.ready = this.greet(client.version);
+    this.ready = this.greet();
     // Who waits for it hears; an end of which nobody waits is no unhandled rejection.
     this.ready.catch(() => undefined);
   }
@@ -73,7 +74,7 @@ export class StdioServer {
     return this.held.alive;
   }
 
-  /** What it wrote to its standard error before it ended by itself: for the eyes of who starts it. */
+  /** What it wrote to its standard error before it ended by itself: for who starts it, alone. */
   get lastWords(): string {
     return this.last_words;
   }
@@ -120,9 +121,9 @@ export class StdioServer {
     settle(answer);
   }
 
-  private async greet(version: string): Promise<JsonObject> {
+  private async greet(): Promise<JsonObject> {
     const [protocolVersion = ""] = REVISIONS;
-    const clientInfo = { name: "doorless", version };
+    const clientInfo = { name: "doorless", version: VERSION };
     const params = { protocolVersion, capabilities: {}, clientInfo };
     const late = AbortSignal.timeout(START_MS_MAX);
     const greeted = await this.ask("initialize", params, late);
@@ -212,4 +213,3 @@ function tooMany(): Refusal {
 function broke(how: string): Refusal {
   return notMcp(how);
 }
-

@@ -106,8 +106,8 @@ function brokeProtocol(how: string): Refusal {
   return refusal("tool_error", { cause: `its worker broke the protocol: ${how}` });
 }
 
-// What it wrote is ours, or the jail's, until it listens; after that a tool may have written it, and
-// what a tool knows is not for the log.
+// What it wrote is ours, or the jail's, until it listens; after that a tool may have written it,
+// and what a tool knows is not for the log.
 function endOf(how: string, stderr: string, listened: boolean): Refusal {
   const last = listened ? "" : stderr.trim().slice(-300);
   return refusal("tool_error", { cause: `its worker ended: ${how}${last && `; ${last}`}` });

@@ -70,9 +70,6 @@ export function scriptedServer(
     },
   };
   const limits = { line_bytes_max: LINE_BYTES_MAX, rss_bytes_max: 64 * MIB, cpu_ms_max: 1000 };
-  const server = new StdioServer(process, limits, {
-    version: "1",
-    onListChanged: () => void changes++,
-  });
+  const server = new StdioServer(process, limits, () => void changes++);
   return { server, heard, script, killed: () => killed, changes: () => changes };
 }

@@ -2,7 +2,11 @@
 import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect } from "vitest";
-import { NoServerProgram, readProgram, serverProgram } from "../../../src/catalog/server-program.ts";
+import {
+  NoServerProgram,
+  readProgram,
+  serverProgram,
+} from "../../../src/catalog/server-program.ts";
 import { testFolder } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -38,7 +42,8 @@ function folderOf(files: Files = INSTALLED): string {
   return folder;
 }
 
-const KEPT = (folder: string): string[] => ["mcp.config.json", ".doorless"].map((one) => join(folder, one));
+const KEPT = (folder: string): string[] =>
+  ["mcp.config.json", ".doorless"].map((one) => join(folder, one));
 
 function programIn(folder: string, command: readonly string[] = COMMAND) {
   return serverProgram(command, folder, KEPT(folder));
@@ -81,7 +86,10 @@ describe("a command", () => {
   });
 
   const REFUSED: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-    "npx, which downloads": [["npx", "-y", "server"], /npx fetches what it runs.*npm install --save/],
+    "npx, which downloads": [
+      ["npx", "-y", "server"],
+      /npx fetches what it runs.*npm install --save/,
+    ],
     "uvx, which downloads": [["uvx", "server"], /uvx fetches/],
     "npm exec": [["npm", "exec", "server"], /npm fetches/],
     "a shell": [["sh", "-c", "node x.js"], /sh runs other programs/],
@@ -95,7 +103,10 @@ describe("a command", () => {
     "a program that is not for Node": [["python3", "x.py"], /no such file/],
     "a file that is not for Node": [["node", "mcp.config.json"], /is no program for Node/],
     "a word that no program gets": [["node", "x.js\0y"], /character that no word may have/],
-    "more words than anybody writes": [["node", "x.js", ...Array<string>(70).fill("y")], /too long/],
+    "more words than anybody writes": [
+      ["node", "x.js", ...Array<string>(70).fill("y")],
+      /too long/,
+    ],
   };
   for (const [what, [command, says]] of Object.entries(REFUSED)) {
     verifies("servers.program", `is not ${what}, and says what it may be`, () => {
@@ -106,7 +117,9 @@ describe("a command", () => {
   verifies("servers.program", "whose package is not all there is refused", () => {
     const folder = folderOf();
     renameSync(join(folder, "node_modules/a"), join(folder, "node_modules/z"));
-    expect(refusalOf(folder, COMMAND)).toMatch(/the package a, which server depends on.*npm install/);
+    expect(refusalOf(folder, COMMAND)).toMatch(
+      /the package a, which server depends on.*npm install/,
+    );
   });
 
   const NAMES = ["../../etc", "..", "a/../../b", "/etc", "@s/../x"];
@@ -151,7 +164,9 @@ describe("its files", () => {
   verifies("servers.digest", "are found through the links that pnpm makes", () => {
     const store = "node_modules/.pnpm";
     const folder = folderOf({
-      [`${store}/server@1/node_modules/server/package.json`]: manifest({ dependencies: { a: "1" } }),
+      [`${store}/server@1/node_modules/server/package.json`]: manifest({
+        dependencies: { a: "1" },
+      }),
       [`${store}/server@1/node_modules/server/i.js`]: "import 'a';",
       [`${store}/a@1/node_modules/a/package.json`]: manifest(),
     });
@@ -173,7 +188,9 @@ describe("its files", () => {
   const CHANGES: Readonly<Record<string, Files>> = {
     "another word in the script": { "node_modules/server/dist/index.js": "import 'a'; " },
     "another file": { "node_modules/server/dist/more.js": "" },
-    "another dependency's code": { "node_modules/a/node_modules/b/package.json": manifest({ v: 1 }) },
+    "another dependency's code": {
+      "node_modules/a/node_modules/b/package.json": manifest({ v: 1 }),
+    },
     "a nearer dependency": { "node_modules/server/node_modules/a/package.json": manifest() },
   };
   for (const [what, change] of Object.entries(CHANGES)) {
@@ -195,9 +212,13 @@ describe("its files", () => {
     });
   }
 
-  verifies("servers.digest", "are plain files: what a link in a package leads to is not read", () => {
-    const folder = folderOf();
-    symlinkSync("/etc/passwd", join(folder, "node_modules/server/dist/passwd"));
-    expect(refusalOf(folder, COMMAND)).toMatch(/is a link, or no plain file/);
-  });
+  verifies(
+    "servers.digest",
+    "are plain files: what a link in a package leads to is not read",
+    () => {
+      const folder = folderOf();
+      symlinkSync("/etc/passwd", join(folder, "node_modules/server/dist/passwd"));
+      expect(refusalOf(folder, COMMAND)).toMatch(/is a link, or no plain file/);
+    },
+  );
 });

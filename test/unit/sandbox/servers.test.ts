@@ -47,15 +47,19 @@ async function running(seat: Seat): Promise<StdioServer> {
 }
 
 describe("a seat", () => {
-  verifies("servers.session", "has one process, whoever asks at once, and no other seat's", async () => {
-    const { started, seat } = world();
-    const [mine, another] = [seat("mia"), seat("mia")];
-    const [a, b] = await Promise.all([running(mine), running(mine)]);
-    expect(a).toBe(b);
-    expect(await running(mine)).toBe(a);
-    expect(await running(another)).not.toBe(a);
-    expect(started).toHaveLength(2);
-  });
+  verifies(
+    "servers.session",
+    "has one process, whoever asks at once, and no other seat's",
+    async () => {
+      const { started, seat } = world();
+      const [mine, another] = [seat("mia"), seat("mia")];
+      const [a, b] = await Promise.all([running(mine), running(mine)]);
+      expect(a).toBe(b);
+      expect(await running(mine)).toBe(a);
+      expect(await running(another)).not.toBe(a);
+      expect(started).toHaveLength(2);
+    },
+  );
 
   verifies("servers.session", "has another process where its own is gone", async () => {
     const { servers, started, seat } = world();
@@ -67,32 +71,40 @@ describe("a seat", () => {
     expect(await running(mine)).not.toBe(first);
   });
 
-  verifies("servers.session", "ends at once with what runs in it, and starts nothing then", async () => {
-    const { servers, started, seat } = world();
-    const [mine, others] = [seat("mia"), seat("omar")];
-    const [server, other] = [await running(mine), await running(others)];
-    const asked = server.ask("tools/call", {}, NEVER);
-    await mine.close();
-    expect(await asked).toMatchObject({ ok: false, sent: true, refusal: { code: "cancelled" } });
-    expect([server.alive, other.alive, servers.count]).toEqual([false, true, 1]);
-    expect(await mine.started(NEVER)).toMatchObject({ ok: false });
-    expect(started).toHaveLength(2);
-  });
+  verifies(
+    "servers.session",
+    "ends at once with what runs in it, and starts nothing then",
+    async () => {
+      const { servers, started, seat } = world();
+      const [mine, others] = [seat("mia"), seat("omar")];
+      const [server, other] = [await running(mine), await running(others)];
+      const asked = server.ask("tools/call", {}, NEVER);
+      await mine.close();
+      expect(await asked).toMatchObject({ ok: false, sent: true, refusal: { code: "cancelled" } });
+      expect([server.alive, other.alive, servers.count]).toEqual([false, true, 1]);
+      expect(await mine.started(NEVER)).toMatchObject({ ok: false });
+      expect(started).toHaveLength(2);
+    },
+  );
 
-  verifies("servers.session", "that ended while it waited for its turn starts nothing", async () => {
-    const { servers, started, seat } = world({}, undefined, SILENT);
-    // Four start at once and never get ready; the fifth waits.
-    const seats = ["a", "b", "c", "d", "e"].map(seat);
-    const waiting = seats.map((one) => one.started(NEVER));
-    await turn();
-    expect([started.length, servers.count]).toEqual([4, 5]);
-    const closing = seats.toReversed().map((one) => one.close());
-    for (const one of await Promise.all(waiting)) {
-      expect(one).toMatchObject({ ok: false, refusal: { code: "cancelled" } });
-    }
-    await Promise.all(closing);
-    expect([started.length, servers.count]).toEqual([4, 0]);
-  });
+  verifies(
+    "servers.session",
+    "that ended while it waited for its turn starts nothing",
+    async () => {
+      const { servers, started, seat } = world({}, undefined, SILENT);
+      // Four start at once and never get ready; the fifth waits.
+      const seats = ["a", "b", "c", "d", "e"].map(seat);
+      const waiting = seats.map((one) => one.started(NEVER));
+      await turn();
+      expect([started.length, servers.count]).toEqual([4, 5]);
+      const closing = seats.toReversed().map((one) => one.close());
+      for (const one of await Promise.all(waiting)) {
+        expect(one).toMatchObject({ ok: false, refusal: { code: "cancelled" } });
+      }
+      await Promise.all(closing);
+      expect([started.length, servers.count]).toEqual([4, 0]);
+    },
+  );
 
   verifies("servers.session", "is one of so many per user that have a process", async () => {
     const { seat } = world({ servers_per_user_max: 2 });
@@ -136,16 +148,20 @@ describe("a seat", () => {
     expect(started).toHaveLength(1);
   });
 
-  verifies("servers.session", "whose process does not start says so, and takes no place", async () => {
-    const { servers, started, seat } = world({}, undefined, SILENT);
-    const waiting = seat("mia").started(NEVER);
-    await turn();
-    started[0]?.script.exit("exit code 9");
-    const start = await waiting;
-    expect(start).toMatchObject({ ok: false, refusal: { code: "isolation_unavailable" } });
-    expect(start.ok ? "" : start.refusal.cause).toMatch(/did not start.*exit code 9/);
-    expect(servers.count).toBe(0);
-  });
+  verifies(
+    "servers.session",
+    "whose process does not start says so, and takes no place",
+    async () => {
+      const { servers, started, seat } = world({}, undefined, SILENT);
+      const waiting = seat("mia").started(NEVER);
+      await turn();
+      started[0]?.script.exit("exit code 9");
+      const start = await waiting;
+      expect(start).toMatchObject({ ok: false, refusal: { code: "isolation_unavailable" } });
+      expect(start.ok ? "" : start.refusal.cause).toMatch(/did not start.*exit code 9/);
+      expect(servers.count).toBe(0);
+    },
+  );
 
   verifies("servers.session", "is not waited for by who hung up; who did not gets it", async () => {
     const { started, seat } = world({}, undefined, SILENT);
@@ -213,16 +229,20 @@ describe("a call of a local server", () => {
     expect(started).toHaveLength(0);
   });
 
-  verifies("servers.effect", "in which it ends may have reached it; the next one cannot", async () => {
-    const { seat } = world({}, answering);
-    const upstream = stdioUpstream(seat("mia"), "local");
-    await upstream.list(upstreamTurn());
-    const called = await upstream.call("a", {}, upstreamTurn());
-    const code = "downstream_unavailable";
-    expect(called).toMatchObject({ ok: false, sent: true, gone: true, refusal: { code } });
-    const next = await upstream.call("a", {}, upstreamTurn());
-    expect(next).toMatchObject({ ok: false, sent: false, gone: true, refusal: { code } });
-  });
+  verifies(
+    "servers.effect",
+    "in which it ends may have reached it; the next one cannot",
+    async () => {
+      const { seat } = world({}, answering);
+      const upstream = stdioUpstream(seat("mia"), "local");
+      await upstream.list(upstreamTurn());
+      const called = await upstream.call("a", {}, upstreamTurn());
+      const code = "downstream_unavailable";
+      expect(called).toMatchObject({ ok: false, sent: true, gone: true, refusal: { code } });
+      const next = await upstream.call("a", {}, upstreamTurn());
+      expect(next).toMatchObject({ ok: false, sent: false, gone: true, refusal: { code } });
+    },
+  );
 
   verifies("servers.protocol", "answers no more bytes than the tool may", async () => {
     const { seat } = world({}, ({ id, method }, { say }) => {
