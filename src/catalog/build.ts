@@ -6,6 +6,7 @@ import type { Schema } from "../contract/schema.ts";
 import { SchemaView, typesOf } from "../contract/schema-view.ts";
 import type { Complain } from "./complain.ts";
 import { checkBounded, checkReferences, withDefinitions } from "./references.ts";
+import { checkPagination } from "./pagination.ts";
 import { checkPlaces, styleOf } from "./places.ts";
 import type {
   Connector,
@@ -47,6 +48,7 @@ export function buildTool(
     scopes: Object.freeze([...file.scopes].toSorted()),
     timeout_ms: file.limits.timeout_ms,
     response_bytes_max: file.limits.response_bytes_max,
+    ...(file.pagination === undefined ? {} : { pagination: Object.freeze(file.pagination) }),
   };
   checkSchemas(file, complain);
   checkFit(tool, complain);
@@ -150,6 +152,7 @@ function checkFit(tool: Unhashed, complain: Complain): void {
   checkPath(tool, complain);
   checkPlaces(tool, complain);
   checkTarget(tool, complain);
+  checkPagination(tool, complain);
   if (tool.effects.readOnly && (tool.effects.destructive || tool.method === "DELETE")) {
     complain("/effects", "read-only and destructive at once", "set readOnly to false");
   }

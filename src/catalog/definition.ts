@@ -1,5 +1,6 @@
 // ToolDefinition: everything about a tool that is fixed when the catalogue is read (DESIGN 2).
 import type { LedgerMark, Projection } from "../contract/projection.ts";
+import type { Pagination } from "./pagination.ts";
 import type { Pin } from "./pin.ts";
 import type { Schema } from "../contract/schema.ts";
 import type { UpstreamPin } from "./upstream-pin.ts";
@@ -102,6 +103,8 @@ export interface DeclarativeTool extends ToolBase, Reaching {
     readonly query: Readonly<Record<string, string>>;
     readonly header: Readonly<Record<string, string>>;
   };
+  /** How the rest of its list is asked for; not said, an answer that has a rest is an error. */
+  readonly pagination?: Pagination;
   /** The contract that it was made for, where one is pinned. */
   readonly pin?: Pin;
 }

@@ -17,8 +17,8 @@ const RULES_RECORDED_MAX = 50;
 
 /** What a verdict depends on, besides the document. */
 function facts({ tool, read_only, slice, accepted, use, projection }: Contract): unknown {
-  const { sends = [], needs = [] } = use;
-  const uses = [[...sends], [...needs], [...projection.keys()]];
+  const { sends = [], needs = [], follows = [] } = use;
+  const uses = [[...sends], [...needs], [...follows], [...projection.keys()]];
   return [tool, read_only, fingerprint(slice), accepted, ...uses];
 }
 

@@ -14,6 +14,7 @@ import { own } from "../kernel/own.ts";
 import type { Catalog, DeclarativeTool } from "./definition.ts";
 import type { Lock } from "./lock.ts";
 import type { ApiDocument } from "./openapi/document.ts";
+import { leadsOn, pagedBy, reliedOn } from "./pagination.ts";
 import { NotImportable, REASONS } from "./openapi/reason.ts";
 import { withDocument } from "./openapi/source.ts";
 
@@ -80,6 +81,7 @@ function contractOf(
   today: string,
 ): Contract {
   const connector = own(connectors, tool.connector.name);
+  const relied = reliedOn(tool);
   const from = connector?.contract?.document ?? slice.source.from;
   return {
     tool: tool.name,
@@ -88,15 +90,17 @@ function contractOf(
     from: /^https?:\/\//i.test(from) ? from : resolve(tools_dir, from),
     allow_private: connector?.allow_private_addresses ?? false,
     slice,
-    projection: tool.output,
-    use: { sends: sentBy(tool), needs: neededFields(tool.output), today },
+    projection: relied,
+    use: { sends: sentBy(tool), needs: neededFields(relied), follows: leadsOn(tool), today },
     accepted: own(lock.tools, tool.name)?.accepted ?? [],
   };
 }
 
 /** Every value that a tool's request may hold, by its place. */
-function sentBy({ inputs, fixed, connector }: DeclarativeTool): ReadonlyMap<string, Sent> {
+function sentBy(tool: DeclarativeTool): ReadonlyMap<string, Sent> {
+  const { inputs, fixed, connector } = tool;
   const sends = new Map<string, Sent>();
+  for (const name of pagedBy(tool)) sends.set(pointerTo("/query", name), { always: false });
   const text = (value: string): Sent => ({
     always: true,
     schema: { type: "string", const: value },

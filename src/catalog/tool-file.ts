@@ -1,6 +1,7 @@
 // The files under tools/: connector.yaml and *.tool.yaml, read strictly (README, "your own API").
 import { z } from "zod";
-import { defsSchema, schemaSchema } from "../contract/schema-file.ts";
+import { defsSchema, pointerSchema, schemaSchema } from "../contract/schema-file.ts";
+import { paginationSchema } from "./pagination.ts";
 
 const nameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "[a-z][a-z0-9_]*, at most 48");
 // What the broker sets itself, and what decides where a message goes or ends.
@@ -19,8 +20,6 @@ export function isToolHeader(name: string): boolean {
   return headerSchema.safeParse(name).success;
 }
 const headerValue = z.string().regex(/^[\x20-\x7e]{0,256}$/, "printable ASCII");
-// Empty where the answer as a whole is meant: some APIs answer with a list.
-const pointer = z.string().regex(/^(?:\/[^/]+)*$/, "a JSON pointer such as /owner/name");
 const fixedText = z
   .string()
   .max(1000)
@@ -72,7 +71,7 @@ export interface FieldFile {
 const fieldSchema: z.ZodType<FieldFile> = z.lazy(() =>
   z
     .strictObject({
-      from: pointer,
+      from: pointerSchema,
       optional: z.boolean().optional(),
       description: z.string().max(1000).optional(),
       schema: schemaSchema.optional(),
@@ -124,6 +123,7 @@ export const toolFileSchema = z.strictObject({
     .prefault({}),
   $defs: defsSchema.default({}),
   output: z.record(z.string(), fieldSchema),
+  pagination: paginationSchema.optional(),
   limits: z.strictObject(toolLimits).prefault({}),
 });
 

@@ -3,6 +3,7 @@ import { own } from "../kernel/own.ts";
 import { pointerTo } from "../kernel/json.ts";
 import { ShapeComparison } from "./compare-shape.ts";
 import type { Parameter } from "./exchange.ts";
+import { LINK } from "./findings.ts";
 import type { Findings, Place } from "./findings.ts";
 import { preferredMedia } from "./media.ts";
 import { resolve } from "./shape.ts";
@@ -201,7 +202,9 @@ function compareHeaders(findings: Findings, old: Answer, now: Answer, place: Pla
   for (const [name, required] of Object.entries(old.headers)) {
     const at = { ...place, pointer: pointerTo(`${place.pointer}/header`, name) };
     const next = own(now.headers, name);
-    if (next === undefined) {
+    if (name === "link" && findings.follows(LINK) && next === undefined) {
+      findings.add("pagination-field-removed", at);
+    } else if (next === undefined) {
       findings.add(`${required ? "required" : "optional"}-response-header-removed`, at);
     } else if (required && !next) findings.add("response-header-became-optional", at);
     else if (!required && next) findings.add("response-header-became-required", at);

@@ -8,19 +8,12 @@ import type { Comparison } from "./comparison.ts";
 import { Colouring } from "./digest.ts";
 import type { Rooted } from "./digest.ts";
 import type { Findings, Place } from "./findings.ts";
+import { isPagingField } from "./paging.ts";
 import { resolve } from "./shape.ts";
 import type { Defs, Shape } from "./shape.ts";
 
 /** What says nothing. */
 const ANY: Shape = Object.freeze({});
-const PAGING = new Set(
-  (
-    "next nextpage nextcursor nexttoken nextlink nexturl nexturi cursor pagetoken " +
-    "nextpagetoken hasmore paging pagination endcursor cursors startingafter " +
-    "continuationtoken"
-  ).split(" "),
-);
-
 interface Pair {
   readonly before: Shape;
   readonly after: Shape;
@@ -203,8 +196,9 @@ export class ShapeComparison implements Comparison {
 
   private responseGone(name: string, required: boolean, at: Place): void {
     const { findings } = this;
-    if (PAGING.has(name.replaceAll("_", "").toLowerCase()))
+    if (findings.follows(at.path) || isPagingField(name)) {
       return findings.add("pagination-field-removed", at);
+    }
     if (findings.use.needs === undefined) {
       return findings.add(`response-${required ? "required" : "optional"}-property-removed`, at);
     }

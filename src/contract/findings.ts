@@ -26,6 +26,8 @@ export interface Use {
   readonly sends?: ReadonlyMap<string, Sent>;
   /** Fields of the answer that it cannot do without (`neededFields`). */
   readonly needs?: ReadonlySet<string>;
+  /** By what of an answer it finds the next page: pointers, or `Link` for that header. */
+  readonly follows?: ReadonlySet<string>;
   /** Today, `YYYY-MM-DD`: an announced end may have passed. */
   readonly today?: string;
 }
@@ -52,6 +54,8 @@ export interface Change {
   readonly severity?: Severity | undefined;
 }
 
+/** Among what a tool follows: the header. */
+export const LINK = "Link";
 const FINDINGS_MAX = 500;
 /** It stands for changes that nobody was shown, so nobody can accept it. */
 export const TOO_MANY = "too-many-changes";
@@ -126,6 +130,11 @@ export class Findings {
   /** It is known that the tool never sends it. */
   unsent(path: string): boolean {
     return this.use.sends !== undefined && this.sent(path) === undefined;
+  }
+
+  /** It leads to the next page of an answer. */
+  follows(what: string): boolean {
+    return this.use.follows?.has(what === LINK ? what : anyItem(what)) ?? false;
   }
 
   /** It is known that the tool can do without it. */

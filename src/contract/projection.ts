@@ -39,12 +39,26 @@ export interface Projected {
   readonly drift: readonly Mismatch[];
 }
 
-const LIST_ITEMS_MAX = 1000;
+export const LIST_ITEMS_MAX = 1000;
 
 /** Takes the projected fields out of an answer and says where it breaks the contract. */
 export function project(projection: Projection, answer: unknown): Projected {
   const drift: Mismatch[] = [];
   return { value: projectObject(projection, answer, "", drift), drift };
+}
+
+/** The same of an answer in pages: `list` has the items of all, all else is as the last says it. */
+export function projectPages(
+  projection: Projection,
+  pages: readonly unknown[],
+  list: string,
+): Projected {
+  const all = pages.map((page) => project(projection, page));
+  const items = all.flatMap(({ value }) => (value[list] ?? []) as unknown[]);
+  return {
+    value: { ...all.at(-1)?.value, [list]: items },
+    drift: all.flatMap(({ drift }) => drift),
+  };
 }
 
 function projectObject(

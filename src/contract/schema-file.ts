@@ -5,6 +5,11 @@ import { patternFault } from "./pattern.ts";
 import { FORMAT_NAMES } from "./schema.ts";
 import type { Schema } from "./schema.ts";
 
+/** Empty where the answer as a whole is meant: some APIs answer with a list. */
+export const pointerSchema = z
+  .string()
+  .regex(/^(?:\/[^/]+)*$/, "a JSON pointer such as /owner/name");
+
 const typeSchema = z.enum(["string", "number", "integer", "boolean", "null", "array", "object"]);
 const whole = z.int().min(0);
 const DEF_NAME = /^[A-Za-z0-9_.-]{1,64}$/;

@@ -116,7 +116,7 @@ export interface Progress {
   /** as_whom */
   token?: DownstreamToken;
   /** run: what the tool answered, of one request or of its code */
-  answer?: Pick<BrokerAnswer, "body">;
+  answer?: Answered;
   readonly attempts: Attempt[];
   /** run: something that may change the world was sent */
   sent_unsafe?: boolean;
@@ -127,6 +127,11 @@ export interface Progress {
   /** contract: the result as the model reads it */
   text?: string;
   readonly steps: Record<string, number>;
+}
+
+export interface Answered extends Pick<BrokerAnswer, "body" | "link"> {
+  /** All of them, where one answer has several. */
+  readonly pages?: readonly unknown[];
 }
 
 export interface Shadowed {

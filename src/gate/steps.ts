@@ -1,12 +1,16 @@
 // The path of a call, step by step (DESIGN section 4). Each says no with a refusal, or nothing.
 // The order is the order of this list; a step cannot skip or repeat another.
 import type { DeclarativeTool } from "../catalog/definition.ts";
+import { followedIn } from "../catalog/pagination.ts";
 import { isLocal } from "../config/connector.ts";
-import { project } from "../contract/projection.ts";
 import type { Mismatch } from "../contract/schema.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { own } from "../kernel/own.ts";
+import { no } from "../kernel/result.ts";
+import type { Result } from "../kernel/result.ts";
+import type { BrokerAnswer } from "../sandbox/broker.ts";
+import type { BrokerRequest } from "../sandbox/request.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import { approval, wouldAsk } from "./approval.ts";
 import { fits } from "./fits.ts";
@@ -16,6 +20,8 @@ import { runUpstream } from "./run-upstream.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
 import { factsOf, notAllowed, rejudged, shadowOf } from "./judge.ts";
 import { intentOf, unavailable } from "./records.ts";
+import { narrowed, readPages, shapeOf, unsaidRest } from "./whole.ts";
+import type { Bounds } from "./whole.ts";
 
 type No = Refusal | undefined;
 type StepName =
@@ -142,12 +148,49 @@ async function dispatch(
   progress: Progress,
   tool: DeclarativeTool,
 ): Promise<No> {
-  const { token, request } = progress;
-  if (token === undefined || request === undefined) throw new Error("run before as_whom");
+  const { request } = progress;
+  if (request === undefined) throw new Error("run before arguments");
+  const ask = (page: BrokerRequest, bounds: Bounds) => {
+    return send(rooms, call, progress, tool, page, bounds);
+  };
+  const answer =
+    followedIn(tool) === undefined
+      ? await ask(request, tool)
+      : await readPages(rooms, progress, tool, request, {
+          ask,
+          again: async () => stoppedBetween(rooms, tool) ?? (await asWhom(rooms, call, progress)),
+        });
+  if (!answer.ok) {
+    const { effect = "none" } = answer.refusal;
+    // Where it broke off because access ended, that is why; what happened by then is as it is.
+    const why = call.watch.ended();
+    return why === undefined ? narrowed(tool, answer.refusal) : { ...why, effect };
+  }
+  progress.answer = answer.value;
+  return undefined;
+}
+
+function stoppedBetween(rooms: Rooms, tool: DeclarativeTool): No {
+  const stop = stopOn(rooms, tool);
+  const reason = "It was stopped while its pages were read.";
+  return stop && refusal(stop.code, { effect: "none", reason });
+}
+
+async function send(
+  rooms: Rooms,
+  call: CallContext,
+  progress: Progress,
+  tool: DeclarativeTool,
+  request: BrokerRequest,
+  { timeout_ms, response_bytes_max }: Bounds,
+): Promise<Result<BrokerAnswer>> {
+  const { token } = progress;
+  if (token === undefined) throw new Error("run before as_whom");
   // It may have ended while the token was fetched: then nothing is sent.
   const gone = call.watch.ended();
-  if (gone !== undefined) return gone;
-  const answer = await rooms.broker.dispatch(
+  if (gone !== undefined) return no(gone);
+  const at = progress.attempts.length;
+  return rooms.broker.dispatch(
     {
       connector: tool.connector,
       request,
@@ -155,8 +198,8 @@ async function dispatch(
       call_id: call.call_id,
       traceparent: formatTraceparent(call.span.context),
       idempotency_key: idempotencyKey(call, tool, 0),
-      timeout_ms: tool.timeout_ms,
-      response_bytes_max: tool.response_bytes_max,
+      timeout_ms,
+      response_bytes_max,
       effect_if_sent: tool.effects.readOnly ? "none" : "unknown",
       // A write that was sent runs to its deadline: hanging up does not unsend it. Losing access
       // ends even that: what has not been sent yet must not be.
@@ -164,18 +207,10 @@ async function dispatch(
       moved: (bytes) => (progress.bytes += bytes),
     },
     (attempt) => {
-      progress.attempts[0] = attempt;
+      progress.attempts[at] = attempt;
       progress.sent_unsafe = !tool.effects.readOnly;
     },
   );
-  if (!answer.ok) {
-    const { effect = "none" } = answer.refusal;
-    // Where it broke off because access ended, that is why; what happened by then is as it is.
-    const why = call.watch.ended();
-    return why === undefined ? answer.refusal : { ...why, effect };
-  }
-  progress.answer = answer.value;
-  return undefined;
 }
 
 /** Models' tokenizers differ; of JSON none takes much fewer. */
@@ -184,7 +219,7 @@ const MADE = "The change itself was made: do not repeat it.";
 
 function contract(rooms: Rooms, call: CallContext, progress: Progress): No {
   const { tool } = found(progress);
-  const { value, drift } = project(tool.output, progress.answer?.body);
+  const { value, drift } = shapeOf(tool, progress.answer);
   const isOurs = tool.kind === "code" || tool.kind === "generated";
   if (drift.length > 0 && isOurs) return wrongShape(progress, drift);
   if (drift.length > 0) {
@@ -195,6 +230,9 @@ function contract(rooms: Rooms, call: CallContext, progress: Progress): No {
     };
     return refusal("contract_drift", { effect, details, ...(reason === "" ? {} : { reason }) });
   }
+  const rest =
+    tool.kind === "declarative" ? unsaidRest(tool, call.args, progress.answer) : undefined;
+  if (rest !== undefined) return rest;
   progress.result = value;
   // What goes into code and not to the model is bounded there.
   return call.parent === undefined ? resultTooLong(rooms, progress, value) : undefined;
@@ -208,11 +246,10 @@ function resultTooLong({ config }: Rooms, progress: Progress, value: object): No
   if (tokens <= max) return undefined;
   const effect: Effect = tool.effects.readOnly ? "none" : "done";
   const said = `It has about ${tokens} tokens, and ${max} are allowed.`;
-  return refusal("result_too_large", {
-    effect,
-    reason: effect === "done" ? `${said} ${MADE}` : said,
-    details: { limit: "result_tokens_max", tokens, max },
-  });
+  const details = { limit: "result_tokens_max", tokens, max };
+  if (effect === "none")
+    return narrowed(tool, refusal("result_too_large", { reason: said, details }));
+  return refusal("result_too_large", { effect, reason: `${said} ${MADE}`, details });
 }
 
 // Revocation is looked at once more: whoever lost access meanwhile gets no answer.

@@ -42,6 +42,8 @@ export interface BrokerAnswer {
   readonly status: number;
   readonly request_id: string;
   readonly body: unknown;
+  /** Its header, where there is one; of several one. */
+  readonly link?: string;
 }
 
 /** What the broker did, whether or not it went well: the record's `downstream`. */
@@ -198,11 +200,14 @@ function letter(hex: string): string {
 }
 
 function judge(answer: ApiAnswer, request_id: string, effect: Effect): Result<BrokerAnswer> {
-  const { status, body } = answer;
+  const { status, body, headers } = answer;
+  const links = headers["link"];
+  const link = links === undefined ? {} : { link: [links].flat().join(", ") };
   if (status < 200 || status > 299) return no(refused(status, effect, retryAfterOf(answer)));
-  if (status === 204 || body.length === 0) return ok({ status, request_id, body: {} });
+  if (status === 204 || body.length === 0) return ok({ status, request_id, ...link, body: {} });
   try {
-    return ok({ status, request_id, body: JSON.parse(decodeUtf8(body)) as unknown });
+    const said = JSON.parse(decodeUtf8(body)) as unknown;
+    return ok({ status, request_id, ...link, body: said });
   } catch {
     // It said yes, in a language that nobody agreed on.
     const reason = "The answer is not JSON.";
@@ -267,8 +272,10 @@ function ended({ why }: Ended, bytes_max: number, effect: Effect): Refusal {
     case "late":
       return refusal("timeout", { effect, retry_after_ms: 1000 });
     case "too_large": {
-      const reason = `The answer is larger than ${bytes_max} bytes.`;
-      return refusal("downstream_error", { reason, effect });
+      const details = { limit: "response_bytes_max", max: bytes_max };
+      // Whether a write that answers so was done, nobody knows.
+      const code = effect === "none" ? "result_too_large" : "downstream_error";
+      return refusal(code, { reason: `It has more than ${bytes_max} bytes.`, effect, details });
     }
   }
 }

@@ -7,6 +7,7 @@ import type {
   PlacedInput,
   UpstreamTool,
 } from "../catalog/definition.ts";
+import { pagedBy } from "../catalog/pagination.ts";
 import { SchemaView } from "../contract/schema-view.ts";
 import { refusal } from "../kernel/errors.ts";
 import { pointerTo } from "../kernel/json.ts";
@@ -102,7 +103,20 @@ function isDots(segment: string): boolean {
 function queryOfTool(tool: DeclarativeTool, args: Arguments): string {
   const { query } = tool.fixed;
   const fixed = Object.entries(query).map(([name, text]) => `${encode(name)}=${encode(text)}`);
-  return [...fixed, ...sentIn("query", tool, args, Object.keys(query))].join("&");
+  const owned = [...Object.keys(query), ...pagedBy(tool)];
+  return [...fixed, ...sentIn("query", tool, args, owned)].join("&");
+}
+
+/** The same request with more in its query; nothing where it would be too long. */
+export function withParameters(
+  request: BrokerRequest,
+  values: Readonly<Record<string, string>>,
+): BrokerRequest | undefined {
+  const all = Object.entries(values);
+  if (all.some(([, value]) => !value.isWellFormed())) return undefined;
+  const more = all.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+  const path = `${request.path}${request.path.includes("?") ? "&" : "?"}${more}`;
+  return path.length > URL_BYTES_MAX ? undefined : { ...request, path };
 }
 
 /** The fields of a query or a form; each name, and what an API reads as one, has one owner. */

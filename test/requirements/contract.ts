@@ -30,4 +30,16 @@ export const contract = {
     source: "I7 build 4; INTERFACE",
     behavior: "contracts check judges, update pins and approves nothing, accept covers one change",
   },
+  "contract.pages": {
+    source: "I7 build 7",
+    behavior: "an agent gets all pages of a list, or an error that says how to ask for less",
+  },
+  "contract.pages-hostile": {
+    source: "I7 build 7",
+    behavior: "an API that leads in circles, elsewhere, or nowhere ends the call with an error",
+  },
+  "contract.pages-drift": {
+    source: "I7 build 4, 7",
+    behavior: "a change of what leads to the next page is a finding that stops the tool",
+  },
 } satisfies Record<string, Requirement>;
