@@ -1,6 +1,8 @@
 // Looks a whole catalogue over before somebody approves of it: each text that a model reads, what
 // it costs, and tools that could be taken for one another.
 import { pointerTo } from "../kernel/json.ts";
+import { isPositionName } from "../contract/paging.ts";
+import { hasList, saysMore } from "../contract/projection.ts";
 import { connectorOf } from "./definition.ts";
 import type { ToolDefinition } from "./definition.ts";
 import { lintText } from "./lint-text.ts";
@@ -8,7 +10,7 @@ import type { TextRule } from "./lint-text.ts";
 
 export interface Fault {
   readonly tool: string;
-  readonly rule: TextRule | "look_alike" | "names_another" | "long_text" | "large";
+  readonly rule: TextRule | "look_alike" | "names_another" | "long_text" | "large" | "one_page";
   /** It cannot be approved like this; the other faults are for a human's judgement. */
   readonly grave: boolean;
   /** Where in the tool as a model reads it: `/input/properties/id/description`. */
@@ -46,6 +48,7 @@ export function lintTools(
       ...alikeIn(tool, shapes.get(shapeOf(tool.name)), "/name", "looks like"),
       ...alikeIn(tool, titles.get(titleOf(tool)), "/title", "is the title, too, of"),
       ...largeIn(tool),
+      ...onePageIn(tool),
       ...texts,
     ].map((found) => ({ tool: tool.name, ...found }));
   });
@@ -107,6 +110,22 @@ function largeIn(tool: ToolDefinition): readonly Found[] {
   if (bytes <= TOOL_BYTES_MAX.told) return [];
   const said = `takes ${bytes} bytes of each agent's context, about ${tokens} tokens`;
   return [{ rule: "large", grave: bytes > TOOL_BYTES_MAX.taken, pointer: "", said }];
+}
+
+// Its API gives the list in pages, as the pinned contract says; the tool reads one, and nobody
+// would know.
+function onePageIn(tool: ToolDefinition): readonly Found[] {
+  if (tool.kind !== "declarative" || !tool.effects.readOnly || tool.pin === undefined) return [];
+  const { output, pagination, inputs } = tool;
+  if (pagination !== undefined || !hasList(output) || saysMore(output)) return [];
+  const { request, response } = tool.pin.slice;
+  const isAsked = [...inputs.values()].some(({ as }) => isPositionName(as));
+  const inPages =
+    request.parameters.some((one) => one.in === "query" && isPositionName(one.name)) ||
+    Object.values(response.statuses).some(({ headers }) => "link" in headers);
+  if (isAsked || !inPages) return [];
+  const said = "reads the first page of a list, and does not say so: see pagination";
+  return [{ rule: "one_page", grave: false, pointer: "", said }];
 }
 
 function alikeIn(

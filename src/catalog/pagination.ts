@@ -6,6 +6,7 @@ import { LINK } from "../contract/findings.ts";
 import { neededFields } from "../contract/restrict.ts";
 import { typesOf } from "../contract/schema-view.ts";
 import { pointerSchema } from "../contract/schema-file.ts";
+import { issueInWords } from "../kernel/in-words.ts";
 import type { Complain } from "./complain.ts";
 import type { DeclarativeTool } from "./definition.ts";
 
@@ -52,9 +53,17 @@ const pageSchema = z
     "give at most one of total, pages, more",
   );
 
+const FORMS = "say first_page, or style: cursor, link or page, and what belongs to it";
 const followedSchema = z.discriminatedUnion("style", [cursorSchema, linkSchema, pageSchema]);
 /** `first_page`: one page is what the tool is for, and there may be more. */
-export const paginationSchema = z.union([z.literal("first_page"), followedSchema]);
+export const paginationSchema = z.union([z.literal("first_page"), followedSchema], {
+  error: ({ input, code, ...issue }) => {
+    if (code !== "invalid_union" || input === null || typeof input !== "object") return FORMS;
+    const [, wrong = []] = (issue as unknown as z.core.$ZodIssueInvalidUnion).errors;
+    if (wrong.some(({ path }) => path[0] === "style")) return FORMS;
+    return wrong.map((one) => `${one.path.join("/")}: ${issueInWords(one)}`).join("; ");
+  },
+});
 
 export type Pagination = z.infer<typeof paginationSchema>;
 /** Pages that are followed to their end. */

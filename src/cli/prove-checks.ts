@@ -10,6 +10,7 @@ import { importedAsWritten } from "./prove-import.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
 import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
+import { wholeLists } from "./prove-pages.ts";
 import { must } from "./prove-stage.ts";
 import { approvedOnly } from "./prove-tools.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
@@ -303,6 +304,7 @@ export const CHECKS: readonly Check[] = [
   check("approval.once", "what a human must approve runs once, as approved", approvedOnce),
   check("approval.yours-alone", "nobody else approves, nor does the client", nobodyElse),
   check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
+  check("contract.pages", "a list is whole, or an error that says how to narrow", wholeLists),
   check("contract.live", "a changed API stops what it breaks, loudly", driftStops),
   check("bad-input.provider", "without API or provider it fails closed", failsClosed),
   check("ledger.intent-first", "no request without an earlier intent in the log", intentFirst),

@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Connector } from "../catalog/definition.ts";
+import type { Connector, DeclarativeTool } from "../catalog/definition.ts";
+import { pagedBy } from "../catalog/pagination.ts";
 import { operationsOf, propose } from "../catalog/openapi/propose.ts";
 import type { Proposal } from "../catalog/openapi/propose.ts";
 import { NotImportable } from "../catalog/openapi/reason.ts";
@@ -12,7 +13,7 @@ import { loadCatalog } from "../catalog/load.ts";
 import { must } from "./prove-stage.ts";
 import type { Stage } from "./prove-stage.ts";
 
-const CONNECTOR: Connector = {
+export const CONNECTOR: Connector = {
   name: "api",
   title: "API",
   request_id_header: "X-Request-Id",
@@ -23,11 +24,11 @@ const CONNECTOR: Connector = {
 export async function importedAsWritten({ demo, config }: Stage): Promise<string> {
   const { drafts, refused } = await everything(`${demo.ready.api}/openapi.json`);
   must(refused.length === 0, `refused ${refused.map(({ operation }) => operation).join(", ")}`);
-  const asked = new Map(drafts.map(({ operation, file }) => [operation, placesIn(file["input"])]));
+  const asked = new Map(drafts.map(({ operation, file }) => [operation, askedBy(file)]));
   let compared = 0;
   for (const tool of loadCatalog(config.tools_dir, { drafts: true }).tools.values()) {
     if (tool.kind !== "declarative") continue;
-    const own = placesIn(Object.fromEntries(tool.inputs));
+    const own = placesIn(Object.fromEntries(tool.inputs), pagedBy(tool));
     const theirs = asked.get(`${tool.method} ${tool.path}`);
     must(own === theirs, `${tool.name} asks with ${own}, the document says ${theirs ?? "nothing"}`);
     compared++;
@@ -37,7 +38,7 @@ export async function importedAsWritten({ demo, config }: Stage): Promise<string
   return `${drafts.length} drafts; ${compared} tools ask for the same; hostile ones: ${ended}`;
 }
 
-async function everything(where: string): Promise<Proposal> {
+export async function everything(where: string): Promise<Proposal> {
   const options = { allow_private: false, progress: () => undefined };
   return withDocument(where, options, async (document) => {
     const present = { names: new Map<string, undefined>(), own: new Map<string, string>() };
@@ -45,10 +46,20 @@ async function everything(where: string): Promise<Proposal> {
   });
 }
 
+// Of a draft, what its broker asks with by itself belongs to it: it reads the pages.
+function askedBy(file: Readonly<Record<string, unknown>>): string {
+  const { fixed = {}, pagination } = file as Pick<DeclarativeTool, "pagination"> & {
+    fixed?: { query?: object };
+  };
+  const alone = [...Object.keys(fixed.query ?? {}), ...pagedBy(pagination ? { pagination } : {})];
+  return placesIn(file["input"], alone);
+}
+
 // Where each argument stands; names of arguments are their own names on the wire here.
-function placesIn(input: unknown): string {
+function placesIn(input: unknown, alone: readonly string[]): string {
   return Object.entries(input as Readonly<Record<string, { readonly in: string }>>)
     .map(([name, one]) => `${one.in} ${name}`)
+    .concat(alone.map((name) => `query ${name}`))
     .toSorted()
     .join(", ");
 }

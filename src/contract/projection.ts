@@ -1,6 +1,8 @@
 // A projection: the fields of an API's answer that a tool returns. It is the output schema, it is
 // what drift is judged on, and everything else in the answer is dropped (research, section 0.6).
-import { pointerTo, valueAt } from "../kernel/json.ts";
+import { pointerTo, tokensOf, valueAt } from "../kernel/json.ts";
+import { isAboutPages, isPagingField, isTotalField } from "./paging.ts";
+import { typesOf } from "./schema-view.ts";
 import { mismatches } from "./schema.ts";
 import type { Mismatch, Schema } from "./schema.ts";
 
@@ -122,4 +124,23 @@ function fieldSchema(field: Field): Schema {
     case "list":
       return { type: "array", items: projectionSchema(field.items), maxItems: LIST_ITEMS_MAX };
   }
+}
+
+/** Whether a result holds a list. */
+export function hasList(output: Projection): boolean {
+  return [...output.values()].some((field) => {
+    return (
+      field.kind === "list" || (field.kind === "value" && typesOf(field.schema).includes("array"))
+    );
+  });
+}
+
+/** Whether a tool's result says that there is more, or how much in all. */
+export function saysMore(output: Projection): boolean {
+  return [...output.values()].some((field) => {
+    const [name = "", inner] = tokensOf(field.from);
+    const said = (one: string): boolean => isPagingField(one) || isTotalField(one);
+    if (said(name) || (inner !== undefined && isAboutPages(name) && said(inner))) return true;
+    return field.kind === "object" && isAboutPages(name) && saysMore(field.fields);
+  });
 }

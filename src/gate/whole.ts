@@ -2,14 +2,11 @@
 // a list are one answer, and one that holds a part without saying so is none.
 import type { DeclarativeTool, ToolDefinition } from "../catalog/definition.ts";
 import { followedIn } from "../catalog/pagination.ts";
-import { isPagingField, isPositionName, isSizeName } from "../contract/paging.ts";
-import { isAboutPages, isTotalField, moreIn, nextLinks } from "../contract/paging.ts";
-import { project, projectPages } from "../contract/projection.ts";
-import type { Projected, Projection } from "../contract/projection.ts";
-import { typesOf } from "../contract/schema-view.ts";
+import { isPositionName, isSizeName, moreIn, nextLinks } from "../contract/paging.ts";
+import { hasList, project, projectPages, saysMore } from "../contract/projection.ts";
+import type { Projected } from "../contract/projection.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import { tokensOf } from "../kernel/json.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { BrokerAnswer } from "../sandbox/broker.ts";
@@ -94,24 +91,6 @@ export function unsaidRest(
       cause: `the answer says at ${at} that there is more: give the tool \`pagination\``,
     }),
   );
-}
-
-export function hasList(output: Projection): boolean {
-  return [...output.values()].some((field) => {
-    return (
-      field.kind === "list" || (field.kind === "value" && typesOf(field.schema).includes("array"))
-    );
-  });
-}
-
-/** Whether a tool's result says that there is more, or how much in all. */
-export function saysMore(output: Projection): boolean {
-  return [...output.values()].some((field) => {
-    const [name = "", inner] = tokensOf(field.from);
-    const said = (one: string): boolean => isPagingField(one) || isTotalField(one);
-    if (said(name) || (inner !== undefined && isAboutPages(name) && said(inner))) return true;
-    return field.kind === "object" && isAboutPages(name) && saysMore(field.fields);
-  });
 }
 
 /** The same, with the arguments by which an agent can ask for less. */

@@ -35,6 +35,8 @@ interface Fault {
   readonly code: string;
   readonly outcome: string;
   readonly write_effect: "none" | "unknown" | "done";
+  /** Where a read is told something else. */
+  readonly read?: { readonly code: string; readonly outcome: string };
   readonly answer?: HostileApi["answer"];
   readonly status?: number;
   readonly requests?: number;
@@ -78,6 +80,8 @@ const changed = (changes: Record<string, unknown>): Fault =>
 
 const tooLarge = (headers: Record<string, string>): Fault => ({
   ...status(200),
+  // Who reads can ask for less; whether a write was done, nobody knows.
+  read: { code: "result_too_large", outcome: "tool_error" },
   answer: (res) => {
     res.writeHead(200, { ...JSON_TYPE, ...headers }).write("[");
     flood(res);
@@ -138,18 +142,19 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
 async function expectFault(kind: "read" | "write", fault: Fault): Promise<void> {
   const effect = kind === "read" ? "none" : fault.write_effect;
+  const { code, outcome } = (kind === "read" ? fault.read : undefined) ?? fault;
   boundary.api.answer = fault.answer;
   const before = flooded();
   const called = await KINDS[kind]();
   expect(flooded() - before).toBeLessThan(FLOOD_TAKEN_MAX);
   expect(called.status).toBe(200);
-  expect(called.error).toMatchObject({ code: fault.code, effect, call_id: called.call_id });
+  expect(called.error).toMatchObject({ code, effect, call_id: called.call_id });
   expect(boundary.api.seen).toHaveLength(fault.requests ?? 1);
   const halves = boundary.ledger().filter(({ call_id }) => call_id === called.call_id);
   const downstream = { method: kind === "read" ? "GET" : "PATCH", ...statusOf(fault) };
   expect(halves).toMatchObject([
     { kind: "intent", subject: "ada", target: "item:7" },
-    { kind: "outcome", outcome: fault.outcome, effect, error_code: fault.code, result: null },
+    { kind: "outcome", outcome, effect, error_code: code, result: null },
   ]);
   expect(halves[1]?.["downstream"]).toMatchObject([downstream]);
   expect(called.text).not.toMatch(STACK);

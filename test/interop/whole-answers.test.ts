@@ -84,8 +84,8 @@ const rows = (from: number, n: number) =>
 function three(special: Readonly<Record<number, HostileApi["answer"]>> = {}): void {
   boundary.api.answer = async (res, seen) => {
     const at = Number(new URL(seen.url, "http://x").searchParams.get("cursor") ?? 0);
-    if (special[at] !== undefined) return special[at](res, seen);
-    json(res, 200, { data: rows(at * 10, 10), next: at < 2 ? String(at + 1) : null });
+    if (special[at] !== undefined) await special[at](res, seen);
+    else json(res, 200, { data: rows(at * 10, 10), next: at < 2 ? String(at + 1) : null });
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Projection } from "../../contract/projection.ts";
 import { buildTool } from "../build.ts";
 import type { Connector } from "../definition.ts";
+import { reliedOn } from "../pagination.ts";
 import { toolFileSchema } from "../tool-file.ts";
 import type { ToolFile } from "../tool-file.ts";
 import type { ApiDocument } from "./document.ts";
@@ -12,6 +13,8 @@ import { singular, toolName } from "./names.ts";
 import { readOperation } from "./operation.ts";
 import type { Operation } from "./operation.ts";
 import { draftOutput } from "./output.ts";
+import { draftPaging } from "./paging.ts";
+import type { DraftPaging } from "./paging.ts";
 import { NotImportable } from "./reason.ts";
 import type { Reason } from "./reason.ts";
 import { Shapes } from "./shapes.ts";
@@ -44,12 +47,11 @@ export interface DraftOptions {
 /** Throws `NotImportable` where no tool can be made of it. */
 export function draftOf(document: ApiDocument, listed: Listed, options: DraftOptions): Draft {
   const operation = readOperation(document, listed);
-  const inputs = draftInputs(
-    operation,
-    new Shapes(document, "request"),
-    isOwnHeader(options.connector),
-  );
-  const output = draftOutput(operation.answer, new Shapes(document, "answer"));
+  const [sent, answered] = [new Shapes(document, "request"), new Shapes(document, "answer")];
+  const whole = draftOutput(operation.answer, answered);
+  const paging = draftPaging(operation, whole, { sent, answered });
+  const output = paging?.output ?? whole;
+  const inputs = draftInputs(withoutPages(operation, paging), sent, isOwnHeader(options.connector));
   const name = toolName(options.connector.name, operation, options.taken);
   const isList = Object.values(output).some((field) => field.items !== undefined);
   const file = {
@@ -60,9 +62,10 @@ export function draftOf(document: ApiDocument, listed: Listed, options: DraftOpt
     operation: `${operation.method} ${inputs.path}`,
     ...(operation.body?.kind === "form" ? { body: "form" } : {}),
     input: inputs.input,
-    ...(Object.keys(inputs.fixed).length === 0 ? {} : { fixed: { header: inputs.fixed } }),
+    ...fixedOf(inputs.fixed, paging?.fixed ?? {}),
     ...(Object.keys(inputs.defs).length === 0 ? {} : { $defs: inputs.defs }),
     output,
+    ...(paging === undefined ? {} : { pagination: paging.pagination }),
     effects: effectsOf(operation),
     target: targetOf(inputs),
     scopes: scopesOf(operation, options.connector.name),
@@ -73,9 +76,23 @@ export function draftOf(document: ApiDocument, listed: Listed, options: DraftOpt
   const hidden = [operation.summary, operation.description].some((text) => !isShown(text));
   const also = [
     ...(hidden ? ["characters of its description that nobody sees"] : []),
+    ...(paging === undefined ? [] : [`${[...paging.own].join(", ")}: pagination asks for all`]),
     ...(listed.deprecated ? ["nothing, but the document calls it deprecated"] : []),
   ];
   return { operation: operation.key, file, bytes, projection, left_out: [...left_out, ...also] };
+}
+
+function withoutPages(operation: Operation, paging: DraftPaging | undefined): Operation {
+  if (paging === undefined) return operation;
+  const parameters = operation.parameters.filter(
+    (one) => one.in !== "query" || !paging.own.has(one.name),
+  );
+  return { ...operation, parameters };
+}
+
+function fixedOf(header: Readonly<Record<string, string>>, query: DraftPaging["fixed"]) {
+  const fixed = Object.entries({ query, header }).filter(([, one]) => Object.keys(one).length > 0);
+  return fixed.length === 0 ? {} : { fixed: Object.fromEntries(fixed) };
 }
 
 function isShown(text: string): boolean {
@@ -99,7 +116,7 @@ function mustLoad(
   const { name, title, description, input_schema, output_schema } = tool;
   const listed = JSON.stringify({ name, title, description, input_schema, output_schema });
   const bytes = Buffer.byteLength(listed);
-  if (bytes <= TOOL_BYTES_MAX) return { bytes, projection: tool.output };
+  if (bytes <= TOOL_BYTES_MAX) return { bytes, projection: reliedOn(tool) };
   throw new NotImportable("schema_too_large", `${bytes} bytes, more than ${TOOL_BYTES_MAX}`);
 }
 

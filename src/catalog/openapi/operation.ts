@@ -34,6 +34,8 @@ export interface Operation {
   readonly body: Body | undefined;
   /** The schema of the answer, where there is one to speak of. */
   readonly answer: Json | undefined;
+  /** Whether its answers have a header `Link`. */
+  readonly links: boolean;
   /** What the user's token must hold; nothing where the document names nothing. */
   readonly scopes: readonly string[];
   /** What an agent could leave out, and what is left out of the draft therefore. */
@@ -57,6 +59,7 @@ export function readOperation(document: ApiDocument, listed: Listed): Operation 
     parameters,
     body: bodyOf(document, listed, nodes, left_out),
     answer: answerOf(document, node),
+    links: hasLinks(document, node),
     scopes: scopesOf(document, node),
     left_out,
   };
@@ -149,6 +152,14 @@ function answerOf(document: ApiDocument, node: Json): Json | undefined {
   if (isSwagger) return objectAt(response, "schema");
   const media = type === undefined ? undefined : objectAt(content, type);
   return media === undefined ? undefined : objectAt(media, "schema");
+}
+
+function hasLinks(document: ApiDocument, node: Json): boolean {
+  return Object.entries(objectAt(node, "responses") ?? {}).some(([code, pointed]) => {
+    if (!code.startsWith("2") || !isJson(pointed)) return false;
+    const headers = objectAt(document.resolve(pointed).value, "headers") ?? {};
+    return Object.keys(headers).some((name) => name.toLowerCase() === "link");
+  });
 }
 
 /** The media types of an answer that has a body. */

@@ -1,6 +1,7 @@
 // The fields of an answer that a draft proposes to return: scalars near the top, a few of each
 // level. Only types are held to, for a live answer that misses an example's format has broken
 // nothing that anybody relies on (research, section 3.3).
+import { isPagingField, isTotalField } from "../../contract/paging.ts";
 import { pointerTo } from "../../kernel/json.ts";
 import { NotImportable } from "./reason.ts";
 import type { Json } from "./read.ts";
@@ -70,6 +71,8 @@ const FARTHEST = /(?:_urls?|_links?|^url|^node_id|^_.*|^object|^avatar.*|^gravat
 function ranked({ properties, required }: Shape): [string, Json][] {
   const rank = (name: string): number => {
     if (NEAREST.test(name)) return 0;
+    // Whether that is all there is, an agent must be able to see.
+    if (isPagingField(name) || isTotalField(name)) return 1;
     if (FARTHEST.test(name) && name !== "html_url") return 3;
     return required.has(name) ? 1 : 2;
   };

@@ -7,6 +7,8 @@ import { load as parseYaml } from "js-yaml";
 import { buildContract } from "../../../../demo/saas/contract.ts";
 import { openApiDocument } from "../../../../demo/saas/openapi.ts";
 import { loadCatalog } from "../../../../src/catalog/load.ts";
+import { pagedBy } from "../../../../src/catalog/pagination.ts";
+import type { Pagination } from "../../../../src/catalog/pagination.ts";
 import type { DeclarativeTool } from "../../../../src/catalog/definition.ts";
 import {
   operationsOf,
@@ -40,7 +42,17 @@ describe("the demo's tools", () => {
       const file: Json = drafts[0]?.file ?? {};
       expect(file["operation"]).toBe(key);
       expect(file["scopes"]).toEqual(tool.scopes);
-      const input = file["input"] as Record<string, Json>;
+      // A page of a list is an argument of ours; a draft reads all of them by itself.
+      const { fixed = {}, pagination } = file as { fixed?: Json; pagination?: Pagination };
+      const alone = [
+        ...Object.keys(fixed["query"] ?? {}),
+        ...pagedBy(pagination ? { pagination } : {}),
+      ];
+      const paged = alone.map((name) => [name, { in: "query", optional: true, schema: {} }]);
+      const input = { ...(file["input"] as Json), ...Object.fromEntries(paged) } as Record<
+        string,
+        Json
+      >;
       expect(Object.keys(input).toSorted()).toEqual([...tool.inputs.keys()].toSorted());
       for (const [name, own] of tool.inputs) {
         const { in: place, as = name, optional = false, schema } = input[name] ?? {};
