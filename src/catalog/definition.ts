@@ -1,6 +1,6 @@
 // ToolDefinition: everything about a tool that is fixed when the catalogue is read (DESIGN 2).
 import type { LedgerMark, Projection } from "../contract/projection.ts";
-import type { Pagination } from "./pagination.ts";
+import type { Pagination } from "./pagination-file.ts";
 import type { Pin } from "./pin.ts";
 import type { Schema } from "../contract/schema.ts";
 import type { UpstreamPin } from "./upstream-pin.ts";

@@ -1,7 +1,7 @@
 // The files under tools/: connector.yaml and *.tool.yaml, read strictly (README, "your own API").
 import { z } from "zod";
 import { defsSchema, pointerSchema, schemaSchema } from "../contract/schema-file.ts";
-import { paginationSchema } from "./pagination.ts";
+import { paginationSchema } from "./pagination-file.ts";
 
 const nameSchema = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "[a-z][a-z0-9_]*, at most 48");
 // What the broker sets itself, and what decides where a message goes or ends.

@@ -1,5 +1,5 @@
-// The promise about lists: all pages of one are one answer, and one that does not end, goes round or
-// leads elsewhere is an error. The tool is the draft of the demo's own document; its API is hostile.
+// The promise about lists: all pages of one are one answer, and one that does not end, goes round
+// or drops what leads on is an error. The tool is the draft of the demo's own document.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

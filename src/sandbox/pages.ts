@@ -1,7 +1,7 @@
 // From page to page of one list (ADR 22). What an API says of the next page is a value for a
 // parameter that the tool names; the broker is never handed an address, nor another argument.
 import { followedIn } from "../catalog/pagination.ts";
-import type { Followed } from "../catalog/pagination.ts";
+import type { Followed } from "../catalog/pagination-file.ts";
 import type { DeclarativeTool } from "../catalog/definition.ts";
 import { nextLinks } from "../contract/paging.ts";
 import { refusal } from "../kernel/errors.ts";

@@ -127,7 +127,7 @@ function shapeOf(node: Json, shapes: Shapes): Shape | undefined {
 
 const STEM = /^(?:next|start)/;
 
-/** `next_cursor` is for `cursor`, `nextPageToken` for `pageToken`, `paging.next.after` for `after`. */
+/** `next_cursor` is for `cursor`, `paging.next.after` for `after`. */
 function isFor({ name, under }: Told, parameter: Parameter): boolean {
   const [field, asked] = [pagingWord(name), pagingWord(parameter.name)];
   if (under !== "") return field === asked;

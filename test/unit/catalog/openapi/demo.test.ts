@@ -8,7 +8,7 @@ import { buildContract } from "../../../../demo/saas/contract.ts";
 import { openApiDocument } from "../../../../demo/saas/openapi.ts";
 import { loadCatalog } from "../../../../src/catalog/load.ts";
 import { pagedBy } from "../../../../src/catalog/pagination.ts";
-import type { Pagination } from "../../../../src/catalog/pagination.ts";
+import type { Pagination } from "../../../../src/catalog/pagination-file.ts";
 import type { DeclarativeTool } from "../../../../src/catalog/definition.ts";
 import {
   operationsOf,
