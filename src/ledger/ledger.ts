@@ -77,11 +77,11 @@ export async function openLedger(
   options: LedgerOptions,
 ): Promise<{ ledger: Ledger; recovery: Recovery }> {
   const onFailed = (error: unknown): void => wal.poison(error);
+  // An anchor may fail before the log is open, on a full disk, or at the very end.
+  const { promise: whenOpen, resolve: isOpen } = Promise.withResolvers<Ledger>();
   const anchoring = createAnchoring({
     ...options,
-    onChange: (state) => {
-      ledger.event("anchor", { ...state }).catch(onFailed);
-    },
+    onChange: (state) => void whenOpen.then((log) => log.eventually("anchor", { ...state })),
   });
   const checkpointer = await openCheckpointer({
     ...options,
@@ -135,6 +135,7 @@ export async function openLedger(
     await wal.closed();
     await Promise.all(orphans.map((call_id) => ledger.outcome(unknownOutcome(call_id))));
     if (tail.cut_bytes > 0 || orphans.length > 0) await ledger.event("recovered", { ...recovery });
+    isOpen(ledger);
   } catch (error) {
     await ledger.close().catch(() => undefined);
     throw error;

@@ -15,6 +15,7 @@ import type {
 import { OPERATOR, plainNames } from "../../../src/ledger/query.ts";
 import type { AuditFilter, AuditPage } from "../../../src/ledger/query.ts";
 import { segmentsOf } from "../../../src/ledger/segments.ts";
+import { openSegmentFile } from "../../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { writeAt } from "../../setup/write-at.ts";
 import { testFolder } from "../../setup/minimal.ts";
@@ -203,4 +204,22 @@ export function inFolder(folder: string, name: string): string {
 /** Long enough for everything that does not wait for the disk. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise<void>((done) => setImmediate(done));
+}
+
+/** A disk that has no room while it is full. */
+export function fillingDisk() {
+  const disk = {
+    isFull: false,
+    openSegment: async (path: string): Promise<SegmentFile> => {
+      const file = await openSegmentFile(path);
+      return {
+        ...file,
+        async write(bytes, at) {
+          if (disk.isFull) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+          return file.write(bytes, at);
+        },
+      };
+    },
+  };
+  return disk;
 }

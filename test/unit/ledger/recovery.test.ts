@@ -10,7 +10,7 @@ import { readLedger } from "../../../src/ledger/ledger.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
 import { verifies } from "../../verifies.ts";
 import { testFolder } from "../../setup/minimal.ts";
-import { asked, call, inFolder, intent, linesOf, opened } from "./entries.ts";
+import { asked, call, fillingDisk, inFolder, intent, linesOf, opened } from "./entries.ts";
 
 const lastSegment = (folder: string): string => segmentsOf(folder).at(-1) ?? "";
 
@@ -298,4 +298,42 @@ describe("the index", () => {
       expect(caught.records.map(({ call_id }) => call_id)).toEqual(["later", "done"]);
     },
   );
+});
+
+describe("an anchor", () => {
+  const away = { name: "test:away", put: () => Promise.reject(new Error("nobody is there")) };
+  const said = (folder: string): unknown[] =>
+    linesOf(folder).flatMap((line) => (line["event"] === "anchor" ? [line["detail"]] : []));
+
+  verifies("ledger.signed", "that is away keeps no log from opening, and is on record", async () => {
+    const folder = await crashed();
+    const { ledger, fatal } = await opened(folder, { anchors: [away] });
+    await call(ledger, "a");
+    await ledger.close();
+    expect(said(folder)).toMatchObject([{ name: "test:away" }]);
+    expect(fatal).toEqual([]);
+  });
+
+  verifies("ledger.signed", "that fails on a full disk stops nothing for good", async () => {
+    const disk = fillingDisk();
+    const open = await opened(undefined, { anchors: [away], openSegment: disk.openSegment });
+    const { ledger, folder, clock, fatal } = open;
+    await call(ledger, "a");
+    disk.isFull = true;
+    expect(await ledger.checkpoint()).toBe(true);
+    await expect(ledger.intent(intent("b"))).rejects.toThrow(/full/);
+    expect(fatal).toEqual([]);
+    disk.isFull = false;
+    clock.ms += 1000;
+    await call(ledger, "c");
+    await ledger.close();
+    expect(said(folder)).toMatchObject([{ name: "test:away" }]);
+  });
+
+  verifies("ledger.signed", "that fails at the very end makes no failure of the end", async () => {
+    const { ledger, fatal } = await opened(undefined, { anchors: [away] });
+    await call(ledger, "a");
+    await ledger.close();
+    expect(fatal).toEqual([]);
+  });
 });

@@ -1,27 +1,7 @@
 // Refusals: recorded, and from the sixth identical one on counted, so that no loop fills the disk.
 import { describe, expect } from "vitest";
-import { openSegmentFile } from "../../../src/ledger/wal.ts";
-import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { verifies } from "../../verifies.ts";
-import { asked, linesOf, opened, refusalOf } from "./entries.ts";
-
-/** A disk that has no room while it is full. */
-function fillingDisk() {
-  const disk = {
-    isFull: false,
-    openSegment: async (path: string): Promise<SegmentFile> => {
-      const file = await openSegmentFile(path);
-      return {
-        ...file,
-        async write(bytes, at) {
-          if (disk.isFull) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
-          return file.write(bytes, at);
-        },
-      };
-    },
-  };
-  return disk;
-}
+import { asked, fillingDisk, linesOf, opened, refusalOf } from "./entries.ts";
 
 const countsOf = (folder: string): unknown[] => linesOf(folder).map((line) => line["count"]);
 
