@@ -138,9 +138,9 @@ export function createAuditDesk(desk: AuditDeskOptions) {
     async "/audit/erase"(body: unknown) {
       const { subject, reason: why, os_user } = schemas.erase.parse(body);
       const identities = await called(ledger, subject);
-      const held = identities.filter((identity) => keyring.holdOn(identity) !== undefined);
-      if (held.length > 0) throw new UnderHold(`${subject} is under a legal hold`);
-      await note(ledger, "audit erase", os_user, { identities, reason: why });
+      const under_hold = identities.some((identity) => keyring.holdOn(identity) !== undefined);
+      await note(ledger, "audit erase", os_user, { identities, reason: why, under_hold });
+      if (under_hold) throw new UnderHold(`${subject} is under a legal hold`);
       const erased: object[] = [];
       for (const identity of identities) {
         const one = await eraseOne(identity, { ledger, keyring });

@@ -129,6 +129,7 @@ verifies(["ledger.hold", "ledger.erase"], "a legal hold keeps a person's key", a
   expect(holds).toMatchObject([{ subject: "mia", reason: "case 7 of the court" }]);
   const erasure = ask("/audit/erase", { subject: "mia", reason: "she asked" });
   await expect(erasure).rejects.toThrow("under a legal hold");
+  expect(filesText()).toContain('"reason":"she asked","under_hold":true');
   const asked = ["--subject", "mia", "--reason", "she asked", "--data", house.data];
   expect((await doorless("audit", "erase", ...asked)).code).toBe(1);
   const { record } = (await ask("/audit/reveal", { call_id, reason: "a test" })) as {
