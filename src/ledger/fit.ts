@@ -13,8 +13,12 @@ const CUT_LAST = ["target", "client_id", "user"];
 const CUT_FROM_BYTES = 512;
 
 /** The record itself where it fits; else one in which the longest parts are sizes and digests. */
-export function fitLine<R extends LedgerRecord>(record: R, digest: (value: unknown) => string): R {
-  const bytes_max = LINE_BYTES_MAX - HEAD_BYTES_MAX;
+export function fitLine<R extends LedgerRecord>(
+  record: R,
+  digest: (value: unknown) => string,
+  line_bytes_max = LINE_BYTES_MAX,
+): R {
+  const bytes_max = line_bytes_max - HEAD_BYTES_MAX;
   let bytes = sizeOf(record);
   if (bytes <= bytes_max) return record;
   const cut: Record<string, unknown> = { ...record };

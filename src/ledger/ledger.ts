@@ -205,7 +205,7 @@ export class Ledger {
     this.room = room;
     this.index = index;
     this.checkpointer = checkpointer;
-    this.coalescer = new Coalescer(options.clock, (record) => wal.append(record));
+    this.coalescer = new Coalescer(options.clock, (one) => wal.append(one), options.digestOf);
     this.owed = new Owed((record) => wal.append(record));
     // What was only counted is written when its window ends, asked or not.
     this.timer = setInterval(() => void this.writeCounted(false), COUNTED_EVERY_MS).unref();

@@ -305,14 +305,18 @@ describe("an anchor", () => {
   const said = (folder: string): unknown[] =>
     linesOf(folder).flatMap((line) => (line["event"] === "anchor" ? [line["detail"]] : []));
 
-  verifies("ledger.signed", "that is away keeps no log from opening, and is on record", async () => {
-    const folder = await crashed();
-    const { ledger, fatal } = await opened(folder, { anchors: [away] });
-    await call(ledger, "a");
-    await ledger.close();
-    expect(said(folder)).toMatchObject([{ name: "test:away" }]);
-    expect(fatal).toEqual([]);
-  });
+  verifies(
+    "ledger.signed",
+    "that is away keeps no log from opening, and is on record",
+    async () => {
+      const folder = await crashed();
+      const { ledger, fatal } = await opened(folder, { anchors: [away] });
+      await call(ledger, "a");
+      await ledger.close();
+      expect(said(folder)).toMatchObject([{ name: "test:away" }]);
+      expect(fatal).toEqual([]);
+    },
+  );
 
   verifies("ledger.signed", "that fails on a full disk stops nothing for good", async () => {
     const disk = fillingDisk();

@@ -94,11 +94,48 @@ describe("refusals", () => {
       // It goes on, so it is only counted, until a window has passed without it.
       expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 1, 3]);
       clock.ms += 10_000;
-      await ledger.refusal(refusalOf("other", { tool: "item_get" }));
-      expect(countsOf(folder).slice(7)).toEqual([1, 1]);
-      clock.ms += 10_000;
       await ledger.refusal(refusalOf("r10"));
+      expect(countsOf(folder)).toHaveLength(7);
+      clock.ms += 10_000;
+      await ledger.refusal(refusalOf("other", { tool: "item_get" }));
+      expect(countsOf(folder).slice(7)).toEqual([2, 1]);
+      clock.ms += 10_000;
+      await ledger.refusal(refusalOf("r11"));
       expect(countsOf(folder).slice(9)).toEqual([1]);
+    },
+  );
+
+  verifies(
+    "ledger.refusals",
+    "a loop that goes on is written ever more seldom, and once a minute at least",
+    async () => {
+      const { ledger, folder, clock } = await opened();
+      for (let s = 0; s < 300; s++) {
+        await ledger.refusal(refusalOf(`r${s}`));
+        clock.ms += 1000;
+      }
+      await ledger.close();
+      expect(countsOf(folder)).toEqual([1, 1, 1, 1, 1, 5, 20, 40, 60, 60, 60, 50]);
+    },
+  );
+
+  verifies(
+    "ledger.refusals",
+    "of the first five everything is kept, of those after them what fits a short line",
+    async () => {
+      const { ledger, folder } = await opened(undefined, { digestOf: () => "hmac-sha256:of-it" });
+      const text = "x".repeat(8000);
+      for (let i = 0; i < 60; i++) {
+        await ledger.refusal(refusalOf(`r${i}`, { args: { text, id: i } }));
+      }
+      await ledger.close();
+      const lines = linesOf(folder);
+      for (const line of lines.slice(0, 5)) expect(line["args"]).toMatchObject({ text });
+      expect(lines).toHaveLength(51);
+      for (const line of lines.slice(5)) {
+        expect(line["args"]).toMatchObject({ truncated: true, digest: "hmac-sha256:of-it" });
+        expect(JSON.stringify(line).length).toBeLessThan(2048);
+      }
     },
   );
 
