@@ -27,7 +27,8 @@ import { chosenFrom, namedAmong, tagsOf } from "./tools-import-pick.ts";
 import { usageError, wordsOf } from "./verb.ts";
 import type { Given, Verb } from "./verb.ts";
 
-const CONNECTOR = /^[a-z][a-z0-9_-]{0,47}$/;
+/** How a connector may be called. */
+export const CONNECTOR = /^[a-z][a-z0-9_-]{0,47}$/;
 const PROGRESS_BYTES = 4_194_304;
 
 export const toolsImportOpenapi: Verb = {
@@ -73,14 +74,14 @@ export const toolsImportOpenapi: Verb = {
   },
 };
 
-interface Place {
+export interface Place {
   /** The catalogue's folder. */
   readonly folder: string;
   /** Connectors that the configuration has; nothing where there is no configuration. */
   readonly configured: ReadonlySet<string>;
 }
 
-function placeIn(given: Given): Place {
+export function placeIn(given: Given): Place {
   const here = resolve("mcp.config.json");
   const file = given.text("config") ?? (existsSync(here) ? here : undefined);
   const named = given.text("tools");
@@ -104,7 +105,17 @@ function progressOn(where: string): (bytes: number) => void {
   };
 }
 
-interface Import extends Place {
+/** What is known of a document that was read out of a service's code. */
+interface FromCode {
+  /** Operation -> what its file must say besides. */
+  readonly notes: ReadonlyMap<string, readonly string[]>;
+  readonly unread: readonly object[];
+  /** Whether the document lies somewhere, so that a contract can be held against it. */
+  readonly isKept: boolean;
+}
+
+export interface Import extends Place {
+  readonly code?: FromCode;
   readonly given: Given;
   readonly document: ApiDocument;
   readonly where: string;
@@ -119,7 +130,7 @@ interface Outcome {
   readonly contract: string | undefined;
 }
 
-async function imported(job: Import): Promise<number> {
+export async function imported(job: Import): Promise<number> {
   const { document, name, folder, where } = job;
   const listed = await operationsOf(document);
   const chosen = await choose(job, listed);
@@ -129,7 +140,12 @@ async function imported(job: Import): Promise<number> {
   const connector = there ?? toConnector(name, connectorFileSchema.parse(proposed));
   const present = presentTools(folder, name);
   note(`${chosen.length} of ${listed.length} operations`);
-  const { drafts, refused } = await propose(document, chosen, connector, present);
+  const proposal = await propose(document, chosen, connector, present);
+  const { refused } = proposal;
+  const drafts = proposal.drafts.map((one) => ({
+    ...one,
+    left_out: [...one.left_out, ...(job.code?.notes.get(one.operation) ?? [])],
+  }));
   const about = [
     `Proposed by doorless from ${printable(where)}. It is a draft: no session has it.`,
   ];
@@ -156,7 +172,8 @@ async function imported(job: Import): Promise<number> {
   return outcomes.length === 0 ? EXIT.no : EXIT.ok;
 }
 
-function pinned({ document, folder }: Import, draft: Draft, own: string, isNew: boolean) {
+function pinned({ document, folder, code }: Import, draft: Draft, own: string, isNew: boolean) {
+  if (code?.isKept === false) return "the code has no document; --document FILE keeps one";
   const slice = pinOf(document, draft, folder, new Date());
   if ("failure" in slice) return slice.failure;
   const file = join(folderIn(own, "contract"), `${draft.file.name}.json`);
@@ -196,7 +213,7 @@ async function choose(
 }
 
 function report(
-  { given, document, name, configured }: Import,
+  { given, document, name, configured, code }: Import,
   all: readonly Outcome[],
   refused: readonly Refused[],
 ): void {
@@ -214,6 +231,7 @@ function report(
         ...(contract === undefined ? {} : { contract }),
       })),
       refused,
+      ...(code === undefined ? {} : { unread: code.unread }),
       ...(snippet === undefined ? {} : { connectors: snippet }),
     });
     return;

@@ -1,0 +1,110 @@
+// Source that was made to harm, or only looks as if: it is read, within bounds, and never run.
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { testFolder } from "../../../setup/minimal.ts";
+import { verifies } from "../../../verifies.ts";
+import { readFiles, readFolder, routesOf, unreadOf } from "./reading.ts";
+
+const APP = `import express from "express"; const app = express();\n`;
+
+verifies("import.code.static", "what the code would do does not happen", () => {
+  const folder = testFolder();
+  const touched = JSON.stringify(join(folder, "touched"));
+  const write = `require("node:fs").writeFileSync(${touched}, "");`;
+  const read = readFiles({
+    "app.ts": `${APP}${write}\nprocess.exit(7);\nglobalThis.x = eval("1");\nthrow new Error();`,
+    "after.ts": `${APP}(() => { ${write} })();\napp.get("/x", () => { ${write} });`,
+    "forever.ts": `${APP}while (true) { app.get("/loop", (q, s) => s.end()); }\nfunction f() { f(); }\nf();`,
+  });
+  expect(existsSync(join(folder, "touched"))).toBe(false);
+  expect(routesOf(read)).toEqual(["GET /loop forever.ts:2", "GET /x after.ts:3"]);
+});
+
+verifies("import.code.static", "links and what lies outside are not read", () => {
+  const outside = testFolder();
+  writeFileSync(join(outside, "secret.ts"), `${APP}app.get("/secret", (q, s) => s.end());`);
+  const root = testFolder();
+  mkdirSync(join(root, "node_modules/x"), { recursive: true });
+  symlinkSync(join(outside, "secret.ts"), join(root, "linked.ts"));
+  symlinkSync(outside, join(root, "folder"));
+  writeFileSync(join(root, "node_modules/x/index.ts"), `${APP}app.get("/x", () => 1);`);
+  writeFileSync(join(root, "app.test.ts"), `${APP}app.get("/test", () => 1);`);
+  const up = join("..", outside.split("/").at(-1) ?? "", "secret");
+  const imports = `import a from "./linked"; import b from "./folder/secret"; import c from ${JSON.stringify(up)};`;
+  writeFileSync(join(root, "app.ts"), `${imports}\n${APP}app.use("/a", a, b, c);`);
+  const read = readFolder(root);
+  expect(routesOf(read)).toEqual([]);
+  expect(unreadOf(read)).toEqual([
+    "app.ts:1 module_unresolved",
+    "app.ts:1 module_unresolved",
+    "app.ts:1 module_unresolved",
+    "app.ts:3 mount_unknown",
+  ]);
+  expect(read.left_out).toEqual([
+    "app.test.ts",
+    "folder (a link)",
+    "linked.ts (a link)",
+    "node_modules/",
+  ]);
+});
+
+verifies("import.code.static", "what would end the parser is refused by name", () => {
+  const deep: Readonly<Record<string, (n: number) => string>> = {
+    brackets: (n) => "(".repeat(n) + "1" + ")".repeat(n),
+    functions: (n) => "(function(){".repeat(n) + "})".repeat(n),
+    negations: (n) => `${"!".repeat(n)}x`,
+    arrows: (n) => `${"a=>".repeat(n)}a`,
+    conditions: (n) => `${"if(x)".repeat(n)};`,
+    choices: (n) => `${"a?b:".repeat(n)}c`,
+    classes: (n) => `${"class A{x=".repeat(n)}1${"}".repeat(n)}`,
+    texts: (n) => `${"`${".repeat(n)}1${"}`".repeat(n)}`,
+    types: (n) => `type A = ${"Array<".repeat(n)}x${">".repeat(n)}`,
+  };
+  for (const [name, make] of Object.entries(deep)) {
+    const read = readFiles({ "app.ts": `// express\n${make(40_000)}` });
+    expect(unreadOf(read), name).toEqual(["app.ts:2 file_too_deep"]);
+    expect(unreadOf(readFiles({ "app.ts": `// express\n${make(80)}` })), name).toEqual([]);
+  }
+});
+
+verifies("import.code.static", "a file too large, or no code at all, is said", () => {
+  const read = readFiles({
+    "large.ts": `${APP}//${"x".repeat(1_100_000)}`,
+    "wrong.ts": `${APP}\nconst = ;`,
+    "long.js": `${APP}const s = ${Array.from({ length: 5000 }, (_, i) => `"${i}"`).join(" +\n")};
+      app.get("/still-here", (q, s) => s.end());`,
+  });
+  expect(unreadOf(read)).toEqual(["large.ts:1 file_too_large", "wrong.ts:3 file_unparsable"]);
+  expect(routesOf(read)).toEqual(["GET /still-here long.js:5002"]);
+});
+
+verifies("import.code.routes", "what is called on an app and not known is said", () => {
+  const read = readFiles({
+    "app.ts": `${APP}
+      app.frobnicate("/x", () => 1);
+      const { get } = app;
+      decorate(app);
+      require("some-routes")(app);
+      app.use("/y", unknownThing);
+      app.get(...routeOf("x"));
+      module.exports = app;`,
+    "plugin.ts": `export default async (fastify) => { fastify.get("/lost", async () => 1); };`,
+    "router.ts": `import { Router } from "express"; export const r = Router(); r.get("/alone", () => 1);`,
+    "koa.ts": `import Koa from "koa"; import Router from "@koa/router";`,
+    "client.ts": `import axios from "axios"; axios.get("/users", { params: {} }); const m = new Map(); m.get("/x");`,
+  });
+  expect(routesOf(read)).toEqual([]);
+  expect(unreadOf(read)).toEqual([
+    "app.ts:3 call_unknown",
+    "app.ts:4 call_unknown",
+    "app.ts:5 app_given_away",
+    "app.ts:6 app_given_away",
+    "app.ts:7 mount_elsewhere",
+    "app.ts:8 arguments_spread",
+    "koa.ts:1 framework_unread",
+    "koa.ts:1 framework_unread",
+    "plugin.ts:1 not_reached",
+    "router.ts:1 router_unmounted",
+  ]);
+});
