@@ -6,7 +6,7 @@ import { codeAsTheUser, codeEscapes, codeInside } from "./prove-code.ts";
 import { driftStops } from "./prove-contracts.ts";
 import { doctored } from "./prove-doctor.ts";
 import { connected, samePerson } from "./prove-connections.ts";
-import { importedAsWritten } from "./prove-import.ts";
+import { importedAsWritten, readAsServed } from "./prove-import.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
 import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
@@ -320,6 +320,7 @@ export const CHECKS: readonly Check[] = [
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
   check("import.demo", "tools ask for what the API's own document says", importedAsWritten),
+  check("import.code-demo", "the API's source has the operations of its document", readAsServed),
   check("tools.lock", "what nobody approved as it is does not exist", approvedOnly),
   check("policy.rules", "arguments that the rules do not allow are refused", argumentRules),
   check("policy.seen", "mail goes only where the session has read that it may", seenOnly),

@@ -3,6 +3,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { loadParser, ParserMissing } from "../catalog/code/parser.ts";
+import { readCode } from "../catalog/code/read.ts";
 import type { Connector, DeclarativeTool } from "../catalog/definition.ts";
 import { pagedBy } from "../catalog/pagination.ts";
 import { operationsOf, propose } from "../catalog/openapi/propose.ts";
@@ -36,6 +39,25 @@ export async function importedAsWritten({ demo, config }: Stage): Promise<string
   const stopped = await Promise.all(HOSTILE.map(reasonAgainst));
   const ended = stopped.join(", ");
   return `${drafts.length} drafts; ${compared} tools ask for the same; hostile ones: ${ended}`;
+}
+
+/** The SaaS's own source against the document that it serves. */
+export async function readAsServed({ demo }: Stage): Promise<string> {
+  try {
+    const parse = await loadParser();
+    const folder = fileURLToPath(new URL("../../demo/saas", import.meta.url));
+    const { places, unread } = readCode(folder, { parse, progress: () => undefined });
+    const options = { allow_private: false, progress: () => undefined };
+    const served = await withDocument(`${demo.ready.api}/openapi.json`, options, operationsOf);
+    const [read, said] = [[...places.keys()], served.map(({ key }) => key)].map((keys) =>
+      keys.toSorted().join(", "),
+    );
+    must(read === said, `the source has ${read}, the document ${said}`);
+    return `${places.size} operations in the source and in the document; ${unread.length} reasons`;
+  } catch (error) {
+    if (!(error instanceof ParserMissing)) throw error;
+    return "nothing was read: the optional parser, oxc-parser, is not installed";
+  }
 }
 
 export async function everything(where: string): Promise<Proposal> {

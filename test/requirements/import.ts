@@ -51,23 +51,23 @@ export const imports = {
     source: "I7 build 1",
     behavior: "the demo's declarative tools ask the API for what its own document says",
   },
-  "import.code.demo": {
+  "import.code-demo": {
     source: "I7 must show",
     behavior: "the demo SaaS's own source gives exactly the operations of its OpenAPI document",
   },
-  "import.code.routes": {
+  "import.code-routes": {
     source: "I7 must show",
     behavior: "each route of a service is found in its source, or a place and a reason are said",
   },
-  "import.code.shapes": {
+  "import.code-shapes": {
     source: "I7 build 8",
     behavior: "the shapes that a route checks are read from the code, as far as they stand there",
   },
-  "import.code.static": {
+  "import.code-static": {
     source: "I7 build 8",
     behavior: "code is read and never run, whatever it is, within bounds and within its folder",
   },
-  "import.code.drafts": {
+  "import.code-drafts": {
     source: "I7 build 8",
     behavior: "what was read becomes drafts as an OpenAPI document's operations do",
   },

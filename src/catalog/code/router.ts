@@ -23,10 +23,10 @@ const QUIET = new Set(
     "addHook addSchemas getSchema getSchemas decorateRequest decorateReply hasDecorator hasRoute " +
     "findRoute printRoutes printPlugins inject setErrorHandler setNotFoundHandler " +
     "setValidatorCompiler setSerializerCompiler setReplySerializer setSchemaController " +
-    "setSchemaErrorFormatter addContentTypeParser hasContentTypeParser " +
-    "removeContentTypeParser removeAllContentTypeParsers setChildLoggerFactory setGenReqId " +
-    "addConstraintStrategy addHttpMethod withTypeProvider swagger notFound onError fetch request fire " +
-    "getOpenAPIDocument getOpenAPI31Document on once emit off removeListener handle bind then catch"
+    "setSchemaErrorFormatter addContentTypeParser hasContentTypeParser setGenReqId " +
+    "removeContentTypeParser removeAllContentTypeParsers setChildLoggerFactory addHttpMethod " +
+    "addConstraintStrategy withTypeProvider swagger notFound onError fetch request fire " +
+    "getOpenAPIDocument getOpenAPI31Document on once emit off removeListener handle bind catch"
   ).split(" "),
 );
 
@@ -193,7 +193,7 @@ function optionsInto(machine: Machine, asks: Asks, options: Rec, at: At): Value 
 }
 
 /** One method at one path, or at each of several. */
-export function addRoute(
+function addRoute(
   machine: Machine,
   of: RouterAt,
   method: string | undefined,

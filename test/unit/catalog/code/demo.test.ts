@@ -31,7 +31,7 @@ const documented = Object.entries(document["paths"] as Record<string, Record<str
 const VERSIONED = ["PATCH /crm/deals/{id}", "POST /tickets/tickets/{id}/replies"];
 
 verifies(
-  "import.code.demo",
+  "import.code-demo",
   "its source gives the operations of its document, and no other",
   () => {
     for (const folder of ["demo/saas", "demo"]) {
@@ -41,7 +41,7 @@ verifies(
   },
 );
 
-verifies("import.code.demo", "names, parameters and bodies are those of its document", () => {
+verifies("import.code-demo", "names, parameters and bodies are those of its document", () => {
   const read = readFolder(join(ROOT, "demo/saas"));
   for (const [key, { operationId, summary, parameters, requestBody }] of documented) {
     const own = parameters.filter((one) => !Object.hasOwn(one, "$ref"));

@@ -1,4 +1,4 @@
-// Services in the styles of Express, Fastify and Hono: each of their routes is found, or said why not.
+// Services in the styles of Express, Fastify and Hono: each route is found, or said why not.
 import { join } from "node:path";
 import { expect } from "vitest";
 import { verifies } from "../../../verifies.ts";
@@ -6,7 +6,7 @@ import { operationIn, readFolder, routesOf, unreadOf } from "./reading.ts";
 
 const FIXTURES = join(import.meta.dirname, "../../../fixtures/code");
 
-verifies("import.code.routes", "an Express service's routes are found, or a reason is", () => {
+verifies("import.code-routes", "an Express service's routes are found, or a reason is", () => {
   const read = readFolder(join(FIXTURES, "express"));
   expect(routesOf(read)).toEqual([
     "DELETE /legacy/items/{id} src/routes/legacy.js:6",
@@ -40,7 +40,7 @@ verifies("import.code.routes", "an Express service's routes are found, or a reas
   ]);
 });
 
-verifies("import.code.routes", "a Fastify service's routes are found, or a reason is", () => {
+verifies("import.code-routes", "a Fastify service's routes are found, or a reason is", () => {
   const read = readFolder(join(FIXTURES, "fastify"));
   expect(routesOf(read)).toEqual([
     "DELETE /internal/cache src/app.mts:18",
@@ -69,7 +69,7 @@ verifies("import.code.routes", "a Fastify service's routes are found, or a reaso
   ]);
 });
 
-verifies("import.code.routes", "a Hono service's routes are found, or a reason is", () => {
+verifies("import.code-routes", "a Hono service's routes are found, or a reason is", () => {
   const read = readFolder(join(FIXTURES, "hono"));
   expect(routesOf(read)).toEqual([
     "DELETE /api/books/{isbn} src/books.ts:5",
@@ -97,7 +97,7 @@ verifies("import.code.routes", "a Hono service's routes are found, or a reason i
   ]);
 });
 
-verifies("import.code.shapes", "shapes come from zod, TypeBox and JSON Schema alike", () => {
+verifies("import.code-shapes", "zod's shapes are read where a request is held against them", () => {
   const express = readFolder(join(FIXTURES, "express"));
   const line = {
     type: "object",
@@ -135,7 +135,9 @@ verifies("import.code.shapes", "shapes come from zod, TypeBox and JSON Schema al
   expect(operationIn(express, "GET /reports/daily/{day}")["parameters"]).toMatchObject([
     { name: "day", schema: { pattern: String.raw`^(?:\d{4}-\d{2}-\d{2})$` } },
   ]);
+});
 
+verifies("import.code-shapes", "JSON Schema and TypeBox are read where a route has them", () => {
   const fastify = readFolder(join(FIXTURES, "fastify"));
   expect(operationIn(fastify, "POST /v1/tickets/{id}/replies")).toMatchObject({
     operationId: "reply",
@@ -158,7 +160,9 @@ verifies("import.code.shapes", "shapes come from zod, TypeBox and JSON Schema al
   expect(fastify.document).toMatchObject({
     components: { schemas: { ticket: { required: ["id", "status"] } } },
   });
+});
 
+verifies("import.code-shapes", "a route that is described for OpenAPI is read as described", () => {
   const hono = readFolder(join(FIXTURES, "hono"));
   expect(operationIn(hono, "GET /api/shelf/{id}")).toMatchObject({
     parameters: [{ name: "id", schema: { type: "string", format: "uuid" } }],
