@@ -1,5 +1,5 @@
 // What of a service's source could not be read: a code that scripts may rely on, where, and words.
-// docs/import.md lists them. What is neither an operation nor one of these is a defect.
+// docs/import-code.md lists them. What is neither an operation nor one of these is a defect.
 
 export const UNREAD = {
   // A file.

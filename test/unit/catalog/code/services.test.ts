@@ -1,6 +1,9 @@
 // Services in the styles of Express, Fastify and Hono: each route is found, or said why not.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { UNREAD } from "../../../../src/catalog/code/reason.ts";
+import { ROOT } from "../../../setup/core-config.ts";
 import { verifies } from "../../../verifies.ts";
 import { operationIn, readFolder, routesOf, unreadOf } from "./reading.ts";
 
@@ -174,4 +177,10 @@ verifies("import.code-shapes", "a route that is described for OpenAPI is read as
       },
     },
   });
+});
+
+verifies("import.code-routes", "docs/import-code.md lists each reason, and no other", () => {
+  const page = readFileSync(join(ROOT, "docs/import-code.md"), "utf8");
+  const listed = [...page.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, code]) => code);
+  expect(listed).toEqual(Object.keys(UNREAD));
 });
