@@ -15,7 +15,9 @@ import { createDelegation } from "./delegation/delegation.ts";
 import { openLinks } from "./delegation/open.ts";
 import { Gate } from "./gate/gate.ts";
 import { openApprovals } from "./gate/open-approvals.ts";
+import { openResends } from "./gate/open-resends.ts";
 import { openSessions } from "./gate/open-sessions.ts";
+import { ResendRecall } from "./gate/resend-recall.ts";
 import { createProvider } from "./identity/provider.ts";
 import { createSignIn } from "./identity/sign-in.ts";
 import { Pushed } from "./identity/pushed.ts";
@@ -107,8 +109,9 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     });
     const links = openLinks(options, ledger);
     undo.push(() => links.close());
-    const limits = openLimits(options, ledger, folders.ledger, () => house);
-    const rooms = { ...openRooms(options, links.connections, sandbox), limits, sandbox };
+    const recalled = openRecalled(options, { folders, ledger, sealer, house: () => house });
+    undo.push(() => recalled.resends.close());
+    const rooms = { ...openRooms(options, links.connections, sandbox), ...recalled, sandbox };
     undo.push(() => rooms.close());
     const metrics = new Metrics();
     const going = openSessions(options, folders.data, rooms);
@@ -122,12 +125,12 @@ export async function startCore(options: CoreOptions): Promise<Core> {
     undo.push(() => mcp.close());
     going.stops.onChange(({ isLock }) => void (isLock && mcp.toolsChanged(() => true)));
     const ready = (): boolean => ledger.healthy;
-    describeMetrics(metrics, limits, () => mcp.transport_sessions, ready);
+    describeMetrics(metrics, rooms.limits, () => mcp.transport_sessions, ready);
     const signIn = createSignIn(config, rooms.providers);
     const people = createPeople({ ...passed, ...links, ...lookIn(() => house), signIn, ledger });
     const onEnded = endingBy(options, ledger, going.stops);
     const web = createWeb({ ...options, ...rooms, gate, mcp, metrics, ready, people, onEnded });
-    undo.push(() => web.close(limits.running.drained(DRAIN_MS_MAX)));
+    undo.push(() => web.close(rooms.limits.running.drained(DRAIN_MS_MAX)));
     const port = await web.listen();
     const info = { url: `http://${hostToDial(config.listen.host)}:${port}`, config: config.file };
     const asked = { ...options, ...going, ...links, house: () => house, gate, ledger, sealer };
@@ -287,20 +290,25 @@ function openRooms(
   };
 }
 
-/** With what was spent before this start. */
-function openLimits(
-  { config, clock, log }: CoreOptions,
-  ledger: Ledger,
-  folder: string,
-  house: () => House,
-): Limits {
+interface Recalling {
+  readonly folders: Folders;
+  readonly ledger: Ledger;
+  readonly sealer: Sealer;
+  readonly house: () => House;
+}
+
+/** What has to know what ran before this start: the limits, and what may be sent again. */
+function openRecalled(options: CoreOptions, { folders, ledger, sealer, house }: Recalling) {
+  const { config, clock, log } = options;
   const onJump = (by_ms: number): void => {
     log.warn({ by_ms }, "the clock of this machine was set");
     void ledger.eventually("clock", { by_ms });
   };
   const limits = new Limits({ limits: config.limits, clock, onJump });
-  limits.recall(spendHistory(folder), (name) => house().catalog.tools.get(name));
-  return limits;
+  const sent = new ResendRecall(config.limits.resend_s * 1000);
+  const history = spendHistory(folders.ledger, (line) => sent.hear(line));
+  limits.recall(history, (name) => house().catalog.tools.get(name));
+  return { limits, resends: openResends(options, folders.data, sealer, sent) };
 }
 
 function describeMetrics(

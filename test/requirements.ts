@@ -8,6 +8,7 @@ import { imports } from "./requirements/import.ts";
 import * as outside from "./requirements/outside.ts";
 import * as code from "./requirements/code.ts";
 import { policy } from "./requirements/policy.ts";
+import { resend } from "./requirements/resend.ts";
 import { servers } from "./requirements/servers.ts";
 import { tools } from "./requirements/tools.ts";
 import type { Requirement } from "./requirements/requirement.ts";
@@ -31,6 +32,7 @@ export const requirements = {
   ...vault,
   ...signIn,
   ...approval,
+  ...resend,
   ...contract,
   ...imports,
   ...outside.demo,

@@ -1,5 +1,6 @@
 // What one field of the configuration cannot know of another: names that lead nowhere, and agents
 // that one token could fit twice. "A token must match exactly one agent" (DESIGN section 2).
+import { keptBytesMax } from "./limits.ts";
 import type { Rate } from "./limits.ts";
 import type { AgentConfig, ConfigFile } from "./schema.ts";
 import type { Report } from "./problem.ts";
@@ -72,6 +73,16 @@ export function checkMemory({ limits, ledger }: ConfigFile, report: Report): voi
     if (days <= keep_days) continue;
     const message = `${name} takes ${days} days to come back, and the log is kept for ${keep_days}`;
     report("/ledger/keep_days", message, `keep it for ${days} days, or lower the burst`);
+  }
+}
+
+/** Where a client's key is taken, the answer that it is promised must have room. */
+export function checkKept({ limits }: ConfigFile, report: Report): void {
+  const needed = keptBytesMax(limits);
+  for (const name of ["resend_bytes_per_user_max", "resend_bytes_max"] as const) {
+    if (limits[name] >= needed) continue;
+    const message = `${name} has no room for one answer, of result_tokens_max`;
+    report(`/limits/${name}`, message, `at least ${needed}, or lower result_tokens_max`);
   }
 }
 

@@ -141,9 +141,26 @@ export const limitsSchema = z.strictObject({
     "Calls of one user that wait for a yes; of one agent and client as many as it leaves free",
   ),
   approvals_max: count(1000, 100_000).describe("Calls that wait for a yes, in all"),
+  resend_s: count(600, 3600).describe(
+    "How long a write that is sent again gets its first answer, and does not run once more",
+  ),
+  resend_bytes_per_user_max: count(8_388_608, 1_073_741_824).describe(
+    "Answers of one user that are kept for that; beyond them, a key is refused",
+  ),
+  resend_bytes_max: count(134_217_728, 17_179_869_184).describe("The same, of all users"),
   exclusive_idle_s: count(900, 86_400).describe("How long an exclusive agent counts as in use"),
   keys_max: count(100_000, 10_000_000).describe("Limiter keys in memory; beyond them, refusal"),
 });
+
+/** Models' tokenizers differ; of JSON none takes much fewer bytes for a token. */
+export const BYTES_PER_TOKEN = 3;
+/** What is kept of a call beside its answer. */
+export const KEPT_FRAME_BYTES = 1024;
+
+/** The most that the answer of one call takes where it is kept: sealed, in base64. */
+export function keptBytesMax({ result_tokens_max }: Pick<LimitsConfig, "result_tokens_max">) {
+  return Math.ceil((result_tokens_max * BYTES_PER_TOKEN * 4) / 3) + KEPT_FRAME_BYTES;
+}
 
 export type HttpLimits = z.infer<typeof httpLimitsSchema>;
 export type LimitsConfig = z.infer<typeof limitsSchema>;

@@ -14,7 +14,7 @@ import type { ConfigFile } from "./schema.ts";
 import { checkConnector } from "./connector.ts";
 import type { ConnectorConfig } from "./connector.ts";
 import { checkIsolation } from "./isolation.ts";
-import { checkMemory, overlaps, unknownNames } from "./cross-check.ts";
+import { checkKept, checkMemory, overlaps, unknownNames } from "./cross-check.ts";
 import { checkLiveness } from "./liveness.ts";
 import { NO_SECRETS, readSecrets } from "./secrets.ts";
 import type { Environment, Secrets } from "./secrets.ts";
@@ -85,6 +85,7 @@ function build(
   overlaps(data, report);
   checkLiveness(data, report);
   checkMemory(data, report);
+  checkKept(data, report);
   const vault_keys_file = placeKeys(data, file, report);
   const secrets =
     environment === undefined ? NO_SECRETS : readSecrets(data, file, environment, report);

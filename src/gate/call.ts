@@ -6,10 +6,11 @@ import type { Delegation } from "../delegation/delegation.ts";
 import type { DownstreamToken } from "../delegation/token.ts";
 import type { Approvals, Claim } from "./approvals.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Refusal, ToolError } from "../kernel/errors.ts";
+import type { Effect, Refusal, ToolError } from "../kernel/errors.ts";
 import type { Credential } from "../kernel/principal.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sealer } from "../ledger/mark.ts";
+import type { Marks } from "../ledger/record.ts";
 import type { Lease, Limits } from "../limits/limits.ts";
 import type { Verdict } from "../policy/grant.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -24,6 +25,7 @@ import type { Answers } from "../session/answers.ts";
 import type { Session } from "../session/session.ts";
 import type { Watch } from "../session/stops.ts";
 import type { CallSpan } from "../telemetry/trace.ts";
+import type { Again, First, Resends } from "./resends.ts";
 
 /** The rooms that the steps go through. */
 export interface Rooms {
@@ -38,6 +40,7 @@ export interface Rooms {
   readonly answers: Answers;
   readonly limits: Limits;
   readonly approvals: Approvals;
+  readonly resends: Resends;
   readonly ledger: Ledger;
   readonly sealer: Sealer;
   readonly delegation: Delegation;
@@ -68,6 +71,8 @@ export interface CallRequest {
   readonly traceparent: unknown;
   readonly idempotency_key: string | undefined;
   readonly signal: AbortSignal;
+  /** Whether the answer reaches its client; absent where nobody can tell. */
+  readonly delivered?: Promise<boolean>;
   /** What the client says that its user said, and to which question: an answer is to one alone. */
   readonly said?: { readonly word: "yes" | "no"; readonly approval: string } | undefined;
   /** The call whose code makes this one; its record names it. */
@@ -107,6 +112,14 @@ export interface Progress {
   shadowed?: Shadowed;
   /** arguments: what a declarative tool sends */
   request?: BrokerRequest;
+  /** resent: what this write is known by when it comes again */
+  marks?: Marks;
+  /** resent: it is the first one, and whoever sends it again waits for its end */
+  claim?: First;
+  /** resent: it was sent before */
+  again?: Again;
+  /** resent: and this is what the first one was answered; a result is in its place below */
+  first?: Replayed;
   /** approval: the human's yes that this call uses */
   approved?: Claim;
   /** limits */
@@ -134,6 +147,13 @@ export interface Answered extends Pick<BrokerAnswer, "body" | "link"> {
   readonly pages?: readonly unknown[];
 }
 
+/** The call whose answer another one gets. */
+export interface Replayed {
+  readonly call_id: string;
+  readonly effect: Effect;
+  readonly refusal: Refusal | undefined;
+}
+
 export interface Shadowed {
   readonly would: "hide" | "refuse" | "ask a human";
   readonly rule: string | null;
@@ -148,8 +168,14 @@ export type CallAnswer =
       readonly result: Record<string, unknown>;
       /** The same as JSON; absent where code reads it. */
       readonly text: string | undefined;
+      readonly replay_of?: string | undefined;
     }
-  | { readonly kind: "error"; readonly call_id: string; readonly error: ToolError }
+  | {
+      readonly kind: "error";
+      readonly call_id: string;
+      readonly error: ToolError;
+      readonly replay_of?: string | undefined;
+    }
   /** Says nothing but the name that was asked for: hidden and nonexistent look alike. */
   | { readonly kind: "unknown_tool"; readonly tool: string };
 

@@ -6,7 +6,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { formatTraceparent, parseTraceparent, startCallSpan } from "../telemetry/trace.ts";
 import type { Verifier } from "../identity/verifier.ts";
 import { errorTable, refusal, refusalToError } from "../kernel/errors.ts";
-import type { Effect, Refusal } from "../kernel/errors.ts";
+import type { Refusal } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
@@ -28,11 +28,13 @@ import type {
   Progress,
   Rooms,
 } from "./call.ts";
+import { answerOf, effectAt, saidOfYes, unrecorded } from "./answer.ts";
 import { isTrustedToAsk } from "./approval.ts";
 import { stopOn } from "./found.ts";
-import { NO_TOOL, outcomeOf, refusalOf, rounded } from "./records.ts";
+import { NO_TOOL, outcomeOf, refusalOf, replayOf, rounded, unavailable } from "./records.ts";
+import { leave } from "./resent.ts";
 import { judgedNow } from "./judge.ts";
-import { DRY, PATH } from "./steps.ts";
+import { DRY, pathOf } from "./steps.ts";
 import type { Step } from "./steps.ts";
 
 export interface GateOptions extends Rooms {
@@ -161,7 +163,7 @@ export class Gate {
     let refused: Refusal | undefined;
     let at: Step | undefined;
     try {
-      for (at of PATH) {
+      for (at of pathOf(progress)) {
         refused = await this.step(at, call, progress);
         if (refused === undefined) continue;
         refused = this.repeated(at, call, progress, refused) ?? refused;
@@ -280,21 +282,16 @@ export class Gate {
     refused: Refusal | undefined,
   ): Promise<CallAnswer> {
     call.watch.leave();
-    const recorded = await this.record(call, progress, refused);
+    const said = refused ?? progress.first?.refusal;
+    const failed = await this.record(call, progress, said);
     progress.lease?.end(progress.bytes, refused?.code);
     if (progress.intended !== true) progress.approved?.giveBack();
-    const final = saidOfYes(progress, recorded ? refused : unrecorded(progress));
+    const final = saidOfYes(progress, failed ?? said);
+    leave(progress, final);
     if (final === undefined) this.remember(call, progress);
     this.noteShadow(call, progress);
     this.observe(call, progress, final);
-    if (final?.code === "unknown_tool") return { kind: "unknown_tool", tool: call.tool };
-    if (final !== undefined) {
-      return { kind: "error", call_id: call.call_id, error: refusalToError(final, call.call_id) };
-    }
-    if (progress.door === undefined || progress.result === undefined) throw new Error("no result");
-    const { tool } = progress.door;
-    const { result, text } = progress;
-    return { kind: "result", call_id: call.call_id, tool, result, text };
+    return answerOf(call, progress, final);
   }
 
   // Only of what the policy in force let pass: what it refuses itself is on record already.
@@ -319,22 +316,26 @@ export class Gate {
     }
   }
 
+  /** Why the answer may not leave: it is not on record. */
   private async record(
     call: CallContext,
     progress: Progress,
     refused: Refusal | undefined,
-  ): Promise<boolean> {
+  ): Promise<Refusal | undefined> {
     const { ledger, log } = this.rooms;
     try {
       if (progress.intended === true) {
         await ledger.outcome(outcomeOf(this.rooms, call, progress, refused));
+      } else if (progress.first !== undefined) {
+        await ledger.intent(replayOf(this.rooms, call, progress, refused));
       } else if (refused !== undefined) {
         await ledger.refusal(refusalOf(this.rooms, call, progress, refused));
       }
-      return true;
+      return undefined;
     } catch (error) {
       log.error({ err: error, call_id: call.call_id }, "the end of a call could not be recorded");
-      return progress.intended !== true;
+      if (progress.first !== undefined) return unavailable(error);
+      return progress.intended === true ? unrecorded(progress) : undefined;
     }
   }
 
@@ -354,27 +355,4 @@ export class Gate {
       log.warn({ call_id: call.call_id, error_code: code, cause }, "a call was refused or failed");
     }
   }
-}
-
-// By the step where it broke: up to as_whom nothing ran; after run, it is done (DESIGN section 4).
-function effectAt(step: Step | undefined, progress: Progress): Effect {
-  if (progress.door?.tool.effects.readOnly !== false) return "none";
-  const sent = progress.sent_unsafe === true;
-  if (step?.name === "run") return sent ? "unknown" : "none";
-  return sent && (step?.name === "contract" || step?.name === "release") ? "done" : "none";
-}
-
-// Whoever tries once more must know that nobody has said yes to that.
-function saidOfYes({ approved, intended }: Progress, refused: Refusal | undefined) {
-  if (refused === undefined || approved === undefined || intended !== true) return refused;
-  const { reason } = refused;
-  return { ...refused, reason: reason === undefined ? SPENT : `${reason} ${SPENT}` };
-}
-
-const SPENT = "The user's approval is used up: another try needs another.";
-
-function unrecorded(progress: Progress): Refusal {
-  const sent = progress.sent_unsafe === true;
-  const effect = !sent ? "none" : progress.answer === undefined ? "unknown" : "done";
-  return refusal("outcome_unrecorded", { effect });
 }

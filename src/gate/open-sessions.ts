@@ -21,6 +21,7 @@ import { Sessions } from "../session/sessions.ts";
 import { openSqliteStopStore } from "../session/stop-store-sqlite.ts";
 import { Stops } from "../session/stops.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { Resends } from "./resends.ts";
 
 interface Needs {
   readonly config: Config;
@@ -33,11 +34,12 @@ interface Rooms {
   readonly delegation: Delegation;
   readonly sandbox: Sandbox | undefined;
   readonly upstreams: Upstreams;
+  readonly resends: Resends;
 }
 
 /** Who may go on: locks, endings, and what each provider is asked. */
 export function openSessions({ config, clock, log }: Needs, data: string, rooms: Rooms) {
-  const { providers, delegation, sandbox, upstreams } = rooms;
+  const { providers, delegation, sandbox, upstreams, resends } = rooms;
   const now_s = Math.floor(clock.now() / 1000);
   const store = openSqliteStopStore(join(data, "stops.sqlite"), now_s);
   const stops = new Stops(store);
@@ -69,6 +71,7 @@ export function openSessions({ config, clock, log }: Needs, data: string, rooms:
   // Others of her tokens may still be good, and are asked about themselves.
   liveness.onEnded((out) => drop((one) => one.token_digest === out.token_digest));
   liveness.follow(stops);
+  stops.onChange((change) => resends.heed(change));
   const answers = new Answers(clock);
   stops.onChange(({ reach, lifted }) => void (!lifted && answers.forget(reach)));
   return {

@@ -1,7 +1,14 @@
 // From a call on its way to the records of the ledger.
 import { originIn } from "../config/connector.ts";
 import type { ToolDefinition } from "../catalog/definition.ts";
-import type { CallEnd, CallFacts, Intent, OutcomeRecord, RefusalRecord } from "../ledger/record.ts";
+import type {
+  CallEnd,
+  CallFacts,
+  Intent,
+  OutcomeRecord,
+  RefusalRecord,
+  ReplayRecord,
+} from "../ledger/record.ts";
 import { errorTable, refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { fitLine } from "../ledger/fit.ts";
@@ -64,18 +71,16 @@ export function whoOf(call: CallContext): Who {
   return { tenant, issuer, subject };
 }
 
-function fitted<R extends Intent | OutcomeRecord | RefusalRecord>(
-  rooms: Rooms,
-  call: CallContext,
-  record: R,
-): R {
+type CallRecord = Intent | OutcomeRecord | RefusalRecord | ReplayRecord;
+
+function fitted<R extends CallRecord>(rooms: Rooms, call: CallContext, record: R): R {
   if (isLight(rooms, record)) return record;
   return fitLine(record, (value) => rooms.sealer.digestOf(whoOf(call).tenant, value));
 }
 
 // Arguments and result are capped already; the rest comes out of the token, but for what a long
 // path argument adds. What such parts can hold fits a line, and weighing it would cost every call.
-function isLight(rooms: Rooms, record: Intent | OutcomeRecord | RefusalRecord): boolean {
+function isLight(rooms: Rooms, record: CallRecord): boolean {
   const target = "target" in record ? (record.target?.length ?? 0) : 0;
   const urls = "downstream" in record ? record.downstream.map(({ url }) => url.length) : [];
   const long = urls.reduce((sum, length) => sum + length, target);
@@ -113,7 +118,9 @@ function downstreamOf(rooms: Rooms, progress: Progress): CallEnd["downstream"] {
 }
 
 export function intentOf(rooms: Rooms, call: CallContext, progress: Progress): Intent {
-  return fitted(rooms, call, { kind: "intent", ...factsOf(rooms, call, progress) });
+  const { marks } = progress;
+  const facts = factsOf(rooms, call, progress);
+  return fitted(rooms, call, { kind: "intent", ...facts, ...(marks && { marks }) });
 }
 
 /** Something that must be on record first could not be written. */
@@ -178,6 +185,23 @@ export function refusalOf(
   const facts = factsOf(rooms, call, progress);
   const ending = endOf(rooms, call, progress, refused);
   return fitted(rooms, call, { kind: "refusal", ...facts, ...ending, count: 1 });
+}
+
+/** Of a call that got another's answer: by itself it did nothing, and its result stands there. */
+export function replayOf(
+  rooms: Rooms,
+  call: CallContext,
+  progress: Progress,
+  refused: Refusal | undefined,
+): ReplayRecord {
+  const facts = factsOf(rooms, call, progress);
+  const ending = {
+    ...endOf(rooms, call, progress, refused),
+    effect: "none",
+    result: null,
+  } as const;
+  const replay_of = progress.first?.call_id ?? "";
+  return fitted(rooms, call, { kind: "replay", ...facts, ...ending, replay_of });
 }
 
 export function rounded(ms: number): number {

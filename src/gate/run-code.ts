@@ -116,17 +116,19 @@ export function ownerOf({ entry }: CallContext) {
   return { credential, user: session.user, session: session.id, rights };
 }
 
-/** Two users' keys never meet at the API, and neither do one user's for two tools or requests. */
+/**
+ * For an API that takes one: of the client's where it gave one, so that a repetition is one there,
+ * too; else of this call alone. Two users' keys never meet, nor one user's for two tools or requests.
+ */
 export function idempotencyKey(
   call: CallContext,
   tool: ToolDefinition,
   nth: number | undefined,
 ): string | undefined {
-  if (call.idempotency_key === undefined || tool.effects.readOnly || nth === undefined) {
-    return undefined;
-  }
+  if (tool.effects.readOnly || nth === undefined) return undefined;
   const { issuer, subject } = call.entry.credential.principal;
   const more = nth === 0 ? [] : [String(nth)];
+  if (call.idempotency_key === undefined) return digestOf("call-v1", call.call_id, ...more);
   return digestOf("idempotency-v1", issuer, subject, call.tool, call.idempotency_key, ...more);
 }
 

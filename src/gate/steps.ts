@@ -4,6 +4,7 @@ import type { DeclarativeTool } from "../catalog/definition.ts";
 import { followedIn } from "../catalog/pagination.ts";
 import { isLocal } from "../config/connector.ts";
 import type { Mismatch } from "../contract/schema.ts";
+import { BYTES_PER_TOKEN } from "../config/limits.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { own } from "../kernel/own.ts";
@@ -15,6 +16,7 @@ import { formatTraceparent } from "../telemetry/trace.ts";
 import { approval, wouldAsk } from "./approval.ts";
 import { fits } from "./fits.ts";
 import { found, stopOn } from "./found.ts";
+import { resent } from "./resent.ts";
 import { idempotencyKey, runCode, runGenerated } from "./run-code.ts";
 import { runUpstream } from "./run-upstream.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";
@@ -28,6 +30,7 @@ type StepName =
   | "alive"
   | "door"
   | "arguments"
+  | "resent"
   | "approval"
   | "limits"
   | "intent"
@@ -50,16 +53,22 @@ const JUDGE: readonly Step[] = [
 /** Steps 2 to 5 of a call that is none: nothing is taken, asked, written or sent. */
 export const DRY: readonly Step[] = [...JUDGE, { name: "approval", run: wouldAsk }];
 
-export const PATH: readonly Step[] = [
-  ...JUDGE,
+const RUN: readonly Step[] = [
   { name: "approval", run: approval },
   { name: "limits", run: limits },
   { name: "intent", run: intent },
   { name: "as_whom", run: asWhom },
   { name: "run", run },
   { name: "contract", run: contract },
-  { name: "release", run: release },
 ];
+
+/** Every step of a call, one after the other; what was sent before is answered, and does not run. */
+export function* pathOf(progress: Progress): Generator<Step, undefined> {
+  yield* JUDGE;
+  yield { name: "resent", run: resent };
+  if (progress.first === undefined) yield* RUN;
+  yield { name: "release", run: release };
+}
 
 function alive(_rooms: Rooms, { entry }: CallContext): No {
   return entry.stopped;
@@ -213,8 +222,6 @@ async function send(
   );
 }
 
-/** Models' tokenizers differ; of JSON none takes much fewer. */
-const BYTES_PER_TOKEN = 3;
 const MADE = "The change itself was made: do not repeat it.";
 
 function contract(rooms: Rooms, call: CallContext, progress: Progress): No {
@@ -257,8 +264,10 @@ async function release(rooms: Rooms, call: CallContext, progress: Progress): Pro
   const gone = (await rooms.alive.again(call.watch)) ?? rejudged(rooms, call, progress.verdict);
   if (gone === undefined) return undefined;
   if (found(progress).tool.effects.readOnly) return { ...gone, effect: "none" };
+  const effect = progress.first?.effect ?? "done";
+  if (effect !== "done") return { ...gone, effect };
   const reason = gone.reason === undefined ? MADE : `${gone.reason} ${MADE}`;
-  return { ...gone, effect: "done", reason };
+  return { ...gone, effect, reason };
 }
 
 // Its own code answered something else than it says: that is the tool's mistake, not the API's.

@@ -43,4 +43,6 @@ export const row = (
 export const NONE: readonly Effect[] = ["none"];
 export const SENT: readonly Effect[] = ["none", "unknown"];
 export const RAN: readonly Effect[] = ["none", "done"];
+/** Of what ran before, or may have. */
+export const BEGUN: readonly Effect[] = ["unknown", "done"];
 export const ANY: readonly Effect[] = ["none", "unknown", "done"];

@@ -1,7 +1,7 @@
 // The error table: every way a call can end badly, once (DESIGN section 6).
 // It drives the types, docs/errors.md, the ledger's `outcome` and test/pins.
 
-import { ANY, NONE, RAN, row, SENT } from "./error-row.ts";
+import { ANY, BEGUN, NONE, RAN, row, SENT } from "./error-row.ts";
 import type { Effect, ErrorRow, Fixer, Retry } from "./error-row.ts";
 
 export type { Effect, Fixer, Outcome, Retry } from "./error-row.ts";
@@ -117,6 +117,23 @@ export const errorTable = Object.freeze({
     NONE,
     "refused",
     "The arguments fit the tool, and are not ones that this agent and this user may send.",
+  ),
+  // between 4 and 5: sent again
+  idempotency_conflict: row(
+    "result",
+    "never",
+    "agent",
+    NONE,
+    "refused",
+    "This idempotency key came with other arguments before. Another call needs another key.",
+  ),
+  answer_lost: row(
+    "result",
+    "never",
+    "agent",
+    BEGUN,
+    "unknown",
+    "This call was sent before and was not run again, and what it was answered is not kept.",
   ),
   // 5 approval
   confirmation_required: row(

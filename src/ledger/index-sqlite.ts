@@ -169,6 +169,7 @@ export class SqliteIndex {
         return this.put({ line, at, size }, end, names);
       }
       case "refusal":
+      case "replay":
         return this.put({ line, at, size }, { line, at, size }, names);
       case "outcome":
         if (!ends.has(line.call_id)) return;
@@ -190,8 +191,8 @@ export class SqliteIndex {
   }
 
   private put(
-    { line, at, size }: PlacedAs<"intent" | "refusal">,
-    end: PlacedAs<"outcome" | "refusal"> | undefined,
+    { line, at, size }: PlacedAs<"intent" | "refusal" | "replay">,
+    end: PlacedAs<"outcome" | "refusal" | "replay"> | undefined,
     names: Names,
   ): void {
     const { seq, call_id, tenant, agent, session, tool, target } = line;

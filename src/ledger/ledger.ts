@@ -16,7 +16,7 @@ import { askedOf, LINK_EVENT, withDigests } from "./query.ts";
 import type { AuditFilter, AuditPage, DigestOf, Identity, LedgerIndex } from "./query.ts";
 import type { NamesOf, Reader } from "./query.ts";
 import { Owed } from "./owed.ts";
-import type { Intent, OutcomeRecord, RefusalRecord } from "./record.ts";
+import type { Intent, OutcomeRecord, RefusalRecord, ReplayRecord } from "./record.ts";
 import { expiredSegments, removeDropped } from "./retention.ts";
 import { LedgerUnavailable, Room } from "./room.ts";
 import { recover } from "./segments.ts";
@@ -222,7 +222,7 @@ export class Ledger {
   }
 
   /** Resolves only when durable. Else, or where there is no room, rejects `LedgerUnavailable`. */
-  async intent(record: Intent): Promise<void> {
+  async intent(record: Intent | ReplayRecord): Promise<void> {
     const why = (await this.wal.closed()) ?? this.besides();
     if (why !== undefined) throw this.interrupt(why);
     try {

@@ -183,7 +183,7 @@ export class LogIndex implements LedgerIndex {
 
   private recordAt(hit: Hit, { tool, tool_digests }: AuditFilter): AuditRecord {
     const line = this.lineAt(hit.seq, hit.at, hit.size);
-    if (line.kind !== "intent" && line.kind !== "refusal") throw misplaced(hit.seq);
+    if (line.kind === "event" || line.kind === "outcome") throw misplaced(hit.seq);
     const end = this.endAt(hit);
     // Whoever asks by a sealed name knows it.
     const isAsked = typeof line.tool !== "string" && tool_digests?.includes(line.tool.digest);
@@ -193,7 +193,7 @@ export class LogIndex implements LedgerIndex {
   private endAt({ end_seq, end_at, end_size }: Hit): CallEnd | undefined {
     if (end_seq === null || end_at === null || end_size === null) return undefined;
     const line = this.lineAt(end_seq, end_at, end_size);
-    if (line.kind !== "outcome" && line.kind !== "refusal") throw misplaced(end_seq);
+    if (line.kind === "event" || line.kind === "intent") throw misplaced(end_seq);
     return line;
   }
 

@@ -55,6 +55,11 @@ export class Sealer {
     return this.written(keepValue("sealed", value) ?? SEALED_NULL, path, who) as Sealed | Truncated;
   }
 
+  /** All of a value, however long, as text that `reveal` opens; for what is not the ledger's. */
+  sealWhole(who: Who, path: string, value: unknown): string {
+    return sealJson(this.keyring.keyFor(who), path, JSON.stringify(value));
+  }
+
   /**
    * The person's readable name, at `/user`. Names can be guessed, and the tenant's digest would
    * prove a guess right for ever: this digest's key goes with the person's.

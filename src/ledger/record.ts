@@ -58,8 +58,17 @@ export interface CallEnd {
   readonly result: Readonly<Record<string, unknown>> | null;
 }
 
+/** What a write is known by when it is sent again: digests, keyed per tenant. */
+export interface Marks {
+  /** Of the key that its client gave it; null where it gave none. */
+  readonly key: string | null;
+  readonly args: string;
+}
+
 export interface Intent extends CallFacts {
   readonly kind: "intent";
+  /** Of a write. */
+  readonly marks?: Marks;
 }
 
 export interface OutcomeRecord extends CallEnd {
@@ -73,7 +82,14 @@ export interface RefusalRecord extends CallFacts, CallEnd {
   readonly count: number;
 }
 
-export type LedgerRecord = Intent | OutcomeRecord | RefusalRecord | LedgerEvent;
+/** A call that was answered with what another was: one record, since nothing ran. */
+export interface ReplayRecord extends CallFacts, CallEnd {
+  readonly kind: "replay";
+  /** The call that ran. */
+  readonly replay_of: string;
+}
+
+export type LedgerRecord = Intent | OutcomeRecord | RefusalRecord | ReplayRecord | LedgerEvent;
 
 /** What stands before each record on its line. */
 export interface LineHead {
@@ -93,6 +109,8 @@ export interface AuditRecord extends CallFacts, CallEnd {
   readonly user: string;
   readonly time: string;
   readonly count?: number;
+  /** The call whose answer it got: by itself it did nothing. */
+  readonly replay_of?: string;
 }
 
 // A call that still runs, or whose server died: nobody can say yet.
@@ -108,7 +126,7 @@ const RUNNING: CallEnd = Object.freeze({
 
 /** Both halves of a call as one record, its parts in the order of INTERFACE. */
 export function joined(
-  call: Line & (Intent | RefusalRecord),
+  call: Line & (Intent | RefusalRecord | ReplayRecord),
   end: CallEnd = RUNNING,
   name: string | undefined,
   tool = call.tool,
@@ -147,6 +165,7 @@ export function joined(
     ...(call.approval === undefined ? {} : { approval: call.approval }),
     ...(end.bytes === undefined ? {} : { bytes: end.bytes }),
     ...(call.kind === "refusal" && call.count > 1 ? { count: call.count } : {}),
+    ...(call.kind === "replay" ? { replay_of: call.replay_of } : {}),
   };
 }
 

@@ -6,13 +6,14 @@ import type { Line } from "./record.ts";
 import { firstTimeIn } from "./retention.ts";
 import { firstSeqOf, segmentsOf } from "./segments.ts";
 
-/** Of a log that was recovered, and before anything is appended by a call. */
-export function spendHistory(folder: string): SpendHistory {
+/** `hear` gets each line that is read. Of a log that was recovered, and before anything is appended by a call. */
+export function spendHistory(folder: string, hear?: (line: Line) => void): SpendHistory {
   return {
     *spent(from_ms) {
       const after = startOf(folder, from_ms);
       for (const placed of new LogReader(folder).read(after)) {
         for (const { line } of placed) {
+          hear?.(line);
           const spent = spentIn(line);
           if (spent !== undefined) yield spent;
         }
@@ -66,6 +67,7 @@ function spentIn(line: Line): Spent | undefined {
     case "event":
       return line.event === "clock" ? { kind: "jumped", by_ms: line.detail.by_ms } : undefined;
     case "refusal":
+    case "replay":
       return undefined;
   }
 }

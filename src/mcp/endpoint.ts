@@ -30,7 +30,12 @@ export interface McpEndpointOptions {
 
 export interface McpEndpoint {
   /** Answers one HTTP request of a user who has entered; the body, if any, is parsed already. */
-  handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response>;
+  handle(
+    request: Request,
+    entry: Entry,
+    parsedBody: unknown,
+    delivered: Promise<boolean>,
+  ): Promise<Response>;
   readonly transport_sessions: number;
   /** Tells clients that listen, where it concerns them, to ask for their tools again. */
   readonly toolsChanged: (concerns: (entry: Entry) => boolean) => void;
@@ -66,12 +71,12 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   );
   const legacy = new LegacySessions(config.http, clock, serverFor, (entry) => gate.mayAsk(entry));
   return {
-    async handle(request, entry, parsedBody) {
+    async handle(request, entry, parsedBody, delivered) {
       const body = withObjectArguments(parsedBody);
       const isLegacy =
         !hasEnvelope(body) && (legacy.knows(request) || (await isLegacyRequest(request, body)));
-      if (isLegacy) return legacy.handle(request, entry, body);
-      const rest = { authInfo: authInfoOf(entry), parsedBody: body };
+      const rest = { authInfo: authInfoOf(entry, delivered), parsedBody: body };
+      if (isLegacy) return legacy.handle(request, entry, rest);
       return bus.as(entry, () => modern.fetch(request, rest));
     },
     get transport_sessions() {

@@ -2,13 +2,12 @@
 // one server per session there. `Mcp-Session-Id` is a handle bound to our session, never authority.
 import { randomUUID } from "node:crypto";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
-import type { McpServer } from "@modelcontextprotocol/server";
+import type { AuthInfo, McpServer } from "@modelcontextprotocol/server";
 import type { HttpLimits } from "../config/limits.ts";
 import type { Entry } from "../gate/call.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { refusal, refusalToError } from "../kernel/errors.ts";
 import type { ErrorCode } from "../kernel/errors.ts";
-import { authInfoOf } from "./server.ts";
 
 interface TransportSession {
   readonly transport: WebStandardStreamableHTTPServerTransport;
@@ -19,6 +18,12 @@ interface TransportSession {
   /** Of its latest request. */
   entry: Entry;
   used_ms: number;
+}
+
+/** What goes with a request: whose it is, and its body, parsed. */
+interface Rest {
+  readonly authInfo: AuthInfo;
+  readonly parsedBody: unknown;
 }
 
 export class LegacySessions {
@@ -50,9 +55,9 @@ export class LegacySessions {
     return id !== null && this.sessions.has(id);
   }
 
-  async handle(request: Request, entry: Entry, parsedBody: unknown): Promise<Response> {
+  async handle(request: Request, entry: Entry, rest: Rest): Promise<Response> {
     const id = request.headers.get("mcp-session-id");
-    if (id === null) return this.open(request, entry, parsedBody);
+    if (id === null) return this.open(request, entry, rest);
     const session = this.sessions.get(id);
     // Somebody else's handle and one that never was get the same answer.
     if (session === undefined || session.owner !== entry.session.id) {
@@ -60,10 +65,10 @@ export class LegacySessions {
     }
     session.used_ms = this.clock.monotonic();
     session.entry = entry;
-    return session.transport.handleRequest(request, { authInfo: authInfoOf(entry), parsedBody });
+    return session.transport.handleRequest(request, rest);
   }
 
-  private async open(request: Request, entry: Entry, parsedBody: unknown): Promise<Response> {
+  private async open(request: Request, entry: Entry, rest: Rest): Promise<Response> {
     const { user } = entry.session;
     this.closeIdle();
     this.makeRoom(user);
@@ -85,8 +90,7 @@ export class LegacySessions {
       },
     });
     await server.connect(transport);
-    const options = { authInfo: authInfoOf(entry), parsedBody };
-    const response = await transport.handleRequest(request, options);
+    const response = await transport.handleRequest(request, rest);
     if (transport.sessionId === undefined) await server.close();
     return response;
   }

@@ -26,14 +26,14 @@ const IDEMPOTENCY_KEY_CHARS_MAX = 256;
 const CLAIM_CHARS_MAX = 128;
 
 /** Carries an entry through the SDK, which knows only AuthInfo. The token stays behind. */
-export function authInfoOf(entry: Entry): AuthInfo {
+export function authInfoOf(entry: Entry, delivered?: Promise<boolean>): AuthInfo {
   const { credential } = entry;
   return {
     token: "[withheld]",
     clientId: credential.client_id,
     scopes: [...credential.scopes],
     expiresAt: Math.floor(credential.expires_at_ms / 1000),
-    extra: { entry },
+    extra: { entry, delivered },
   };
 }
 
@@ -41,6 +41,12 @@ function entryOf(context: ServerContext): Entry {
   const entry = context.http?.authInfo?.extra?.["entry"];
   if (entry === undefined) throw new Error("a request without an entry reached a handler");
   return entry as Entry;
+}
+
+// Whether the answer of this request reaches its client.
+function deliveredOf(context: ServerContext): { delivered?: Promise<boolean> } {
+  const delivered = context.http?.authInfo?.extra?.["delivered"];
+  return delivered === undefined ? {} : { delivered: delivered as Promise<boolean> };
 }
 
 export interface McpServerOptions {
@@ -87,6 +93,7 @@ export function createMcpServer(options: McpServerOptions): McpServer {
       idempotency_key: idempotencyKeyOf(meta),
       said: saidIn(context),
       signal: context.mcpReq.signal,
+      ...deliveredOf(context),
     };
     const answer = await gate.call(entry, asked);
     if (answer.kind !== "error") return toResult(answer);
@@ -118,7 +125,7 @@ function clientOf(mcp: McpServer, context: ServerContext): ClientClaim | undefin
 function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined) {
   const key = meta?.["doorless/idempotency_key"];
   if (key === undefined) return undefined;
-  const isText = typeof key === "string" && key !== "";
+  const isText = typeof key === "string" && key !== "" && key.isWellFormed();
   if (isText && key.length <= IDEMPOTENCY_KEY_CHARS_MAX) return key;
   // Whoever sends one means that a write must not happen twice: it is not passed over.
   const expected = `a text of 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} characters`;
@@ -132,7 +139,7 @@ function toResult(answer: CallAnswer): CallToolResult {
       return {
         content: [{ type: "text", text: answer.text ?? JSON.stringify(answer.result) }],
         structuredContent: answer.result,
-        _meta: { "doorless/call_id": answer.call_id },
+        _meta: metaOf(answer),
       };
     case "error": {
       const { error } = answer;
@@ -140,11 +147,17 @@ function toResult(answer: CallAnswer): CallToolResult {
         isError: true,
         content: [{ type: "text", text: `${error.code}: ${error.message}` }],
         structuredContent: { error },
-        _meta: { "doorless/call_id": answer.call_id },
+        _meta: metaOf(answer),
       };
     }
     case "unknown_tool":
       // Nothing here may depend on why: hidden, draft and never existed are one answer.
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${answer.tool}`);
   }
+}
+
+function metaOf({ call_id, replay_of }: { call_id: string; replay_of?: string | undefined }) {
+  const own = { "doorless/call_id": call_id };
+  if (replay_of === undefined) return own;
+  return { ...own, "doorless/replayed": true, "doorless/first_call_id": replay_of };
 }

@@ -58,7 +58,7 @@ export class McpFront {
     const url = config.public_url + (req.url ?? "/");
     const method = req.method ?? "GET";
     const request = new ClientRequest(url, { method, headers: headersOf(req) }, res);
-    const response = await mcp.handle(request, entered.value, body.value);
+    const response = await mcp.handle(request, entered.value, body.value, request.delivered);
     if (!isEventStream(response) || !isStream(req, body.value)) return respond(response, res);
     return respond(response, res, this.guardStream(res, entered.value));
   }
@@ -166,12 +166,17 @@ export class McpFront {
  */
 class ClientRequest extends Request {
   override readonly signal: AbortSignal;
+  /** Whether all that was answered went out; what of it arrived, nobody here can know. */
+  readonly delivered: Promise<boolean>;
 
   constructor(url: string, init: RequestInit, res: ServerResponse) {
     super(url, init);
     const gone = new AbortController();
     this.signal = gone.signal;
+    const closed = Promise.withResolvers<boolean>();
+    this.delivered = closed.promise;
     res.once("close", () => {
+      closed.resolve(res.writableFinished);
       if (!res.writableFinished) gone.abort();
     });
   }

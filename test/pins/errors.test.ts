@@ -19,6 +19,8 @@ const PINNED = {
   unknown_tool: "protocol never agent none refused",
   invalid_arguments: "result never agent none refused",
   argument_not_allowed: "result never agent none refused",
+  idempotency_conflict: "result never agent none refused",
+  answer_lost: "result never agent unknown|done unknown",
   confirmation_required: "result after_user_action user none refused",
   confirmation_declined: "result never user none refused",
   loop_detected: "result never agent none rate_limited",
