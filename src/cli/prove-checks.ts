@@ -11,6 +11,7 @@ import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prov
 import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
 import { wholeLists } from "./prove-pages.ts";
+import { sentAgain } from "./prove-resend.ts";
 import { must } from "./prove-stage.ts";
 import { approvedOnly } from "./prove-tools.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
@@ -303,6 +304,7 @@ export const CHECKS: readonly Check[] = [
   check("cli.doctor", "what is wrong is found, and nothing else", doctored),
   check("approval.once", "what a human must approve runs once, as approved", approvedOnce),
   check("approval.yours-alone", "nobody else approves, nor does the client", nobodyElse),
+  check("resend.once", "a write that is sent again runs once, answered alike", sentAgain),
   check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
   check("contract.pages", "a list is whole, or an error that says how to narrow", wholeLists),
   check("contract.live", "a changed API stops what it breaks, loudly", driftStops),

@@ -73,7 +73,13 @@ export class Stage {
     return fetch(this.demo.ready.mcp[agent] ?? "", { method: "POST", headers, body });
   }
 
-  async request(agent: string, token: string, method: string, params: object): Promise<Answer> {
+  async request(
+    agent: string,
+    token: string,
+    method: string,
+    params: object,
+    meta: object = {},
+  ): Promise<Answer> {
     const named = "name" in params ? { "mcp-name": String(params.name) } : {};
     const response = await this.raw(
       agent,
@@ -85,7 +91,12 @@ export class Stage {
         "mcp-method": method,
         ...named,
       },
-      JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: { ...params, _meta: META } }),
+      JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method,
+        params: { ...params, _meta: { ...META, ...meta } },
+      }),
     );
     return read(response);
   }
@@ -99,8 +110,8 @@ export class Stage {
     return this.request(agent, token, "tools/list", {});
   }
 
-  call(agent: string, token: string, name: string, args: object): Promise<Answer> {
-    return this.request(agent, token, "tools/call", { name, arguments: args });
+  call(agent: string, token: string, name: string, args: object, meta?: object): Promise<Answer> {
+    return this.request(agent, token, "tools/call", { name, arguments: args }, meta);
   }
 
   async saasRows(): Promise<readonly SaasRow[]> {

@@ -156,10 +156,13 @@ export const limitsSchema = z.strictObject({
 export const BYTES_PER_TOKEN = 3;
 /** What is kept of a call beside its answer. */
 export const KEPT_FRAME_BYTES = 1024;
+/** What an error says at most, and sealing adds. */
+const KEPT_ERROR_BYTES = 4096;
 
 /** The most that the answer of one call takes where it is kept: sealed, in base64. */
 export function keptBytesMax({ result_tokens_max }: Pick<LimitsConfig, "result_tokens_max">) {
-  return Math.ceil((result_tokens_max * BYTES_PER_TOKEN * 4) / 3) + KEPT_FRAME_BYTES;
+  const bytes = result_tokens_max * BYTES_PER_TOKEN + KEPT_ERROR_BYTES;
+  return Math.ceil((bytes * 4) / 3) + KEPT_FRAME_BYTES;
 }
 
 export type HttpLimits = z.infer<typeof httpLimitsSchema>;

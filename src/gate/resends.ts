@@ -198,15 +198,17 @@ export class Resends {
     try {
       const sealed = sealer.sealWhole(who, pathOf(call_id), ended);
       const bytes = KEPT_FRAME_BYTES + sealed.length;
-      // Only without a key: then nothing was promised, and no room held.
-      if (this.fullFor(held.user, bytes - held.bytes) !== undefined) return this.forget(held);
-      store.put(call_id, sealed);
-      held.state = "kept";
-      this.count(held, bytes);
+      if (this.fullFor(held.user, bytes - held.bytes) === undefined) {
+        store.put(call_id, sealed);
+        held.state = "kept";
+        return this.count(held, bytes);
+      }
     } catch (err) {
       log.error({ err, call_id }, "an answer could not be kept");
-      this.count(held, KEPT_FRAME_BYTES);
     }
+    // With a key it is never run again; without one nothing was promised, and no room held.
+    if (held.bytes === 0) this.forget(held);
+    else this.count(held, KEPT_FRAME_BYTES);
   }
 
   /** Takes over what ran before this start; call it before anything is claimed. */

@@ -373,16 +373,22 @@ export interface ToolError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+const LOOK = "Whether it was carried out, nobody knows: look, before you send it again.";
+
 /** The one place where an inside reason becomes an outside error. */
 export function refusalToError(inside: Refusal, call_id?: string): ToolError {
   const { retry, who_can_fix, message } = { ...errorTable[inside.code], ...inside.mended };
+  const { effect = "none", reason, retry_after_ms } = inside;
+  // Of what happened, or may have, waiting makes no first try.
+  const isOver = retry === "after" && effect !== "none";
+  const said = [message, reason, isOver && effect === "unknown" ? LOOK : undefined];
   return Object.freeze({
     code: inside.code,
-    message: inside.reason === undefined ? message : `${message} ${inside.reason}`,
-    retry,
-    ...(inside.retry_after_ms === undefined ? {} : { retry_after_ms: inside.retry_after_ms }),
+    message: said.filter((one) => one !== undefined).join(" "),
+    retry: isOver ? "never" : retry,
+    ...(isOver || retry_after_ms === undefined ? {} : { retry_after_ms }),
     who_can_fix,
-    effect: inside.effect ?? "none",
+    effect,
     ...(call_id === undefined ? {} : { call_id }),
     ...(inside.details === undefined ? {} : { details: inside.details }),
   });

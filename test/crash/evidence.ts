@@ -17,7 +17,7 @@ export interface ApiRow {
   readonly request_id: string;
 }
 
-type End = Extract<Line, { kind: "outcome" }>;
+type End = Extract<Line, { kind: "outcome" | "replay" }>;
 
 /** The log as its bytes say, whole lines only. */
 export interface Log {
@@ -107,8 +107,9 @@ function halvesOf(lines: readonly Line[]): Pick<Log, "intents" | "ends"> {
   const intents = new Set<string>();
   const ends = new Map<string, End[]>();
   for (const line of lines) {
-    if (line.kind === "intent") intents.add(line.call_id);
-    if (line.kind !== "outcome") continue;
+    // What got another call's answer is one record.
+    if (line.kind === "intent" || line.kind === "replay") intents.add(line.call_id);
+    if (line.kind !== "outcome" && line.kind !== "replay") continue;
     const known = ends.get(line.call_id);
     if (known === undefined) ends.set(line.call_id, [line]);
     else known.push(line);

@@ -28,7 +28,7 @@ export interface CrashHouse {
   start(stuck?: string): Promise<Child>;
   /** After a kill: the power was gone too, where there is one. How many bytes went with it. */
   lose(random: () => number): number;
-  call(person: string, agent: string, tool: string, args: object): Promise<Called>;
+  call(person: string, agent: string, tool: string, args: object, key?: string): Promise<Called>;
   /** The core answers a list, which no ledger has a part in. */
   list(person: string, agent: string): Promise<void>;
   close(): Promise<void>;
@@ -83,8 +83,8 @@ export async function openCrashHouse({
       return child;
     },
     lose: (random) => power?.lose(random) ?? 0,
-    async call(person, agent, tool, args) {
-      return callTool(urls[agent] ?? "", await credential(person, agent), tool, args);
+    async call(person, agent, tool, args, key) {
+      return callTool(urls[agent] ?? "", await credential(person, agent), tool, args, key);
     },
     async list(person, agent) {
       const authorization = await credential(person, agent);

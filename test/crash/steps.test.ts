@@ -1,4 +1,5 @@
 // Killed at every named moment between a call's intent and its answer: what is known afterwards.
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
@@ -27,11 +28,16 @@ interface Left {
   /** How many requests the SaaS saw. */
   readonly effects: number;
   readonly answered: boolean;
+  /** What the same call with the same key got then; and how many requests the SaaS saw of it. */
+  readonly again: string;
+  readonly effects_again: number;
 }
 
 /** Where the call stops: set up when the promise resolves, reached when `reached` does. */
 interface Trap {
   readonly reached: Promise<unknown>;
+  /** Takes it away, after the kill. */
+  readonly free?: () => Promise<void>;
 }
 
 /** The disk of a core that was started for it; see stuck-disk.ts. */
@@ -57,19 +63,25 @@ async function killAtPeer(set: () => Promise<Trap>): Promise<Left> {
 async function killAt(core: Child, trap: Trap): Promise<Left> {
   const lines_before = house.evidence.log().lines.length;
   const rows_before = (await house.evidence.api_rows()).length;
-  const write = house
-    .call("mia", "sales", "crm_update_deal_stage", { id: 42, stage: "won" })
+  const key = randomUUID();
+  const send = () =>
+    house.call("mia", "sales", "crm_update_deal_stage", { id: 42, stage: "won" }, key);
+  const write = send()
     .then(() => true)
     .catch(() => false);
   await trap.reached;
   await core.kill();
   house.proxy.free();
+  await trap.free?.();
   const answered = await write;
   const killed = house.evidence.log().lines.slice(lines_before);
-  await (await house.start()).stop();
-  const whole = house.evidence.log();
-  const recovered = whole.lines.slice(lines_before);
+  const next = await house.start();
+  const recovered = house.evidence.log().lines.slice(lines_before);
   const rows = (await house.evidence.api_rows()).slice(rows_before);
+  const { error } = await send();
+  await next.stop();
+  const whole = house.evidence.log();
+  const all_rows = (await house.evidence.api_rows()).slice(rows_before);
   expect(whole.breaks).toEqual([]);
   expect(rows.filter(({ request_id }) => !whole.intents.has(request_id))).toEqual([]);
   return {
@@ -78,6 +90,8 @@ async function killAt(core: Child, trap: Trap): Promise<Left> {
     recovered: outcomesIn(recovered),
     effects: rows.length,
     answered,
+    again: error === undefined ? "ran" : `${error.code}, ${error.effect}`,
+    effects_again: all_rows.length - rows.length,
   };
 }
 
@@ -91,6 +105,8 @@ const UNSENT: Left = {
   recovered: ["unknown"],
   effects: 0,
   answered: false,
+  again: "answer_lost, unknown",
+  effects_again: 0,
 };
 
 verifies(
@@ -98,7 +114,8 @@ verifies(
   "killed before its intent is written, a call has left nothing and done nothing",
   async () => {
     const left = await killOnDisk("write:intent");
-    expect(left).toEqual({ ...UNSENT, intents: 0, recovered: [] });
+    const ran = { again: "ran", effects_again: 1 };
+    expect(left).toEqual({ ...UNSENT, intents: 0, recovered: [], ...ran });
   },
 );
 
@@ -120,27 +137,37 @@ verifies(
       await house.world.set("idp:down");
       hung.listen(Number(new URL(house.world.issuer).port), "127.0.0.1");
       await once(hung, "listening");
-      return { reached: asked.promise };
+      const free = async (): Promise<void> => {
+        const closed = once(hung, "close");
+        hung.close();
+        hung.closeAllConnections();
+        await closed;
+        await house.world.set("idp:up");
+      };
+      return { reached: asked.promise, free };
     });
-    const closed = once(hung, "close");
-    hung.close();
-    hung.closeAllConnections();
-    await closed;
-    await house.world.set("idp:up");
     expect(await asked.promise).toContain("token-exchange");
     expect(left).toEqual(UNSENT);
   },
 );
 
-verifies("ledger.kill", "killed before the API has its request, a call is unknown", async () => {
-  const left = await killAtPeer(async () => ({ reached: house.proxy.hold("request") }));
-  expect(left).toEqual(UNSENT);
-});
+verifies(
+  ["ledger.kill", "resend.restart"],
+  "killed before the API has its request, a call is unknown",
+  async () => {
+    const left = await killAtPeer(async () => ({ reached: house.proxy.hold("request") }));
+    expect(left).toEqual(UNSENT);
+  },
+);
 
-verifies("ledger.kill", "killed before the API's answer comes, a call is unknown", async () => {
-  const left = await killAtPeer(async () => ({ reached: house.proxy.hold("answer") }));
-  expect(left).toEqual({ ...UNSENT, effects: 1 });
-});
+verifies(
+  ["ledger.kill", "resend.restart"],
+  "killed before the API's answer comes, a call is unknown, and stays so with its key",
+  async () => {
+    const left = await killAtPeer(async () => ({ reached: house.proxy.hold("answer") }));
+    expect(left).toEqual({ ...UNSENT, effects: 1 });
+  },
+);
 
 verifies(
   ["ledger.kill", "ledger.outcome-first"],
@@ -155,12 +182,14 @@ verifies(
   "killed before its outcome is durable, a call was not answered",
   async () => {
     const left = await killOnDisk("sync:outcome");
-    expect(left).toEqual({ ...UNSENT, outcomes: ["ok"], recovered: ["ok"], effects: 1 });
+    const known = { outcomes: ["ok"], recovered: ["ok"], again: "answer_lost, done" };
+    expect(left).toEqual({ ...UNSENT, ...known, effects: 1 });
   },
 );
 
 const REFUND = { id: 1003, amount: 80, reason: "Charged twice" };
-const refund = () => house.call("dana", "support", "billing_refund", REFUND);
+// Each with a key of its own: none is one that was killed.
+const refund = () => house.call("dana", "support", "billing_refund", REFUND, randomUUID());
 
 /** What she has read lately, she may refund. */
 async function readFirst(): Promise<void> {

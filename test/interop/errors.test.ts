@@ -239,6 +239,7 @@ describe("one call", () => {
       "alive",
       "door",
       "arguments",
+      "resent",
       "approval",
       "limits",
       "intent",

@@ -73,18 +73,20 @@ export interface Called extends Posted {
   readonly call_id: string;
 }
 
-/** One tools/call; `authorization` is the header's whole value. */
+/** One tools/call; `authorization` is the header's whole value, `key` its idempotency key. */
 export async function callTool(
   url: string,
   authorization: string | undefined,
   name: string,
   args: unknown,
+  key?: string,
 ): Promise<Called> {
   const headers = {
     ...mcpHeaders("tools/call", name),
     ...(authorization === undefined ? {} : { authorization }),
   };
-  const posted = await post(url, headers, JSON.stringify(toolCall(name, args)));
+  const meta_of_ours = key === undefined ? {} : { "doorless/idempotency_key": key };
+  const posted = await post(url, headers, JSON.stringify(toolCall(name, args, meta_of_ours)));
   const result = posted.message?.["result"] as Record<string, unknown> | undefined;
   const structured = result?.["structuredContent"] as Record<string, unknown> | undefined;
   const meta = result?.["_meta"] as Record<string, unknown> | undefined;
