@@ -40,5 +40,5 @@ export async function sentAgain(stage: Stage): Promise<string> {
   await stage.ask("/locks/rm", { what: "tool:tickets_reply" });
   must(locked.error_code === "locked", `while the tool is locked: ${locked.text}`);
   must((await replies()).length === before + 1, "another reply reached the API");
-  return `${all.length} calls with one key, ${AT_ONCE} of them at once: one change, one answer for all`;
+  return `${all.length} calls with one key, ${AT_ONCE} at once: one change, one answer for all`;
 }

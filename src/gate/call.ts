@@ -148,7 +148,7 @@ export interface Answered extends Pick<BrokerAnswer, "body" | "link"> {
 }
 
 /** The call whose answer another one gets. */
-export interface Replayed {
+interface Replayed {
   readonly call_id: string;
   readonly effect: Effect;
   readonly refusal: Refusal | undefined;

@@ -1,5 +1,5 @@
-// Writes that may come again: sent twice, each runs once, and is answered twice alike. What ran, the
-// ledger knows from before it ran; what it answered is kept here for minutes, sealed and bounded.
+// Writes that may come again: sent twice, each runs once, and is answered twice alike. What ran,
+// the ledger knows from before it ran; what it answered is kept for minutes, sealed and bounded.
 import { KEPT_FRAME_BYTES, keptBytesMax } from "../config/limits.ts";
 import type { LimitsConfig } from "../config/limits.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -94,7 +94,7 @@ interface Held {
   readonly over: PromiseWithResolvers<void>;
   state: "running" | "nothing_ran" | "kept" | "lost";
   effect: Effect;
-  /** Without a key: its answer did not reach its client, so that the same call is that one again. */
+  /** Without a key: its answer did not reach its client: the same call is that one again. */
   unheard: boolean;
   /** Without a key: one that came again is being answered. */
   taken: boolean;

@@ -92,7 +92,7 @@ function lost(first_call_id: string, effect: Effect): Refusal & { readonly effec
 }
 
 /** What whoever sends this call again will get: nothing, where nothing ran. */
-export function endedAs({ result }: Progress, refused: Refusal | undefined): Ended | undefined {
+function endedAs({ result }: Progress, refused: Refusal | undefined): Ended | undefined {
   if (refused === undefined) return result && { result };
   const { cause: _, effect = "none", ...said } = refused;
   return effect === "none" ? undefined : { refusal: { ...said, effect } };

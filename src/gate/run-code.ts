@@ -118,7 +118,8 @@ export function ownerOf({ entry }: CallContext) {
 
 /**
  * For an API that takes one: of the client's where it gave one, so that a repetition is one there,
- * too; else of this call alone. Two users' keys never meet, nor one user's for two tools or requests.
+ * too; else of this call alone. Two users' keys never meet, nor one user's for two tools or
+ * requests.
  */
 export function idempotencyKey(
   call: CallContext,

@@ -62,7 +62,7 @@ const RUN: readonly Step[] = [
   { name: "contract", run: contract },
 ];
 
-/** Every step of a call, one after the other; what was sent before is answered, and does not run. */
+/** Every step of a call, in order; what was sent before is answered, and does not run. */
 export function* pathOf(progress: Progress): Generator<Step, undefined> {
   yield* JUDGE;
   yield { name: "resent", run: resent };

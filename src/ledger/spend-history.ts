@@ -6,7 +6,10 @@ import type { Line } from "./record.ts";
 import { firstTimeIn } from "./retention.ts";
 import { firstSeqOf, segmentsOf } from "./segments.ts";
 
-/** `hear` gets each line that is read. Of a log that was recovered, and before anything is appended by a call. */
+/**
+ * Of a log that was recovered, and before anything is appended by a call. `hear` gets each line
+ * that is read.
+ */
 export function spendHistory(folder: string, hear?: (line: Line) => void): SpendHistory {
   return {
     *spent(from_ms) {

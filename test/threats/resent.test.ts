@@ -14,7 +14,8 @@ let boundary: Boundary;
 let ada: Sender;
 
 beforeAll(async () => {
-  boundary = await openBoundary();
+  const http = { requests_per_user_max: 256 };
+  boundary = await openBoundary({ file: { http } });
   ada = Sender.modern(boundary, await boundary.token("desk"));
 });
 afterEach(() => boundary.api.behave());
@@ -58,7 +59,7 @@ describe("with a key", () => {
   verifies("resend.once", "a hundred at once are one call, and all have its answer", async () => {
     const rename = keyed();
     const held = holdAnswer(boundary);
-    const all = Promise.all(Array.from({ length: 60 }, () => ada.send(rename)));
+    const all = Promise.all(Array.from({ length: 100 }, () => ada.send(rename)));
     await held.arrived;
     held.release();
     const answers = await all;

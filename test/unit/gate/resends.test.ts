@@ -78,9 +78,9 @@ verifies(
 verifies("resend.own", "an answer of another definition of the tool is not given", async () => {
   const { resends } = stand();
   await run(resends, sent("k"));
-  const { answer } = again(resends.claim(sent("k"), undefined));
-  expect(answer("sha256:1")).toEqual(DONE);
-  expect(answer("sha256:2")).toEqual({ lost: "done" });
+  const other = again(resends.claim(sent("k"), undefined));
+  expect(other.answer("sha256:1")).toEqual(DONE);
+  expect(other.answer("sha256:2")).toEqual({ lost: "done" });
 });
 
 verifies(

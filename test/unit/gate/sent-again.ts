@@ -23,7 +23,7 @@ export interface Stand {
   readonly keyring: Keyring;
   readonly file: string;
   /** On the same files, as a start does it. */
-  again(recalled: readonly Recalled[], between?: () => void): Resends;
+  readonly again: (recalled: readonly Recalled[], between?: () => void) => Resends;
 }
 
 export function stand(changes: Partial<LimitsConfig> = {}): Stand {
@@ -47,11 +47,11 @@ export function stand(changes: Partial<LimitsConfig> = {}): Stand {
     clock,
     keyring,
     file,
-    again(recalled, between) {
+    again(calls, between) {
       resends.close();
       between?.();
       resends = open();
-      resends.recall(recalled);
+      resends.recall(calls);
       return resends;
     },
   };
