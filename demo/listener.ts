@@ -15,7 +15,8 @@ export interface Listener {
   up(): Promise<void>;
 }
 
-export async function listen(wanted_port: number): Promise<Listener> {
+/** `rather`: a port to take instead, where it is free. */
+export async function listen(wanted_port: number, rather?: number): Promise<Listener> {
   let handler: RequestListener = starting;
   let hosts = new Set<string>();
   const server = createServer((request, response) => {
@@ -35,7 +36,10 @@ export async function listen(wanted_port: number): Promise<Listener> {
     return (server.address() as AddressInfo).port;
   }
 
-  const port = await open(wanted_port);
+  const port = await open(rather ?? wanted_port).catch((error: unknown) => {
+    if (rather === undefined || !isTaken(error)) throw error;
+    return open(wanted_port);
+  });
   hosts = new Set([`${LOOPBACK}:${port}`, `localhost:${port}`]);
 
   return {
@@ -54,6 +58,10 @@ export async function listen(wanted_port: number): Promise<Listener> {
       if (!server.listening) await open(port);
     },
   };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 const starting: RequestListener = (_request, response) => refuse(response, 503, "starting");

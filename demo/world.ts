@@ -17,6 +17,8 @@ export interface WorldOptions {
   issuer_port: number;
   api_port: number;
   mail_accounts_port: number;
+  /** Where they were before: they are there again, where those ports are free. */
+  before?: Pick<World, "issuer" | "api" | "mail_accounts"> | undefined;
   /** Agent name -> URL of its MCP endpoint, which is the audience of its tokens. */
   agents: Record<string, string>;
   /** The confidential client that may exchange people's tokens. */
@@ -38,16 +40,20 @@ export interface World {
   stop(): Promise<void>;
 }
 
+const portIn = (url?: string): number | undefined =>
+  url === undefined ? undefined : Number(new URL(url).port);
+
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { data, agents, boundary } = options;
   mkdirSync(data, { recursive: true, mode: 0o700 });
   await using undo = new AsyncDisposableStack();
 
-  const idp_listener = await listen(options.issuer_port);
+  const { before } = options;
+  const idp_listener = await listen(options.issuer_port, portIn(before?.issuer));
   undo.defer(() => idp_listener.down());
-  const api_listener = await listen(options.api_port);
+  const api_listener = await listen(options.api_port, portIn(before?.api));
   undo.defer(() => api_listener.down());
-  const mail_listener = await listen(options.mail_accounts_port);
+  const mail_listener = await listen(options.mail_accounts_port, portIn(before?.mail_accounts));
   undo.defer(() => mail_listener.down());
   const issuer = idp_listener.origin;
   const mail_accounts = mail_listener.origin;

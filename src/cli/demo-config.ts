@@ -26,6 +26,18 @@ interface Written {
   readonly places: DemoPlaces;
 }
 
+/** Where the last run's servers were, of which `world` is the state. */
+export function lastPlaces(world: string): DemoPlaces | undefined {
+  return lastIn(world)?.places;
+}
+
+function lastIn(world: string): Written | undefined {
+  const note = noteIn(world);
+  return existsSync(note) ? (JSON.parse(readFileSync(note, "utf8")) as Written) : undefined;
+}
+
+const noteIn = (world: string): string => join(world, "config-written.json");
+
 /** `kept`: it was not as we left it, and is served as it is, but for the addresses. */
 export function writeDemoConfig(
   data: string,
@@ -33,15 +45,15 @@ export function writeDemoConfig(
   places: DemoPlaces,
 ): { readonly file: string; readonly kept: boolean } {
   const file = join(data, "mcp.config.json");
-  const note = join(world, "config-written.json");
-  const last = existsSync(note) ? (JSON.parse(readFileSync(note, "utf8")) as Written) : undefined;
+  const last = lastIn(world);
   const found = existsSync(file) ? readFileSync(file, "utf8") : undefined;
   const kept = last !== undefined && found !== undefined && digestOf(found) !== last.digest;
   const text = kept ? moved(found, last.places, places) : example(places);
   writeFileSync(file, text, { mode: 0o600 });
   // Of what we wrote without anybody's changes: a file that was changed stays one.
   const digest = kept ? last.digest : digestOf(text);
-  writeFileSync(note, `${JSON.stringify({ digest, places } satisfies Written)}\n`, { mode: 0o600 });
+  const written = `${JSON.stringify({ digest, places } satisfies Written)}\n`;
+  writeFileSync(noteIn(world), written, { mode: 0o600 });
   return { file, kept };
 }
 

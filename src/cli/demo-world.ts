@@ -15,7 +15,7 @@ import { startCore } from "../main.ts";
 import type { Core } from "../main.ts";
 import { lockFolder } from "../store/lock.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { writeDemoConfig } from "./demo-config.ts";
+import { lastPlaces, writeDemoConfig } from "./demo-config.ts";
 import { watchPolicy } from "./watch.ts";
 
 /** The world's folder in the data folder. */
@@ -73,7 +73,9 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
 }
 
 async function startIn(data: string, options: DemoOptions): Promise<RunningDemo> {
-  const port = options.port === 0 ? await freePort() : options.port;
+  // Whoever is somewhere else is somebody else: the same issuer means the same people as before.
+  const before = options.port === 0 ? lastPlaces(join(data, WORLD)) : undefined;
+  const port = options.port === 0 ? await freePort(before?.url) : options.port;
   const url = `http://127.0.0.1:${port}`;
   const mcp = Object.fromEntries(AGENTS.map((agent) => [agent, `${url}/mcp/${agent}`]));
   const world = await startWorld({
@@ -81,6 +83,7 @@ async function startIn(data: string, options: DemoOptions): Promise<RunningDemo>
     issuer_port: options.port === 0 ? 0 : port + 1,
     api_port: options.port === 0 ? 0 : port + 2,
     mail_accounts_port: options.port === 0 ? 0 : port + 3,
+    before,
     agents: mcp,
     boundary: {
       client_id: "doorless",
@@ -130,18 +133,24 @@ function revocationIn({ issuers }: Config): readonly string[] {
 // taken again between this look and the use. And above the last port that fetch refuses.
 const FREE_PORTS = { from: 10_081, to: 32_000 } as const;
 
-export async function freePort(): Promise<number> {
+/** The one in `rather`, where it is free. */
+export async function freePort(rather?: string): Promise<number> {
+  const first = rather === undefined ? undefined : Number(new URL(rather).port);
+  if (first !== undefined && (await isFree(first))) return first;
   for (;;) {
     const port = randomInt(FREE_PORTS.from, FREE_PORTS.to);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((done) => {
-      server.once("error", () => done(false));
-      server.listen(port, "127.0.0.1", () => done(true));
-    });
-    if (!isFree) continue;
-    await new Promise<void>((done) => server.close(() => done()));
-    return port;
+    if (await isFree(port)) return port;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((done) => {
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => done(true));
+  });
+  if (free) await new Promise<void>((done) => server.close(() => done()));
+  return free;
 }
 
 function clientSecret(data: string, name: string): string {
