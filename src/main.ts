@@ -32,6 +32,7 @@ import { createSinks } from "./ledger/sinks.ts";
 import type { Keyring } from "./ledger/keyring.ts";
 import { ledgerIndexFile, openLedger } from "./ledger/ledger.ts";
 import { LINE_BYTES_MAX } from "./ledger/fit.ts";
+import { freeBytesMin } from "./ledger/free.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { openIndexThread } from "./ledger/index-thread.ts";
 import { openSqliteKeyring } from "./ledger/keyring-sqlite.ts";
@@ -163,9 +164,11 @@ async function openAudit(
   keyring: Keyring,
 ): Promise<Ledger> {
   const { config, clock, log, onFatal, openSegment } = options;
+  const free_bytes_min = freeBytesMin(config.ledger.disk_free_bytes_min, folders.ledger);
   const { ledger, recovery } = await openLedger({
     ...config.ledger,
-    reserve_bytes: reserveOf(config),
+    disk_free_bytes_min: free_bytes_min,
+    reserve_bytes: reserveOf(config, free_bytes_min),
     folder: folders.ledger,
     index_file: ledgerIndexFile(folders.data),
     keys_folder: folders.keys,
@@ -188,8 +191,8 @@ async function openAudit(
 }
 
 // For the longest end of each call that can run, and no more than is kept free in any case.
-function reserveOf({ ledger, limits }: Config): number {
-  return Math.min(ledger.disk_free_bytes_min, limits.running_calls_max * LINE_BYTES_MAX);
+function reserveOf({ limits }: Config, free_bytes_min: number): number {
+  return Math.min(free_bytes_min, limits.running_calls_max * LINE_BYTES_MAX);
 }
 
 function startFacts(

@@ -8,6 +8,7 @@ import type { Config } from "../config/load.ts";
 import { secretFiles } from "../config/secrets.ts";
 import { lintHouse, readHouse } from "../console/house.ts";
 import type { House } from "../console/house.ts";
+import { freeBytesMin } from "../ledger/free.ts";
 import { openSandbox } from "../sandbox/sandbox.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { fine, mistakesIn, noted, wrong } from "./finding.ts";
@@ -79,8 +80,9 @@ function lookAtData({ data_dir, ledger }: Config): readonly Finding[] {
   }
   const { bavail, bsize } = statfsSync(there);
   const free_bytes = bavail * bsize;
-  if (free_bytes < ledger.disk_free_bytes_min) {
-    const needed = mib(ledger.disk_free_bytes_min);
+  const free_bytes_min = freeBytesMin(ledger.disk_free_bytes_min, there);
+  if (free_bytes < free_bytes_min) {
+    const needed = mib(free_bytes_min);
     const said = `${there} has ${mib(free_bytes)} free, and calls are refused below ${needed}`;
     return [wrong(about, said, "make room, or lower /ledger/disk_free_bytes_min")];
   }

@@ -247,7 +247,12 @@ export const configSchema = z.strictObject({
   ledger: z
     .strictObject({
       segment_bytes_max: z.int().min(65_536).max(1_073_741_824).default(67_108_864),
-      disk_free_bytes_min: z.int().min(0).max(1_099_511_627_776).default(268_435_456),
+      disk_free_bytes_min: z
+        .int()
+        .min(0)
+        .max(1_099_511_627_776)
+        .optional()
+        .describe("No call begins below it; by default an eighth of the volume, at most 256 MiB"),
       anchors: z
         .array(anchorSchema)
         .default([])

@@ -8,6 +8,7 @@ import { FIRST_PREV } from "../../../src/ledger/record.ts";
 import { Room } from "../../../src/ledger/room.ts";
 import { BLANK, segmentsOf } from "../../../src/ledger/segments.ts";
 import { verifyLedger } from "../../../src/ledger/verify.ts";
+import { freeBytesMin } from "../../../src/ledger/free.ts";
 import { openSegmentFile, Wal } from "../../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../../src/ledger/wal.ts";
 import { call, HeldDisk, intent, linesOf, opened, outcome, settle, testClock } from "./entries.ts";
@@ -167,6 +168,14 @@ describe("a disk that fails", () => {
     await ledger.outcome(outcome("running"));
     expect(linesOf(folder).map((line) => line["kind"])).toEqual(["outcome"]);
     expect(ledger.healthy).toBe(false);
+  });
+
+  verifies("ledger.no-sink-no-call", "keeps a share of a small disk, and 256 MiB at most", () => {
+    const of = (mib: number): number =>
+      freeBytesMin(undefined, "/", () => ({ blocks: mib * 256, bsize: 4096 })) / 1_048_576;
+    expect([64, 1024, 2048, 1_000_000].map(of)).toEqual([8, 128, 256, 256]);
+    expect(of(0)).toBe(256);
+    expect(freeBytesMin(7, "/", () => ({ blocks: 0, bsize: 0 }))).toBe(7);
   });
 
   verifies(
