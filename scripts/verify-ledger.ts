@@ -24,6 +24,8 @@ const FRAME = "\n---\n";
 const KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 const SIGNED =
   /^(([^\n]+)\n(0|[1-9]\d*)\n([^\n]+)\n((?:[^\n]+\n)*))\n((?:\u2014 \S+ \S+\n){1,16})$/;
+/** Between two notes of which one was appended to the other. */
+const NEXT = /(?<=\n)(?=doorless\/ledger\/\S+\n\d+\n)/;
 const ANCHOR_LINE = /\{"checkpoint":"((?:[^"\\]|\\n|\\u2014)*)"\}/g;
 
 const sha256 = (...parts: (Buffer | string)[]): Buffer =>
@@ -140,7 +142,10 @@ function readNote(note: string, trusted: readonly Key[]) {
 
 /** Notes in what an anchor kept. A torn one there is not the log's fault. */
 function keptIn(text: string): string[] {
-  const posted = text.split(FRAME).map((part) => part.replace(/\n?$/, "\n"));
+  const posted = text
+    .split(FRAME)
+    .flatMap((part) => part.split(NEXT))
+    .map((part) => part.replace(/\n*$/, "\n"));
   const said = text.match(ANCHOR_LINE) ?? [];
   const notes = said.map((line) => (JSON.parse(line) as { checkpoint: string }).checkpoint);
   return [...posted, ...notes].filter((note) => SIGNED.test(note));

@@ -163,15 +163,19 @@ export function anchorLine(checkpoint: string): string {
 
 const LINES = /\{"checkpoint":"(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"\}/gu;
 
+const BEGINS = /(?<=\n)(?=doorless\/ledger\/[^\n]+\n\d+\n)/;
+
 /**
- * The checkpoints in what an anchor kept: the file of a file anchor, one note as it was posted, or
- * lines with the one-line form anywhere in them. What is no checkpoint is skipped: a torn write
- * there says nothing of the log.
+ * The checkpoints in what an anchor kept: the file of a file anchor, notes as they were posted, one
+ * after the other, or lines with the one-line form anywhere in them. What is no checkpoint is
+ * skipped: a torn write there says nothing of the log.
  */
 export function anchoredNotesIn(text: string): string[] {
   const { notes, rest } = framedNotesIn(text);
+  const posted = [...notes.map(({ note }) => note), rest].flatMap((part) => part.split(BEGINS));
   const lines = text.match(LINES) ?? [];
-  return [...notes.map(({ note }) => note), rest, ...lines.map(lineNote)].filter(isCheckpoint);
+  const found = [...posted.map((note) => note.replace(/\n*$/, "\n")), ...lines.map(lineNote)];
+  return found.filter(isCheckpoint);
 }
 
 function lineNote(line: string): string {

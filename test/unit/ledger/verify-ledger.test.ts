@@ -293,12 +293,18 @@ describe("verification", () => {
 
   test("compares with an anchor's lines, and an anchor that kept nothing is a problem", () => {
     const files = writeLedger(SHAPE);
-    const [, , , newest = ""] = readFileSync(files.anchor, "utf8").split("---\n");
+    const notes = readFileSync(files.anchor, "utf8").split("---\n");
+    const [, , , newest = ""] = notes;
     const checkpoint = JSON.stringify({ checkpoint: newest });
     writeFileSync(files.anchor, `Mar 14 host doorless[1]: ${checkpoint}\ntorn {"checkpoint":"\n`);
     expect(bothVerify(files, "anchor")).toMatchObject({ intact: true, anchored_to: 24 });
     writeFileSync(files.anchor, newest);
     expect(bothVerify(files, "anchor")).toMatchObject({ intact: true, anchored_to: 24 });
+    // A receiver that appends what is posted, with what it likes between.
+    for (const between of ["", "\n", "\n\n"]) {
+      writeFileSync(files.anchor, notes.slice(0, 3).join(between));
+      expect(bothVerify(files, "anchor")).toMatchObject({ intact: true, anchored_to: 20 });
+    }
     writeFileSync(files.anchor, "nothing here\n");
     expect(bothVerify(files, "anchor").problems[0]?.message).toMatch(/no anchored checkpoint/);
   });
