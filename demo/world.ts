@@ -44,11 +44,10 @@ const portIn = (url?: string): number | undefined =>
   url === undefined ? undefined : Number(new URL(url).port);
 
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { data, agents, boundary } = options;
+  const { data, agents, boundary, before } = options;
   mkdirSync(data, { recursive: true, mode: 0o700 });
   await using undo = new AsyncDisposableStack();
 
-  const { before } = options;
   const idp_listener = await listen(options.issuer_port, portIn(before?.issuer));
   undo.defer(() => idp_listener.down());
   const api_listener = await listen(options.api_port, portIn(before?.api));

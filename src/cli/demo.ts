@@ -18,7 +18,7 @@ export const demo: Verb = {
   usage: "demo [--port N] [--data DIR]",
   summary: "the whole world on loopback: identity provider, small SaaS, doorless",
   help: [
-    `--port N        doorless's; provider and SaaS follow (default ${PORT}; 0: free ones, as before)`,
+    `--port N        doorless's; the others follow (default ${PORT}; 0: free ones, as before)`,
     `--data DIR      kept between runs (default ${DATA})`,
   ],
   json: "one line when ready",

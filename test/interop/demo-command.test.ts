@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { delimiter, join } from "node:path";
 import { tmpdir } from "node:os";
 import { afterAll, expect, vi } from "vitest";
+import { listen } from "../../demo/listener.ts";
+import { freePort } from "../../src/cli/demo-world.ts";
 import { verifies } from "../verifies.ts";
 import { connectHttp, LAUNCHER } from "./clients.ts";
 import type { Json } from "./clients.ts";
@@ -257,3 +259,14 @@ verifies(
     expect(JSON.parse(json)).toMatchObject({ node });
   },
 );
+
+verifies("demo.ready-line", "the world is where it was before, where that is free", async () => {
+  const port = await freePort();
+  const before = `http://127.0.0.1:${port}`;
+  const first = await listen(0, port);
+  expect(first.origin).toBe(before);
+  const beside = await listen(0, port);
+  expect(beside.origin).not.toBe(before);
+  expect(await freePort(before)).not.toBe(port);
+  await Promise.all([first.down(), beside.down()]);
+});

@@ -9,9 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listen } from "../../demo/listener.ts";
 import type { World } from "../../demo/world.ts";
-import { freePort } from "../../src/cli/demo-world.ts";
 import {
   AGENTS,
   audit,
@@ -399,16 +397,4 @@ describe("the world between runs", () => {
       expect([file, statSync(join(data, file)).mode & 0o077]).toEqual([file, 0]);
     }
   });
-});
-
-it("is where it was before, where that port is free", async () => {
-  const port = await freePort();
-  const before = `http://127.0.0.1:${port}`;
-  const first = await listen(0, port);
-  expect(first.origin).toBe(before);
-  const beside = await listen(0, port);
-  expect(beside.origin).not.toBe(before);
-  expect(await freePort(before)).not.toBe(port);
-  await Promise.all([first.down(), beside.down()]);
-  expect(await freePort(before)).toBe(port);
 });
