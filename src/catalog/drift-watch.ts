@@ -1,16 +1,21 @@
 // The scheduled check: where the configuration names a connector's document, it is looked at again
 // and again, and what breaks a tool stops that tool. Nothing is ever adopted by itself.
 import type { Clock } from "../kernel/clock.ts";
-import type { Catalog } from "./definition.ts";
+import { connectorOf } from "./definition.ts";
+import type { Catalog, ToolDefinition } from "./definition.ts";
 import { fingerprint } from "../kernel/ids.ts";
 import { contractsOf, judgeContracts, unverified } from "./drift.ts";
 import type { Contract, Verdict, Where } from "./drift.ts";
 import { judgeInThread } from "./drift-thread.ts";
 import { readLock } from "./lock.ts";
 import { digestAt } from "./openapi/source.ts";
+import { noticed } from "./noticed.ts";
+import type { Notices } from "./notices.ts";
 import type { Suspensions } from "./suspensions.ts";
 
 const DAY_MS = 86_400_000;
+/** An announced end passes at some time between two looks. */
+const HOUR_MS = 3_600_000;
 // Understanding a smaller one takes little time, even where somebody wrote it to take long.
 const IN_PLACE_BYTES_MAX = 32_768;
 const RULES_RECORDED_MAX = 50;
@@ -46,6 +51,7 @@ export interface DriftWatchOptions {
   readonly clock: Clock;
   readonly log: Told;
   readonly suspensions: Suspensions;
+  readonly notices: Notices;
   readonly catalog: () => Catalog;
   readonly where: Where;
   /** Connector -> how often its document is looked at. */
@@ -65,12 +71,19 @@ export class DriftWatch {
   /** By document: of which state of it, and of the contracts, the verdicts are. */
   private readonly judged = new Map<string, string>();
   private running: Promise<void> = Promise.resolve();
+  /** Tools of which answers have said something. */
+  private readonly noticed = new Set<string>();
 
   constructor(options: DriftWatchOptions) {
     this.options = options;
     this.timers = [...new Set(options.every_s.values())].map((every_s) =>
       setInterval(() => void this.check(every_s), every_s * 1000).unref(),
     );
+    this.timers.push(setInterval(() => void this.hear(), HOUR_MS).unref());
+    options.notices.onNews((error) => {
+      if (error !== undefined) options.log.warn({ err: error }, "what an API said is not kept");
+      void this.hear();
+    });
     void this.check();
   }
 
@@ -92,7 +105,7 @@ export class DriftWatch {
   }
 
   private async look(interval_s: number | undefined): Promise<void> {
-    const { clock, catalog, where, every_s, suspensions, toolsChanged } = this.options;
+    const { clock, catalog, where, every_s } = this.options;
     if (this.ending.signal.aborted) return;
     const lock = readLock(where.tools_dir);
     const served = catalog();
@@ -108,13 +121,31 @@ export class DriftWatch {
     }
     if (this.ending.signal.aborted) return;
     this.keep(watched, made);
-    const verdicts = [...this.verdicts.values()];
+    this.options.notices.keepOnly(served);
+    const isAway = (tool: string): boolean =>
+      served.absent.has(tool) || served.drafts.includes(tool);
+    await this.settle(isAway);
+  }
+
+  /** Answers have said something new. Never rejects. */
+  async hear(): Promise<void> {
+    try {
+      // Of all other tools nothing is known here.
+      await this.settle(() => true);
+    } catch (error) {
+      if (this.ending.signal.aborted) return;
+      // What has to stop is stopped: the rest is tried again at the next look.
+      this.options.log.warn({ err: error }, "what an API announced could not be recorded");
+    }
+  }
+
+  private async settle(isAway: (tool: string) => boolean): Promise<void> {
+    const { suspensions, toolsChanged } = this.options;
+    const verdicts = this.withNotices();
     // A log that takes nothing keeps no broken tool running.
     const recorded = this.recordNews(this.news(verdicts));
     // It is heard below; until then nobody listens.
     recorded.catch(() => undefined);
-    const isAway = (tool: string): boolean =>
-      served.absent.has(tool) || served.drafts.includes(tool);
     if (suspensions.take(verdicts, isAway)) toolsChanged();
     await recorded;
   }
@@ -149,6 +180,29 @@ export class DriftWatch {
     for (const verdict of made) this.verdicts.set(verdict.tool, verdict);
   }
 
+  private withNotices(): readonly Verdict[] {
+    const { catalog, where, notices } = this.options;
+    const lock = readLock(where.tools_dir);
+    return [...catalog().tools.values()].flatMap((tool) => {
+      const verdict = this.verdicts.get(tool.name) ?? this.notYet(tool);
+      const found = notices.findingsOf(tool);
+      if (found.length === 0 && this.verdicts.has(tool.name)) return verdict ?? [];
+      // That an API says no more what it said is news, too.
+      if (found.length === 0 && !this.noticed.has(tool.name)) return [];
+      if (found.length === 0) this.noticed.delete(tool.name);
+      else this.noticed.add(tool.name);
+      return [noticed(tool, found, verdict, lock)];
+    });
+  }
+
+  /** Of a tool that is watched and was not looked at: what stopped it may still hold. */
+  private notYet(tool: ToolDefinition): Verdict | undefined {
+    const connector = connectorOf(tool)?.name ?? "";
+    const isWatched = this.options.every_s.has(connector) && "pin" in tool;
+    if (!isWatched) return undefined;
+    return unverified({ tool: tool.name, connector, read_only: tool.effects.readOnly }, "not yet");
+  }
+
   /** What is not on record as it is now. That a tool is what it was to be is no news at first. */
   private news(verdicts: readonly Verdict[]): readonly News[] {
     const { suspensions } = this.options;
@@ -180,10 +234,14 @@ export class DriftWatch {
       if (detail.state === "same" || detail.severity === "info") {
         log.info(said, "a contract is as it should be");
       } else log.warn(said, "an API is not, or not known to be, what a tool was approved for");
+      // Two looks at once see the same news.
+      const last = this.recorded.get(detail.tool);
+      this.recorded.set(detail.tool, text);
       try {
         await record(detail);
-        this.recorded.set(detail.tool, text);
       } catch (error) {
+        if (last === undefined) this.recorded.delete(detail.tool);
+        else this.recorded.set(detail.tool, last);
         refused.push(error);
       }
     }

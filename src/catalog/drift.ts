@@ -154,7 +154,7 @@ async function judgeGroup(group: readonly Contract[], now_ms: number): Promise<r
 
 /** What is said where the document could not be read or judged. */
 export function unverified(
-  { tool, connector, read_only }: Omit<Contract, "slice">,
+  { tool, connector, read_only }: Pick<Contract, "tool" | "connector" | "read_only">,
   why: string,
 ): Verdict {
   const nothing = { severity: undefined, findings: [] };

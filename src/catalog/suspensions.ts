@@ -62,7 +62,7 @@ export class Suspensions {
     }
     for (const verdict of verdicts) {
       // Nobody can say just now: what was stopped stays so, and what was not goes on.
-      if (verdict.state === "unverified") continue;
+      if (verdict.state === "unverified" && stopping(verdict).length === 0) continue;
       const suspension = suspensionOf(verdict);
       if (suspension === undefined) this.tools.delete(verdict.tool);
       else this.tools.set(verdict.tool, suspension);

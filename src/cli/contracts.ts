@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { contractsOf, judgeContracts } from "../catalog/drift.ts";
 import type { Verdict } from "../catalog/drift.ts";
 import { writeLock } from "../catalog/lock.ts";
+import { noticed } from "../catalog/noticed.ts";
+import { findingsIn, NOTICES_FILE, readNotices } from "../catalog/notices.ts";
 import { pinFile } from "../catalog/pin.ts";
 import { stopping } from "../catalog/suspensions.ts";
 import { TOO_MANY } from "../contract/findings.ts";
@@ -27,7 +29,7 @@ export const contractsCheck: Verb = {
   help: ["exit 1: a change stops a tool; 4: a document could not be read", ...HELP],
   options: FOLDER_OPTIONS,
   async run(given) {
-    const { folder, verdicts, unpinned } = await judged(contractsCheck, given);
+    const { folder, verdicts, documents, unpinned } = await judged(contractsCheck, given);
     const broken = verdicts.filter((one) => stopping(one).length > 0);
     const unread = verdicts.filter(({ state }) => state === "unverified");
     const tools = verdicts.map((verdict) => ({ ...verdict, slice: undefined }));
@@ -35,7 +37,7 @@ export const contractsCheck: Verb = {
     else {
       verdicts.forEach(printVerdict);
       for (const name of unpinned) note(`${name} has no contract: \`tools import\` pins one`);
-      print(`${verdicts.length} contracts in ${folder.config.tools_dir}, ${broken.length} broken`);
+      print(`${documents.length} contracts in ${folder.config.tools_dir}, ${broken.length} broken`);
     }
     if (broken.length > 0) return EXIT.no;
     return unread.length > 0 ? EXIT.unreachable : EXIT.ok;
@@ -49,9 +51,11 @@ export const contractsUpdate: Verb = {
   help: ["only contract/TOOL.json is written, and approves nothing", ...HELP],
   options: FOLDER_OPTIONS,
   async run(given) {
-    const { folder, verdicts } = await judged(contractsUpdate, given);
-    const missing = verdicts.filter(({ slice }) => slice === undefined);
-    const changed = verdicts.filter(({ state, slice }) => state === "drift" && slice !== undefined);
+    const { folder, documents } = await judged(contractsUpdate, given);
+    const missing = documents.filter(({ slice }) => slice === undefined);
+    const changed = documents.filter(
+      ({ state, slice }) => state === "drift" && slice !== undefined,
+    );
     for (const { connector, tool, slice } of changed) {
       const file = pinFile(join(folder.config.tools_dir, connector), tool);
       mkdirSync(dirname(file), { recursive: true });
@@ -116,6 +120,9 @@ export const contractsAccept: Verb = {
 
 interface Judgement {
   readonly folder: ToolsFolder;
+  /** What the documents say, alone. */
+  readonly documents: readonly Verdict[];
+  /** With what answers have said to the doorless of this configuration. */
   readonly verdicts: readonly Verdict[];
   readonly unpinned: readonly string[];
 }
@@ -135,7 +142,24 @@ async function judged(verb: Verb, given: Given, names = given.words): Promise<Ju
       : [],
   );
   const chosen = contracts.filter(({ tool }) => isMeant(tool));
-  return { folder, verdicts: await judgeContracts(chosen, now_ms), unpinned };
+  const documents = await judgeContracts(chosen, now_ms);
+  const byTool = new Map(documents.map((one) => [one.tool, one]));
+  const notices = noticesOf(join(config.data_dir, NOTICES_FILE));
+  const verdicts = [...catalog.tools.values()].flatMap((tool) => {
+    const verdict = byTool.get(tool.name);
+    const found = isMeant(tool.name) ? findingsIn(notices, tool, now_ms) : [];
+    return found.length > 0 ? [noticed(tool, found, verdict, lock)] : (verdict ?? []);
+  });
+  const byName = verdicts.toSorted((a, b) => (a.tool < b.tool ? -1 : 1));
+  return { folder, documents, verdicts: byName, unpinned };
+}
+
+function noticesOf(file: string): ReturnType<typeof readNotices> {
+  try {
+    return readNotices(file);
+  } catch (error) {
+    throw new Stop(EXIT.usage, `${file} cannot be understood: ${(error as Error).message}`);
+  }
 }
 
 const PAINTS = { critical: "red", break: "red", warn: "yellow", info: "dim" } as const;

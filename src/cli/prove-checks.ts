@@ -10,7 +10,7 @@ import { importedAsWritten, readAsServed } from "./prove-import.ts";
 import { chain, erased, legalHold, noSinkNoCall, retained, signed } from "./prove-ledger.ts";
 import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
-import { wholeLists } from "./prove-pages.ts";
+import { endsAnnounced, wholeLists } from "./prove-pages.ts";
 import { sentAgain } from "./prove-resend.ts";
 import { must } from "./prove-stage.ts";
 import { approvedOnly } from "./prove-tools.ts";
@@ -307,6 +307,7 @@ export const CHECKS: readonly Check[] = [
   check("resend.once", "a write that is sent again runs once, answered alike", sentAgain),
   check("demo.row-permissions", "the API's own permissions hold behind us", rowPermissions),
   check("contract.pages", "a list is whole, or an error that says how to narrow", wholeLists),
+  check("contract.announced", "an API's announced end is told, and stops the tool", endsAnnounced),
   check("contract.live", "a changed API stops what it breaks, loudly", driftStops),
   check("bad-input.provider", "without API or provider it fails closed", failsClosed),
   check("ledger.intent-first", "no request without an earlier intent in the log", intentFirst),

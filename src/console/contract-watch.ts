@@ -1,5 +1,6 @@
 // The scheduled check of contracts, with the house's configuration, tools and ledger.
 import { DriftWatch } from "../catalog/drift-watch.ts";
+import type { Notices } from "../catalog/notices.ts";
 import type { Suspensions } from "../catalog/suspensions.ts";
 import type { Config } from "../config/load.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -13,6 +14,7 @@ export interface ContractWatchOptions {
   readonly log: Logger;
   readonly ledger: Ledger;
   readonly suspensions: Suspensions;
+  readonly notices: Notices;
   readonly mcp: { readonly toolsChanged: (concerns: () => boolean) => void };
 }
 

@@ -97,9 +97,7 @@ export class Findings {
   }
 
   all(): readonly Finding[] {
-    const key = ({ severity, pointer, rule }: Finding): string =>
-      `${ORDER.indexOf(severity)} ${pointer} ${rule}`;
-    return [...this.found.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+    return gravestFirst([...this.found.values()]);
   }
 
   /** How the tool sends what stands here: `undefined` where nothing is known or sent. */
@@ -141,6 +139,12 @@ export class Findings {
   spare(path: string): boolean {
     return this.use.needs !== undefined && !this.use.needs.has(anyItem(path));
   }
+}
+
+export function gravestFirst<F extends Finding>(findings: readonly F[]): readonly F[] {
+  const key = ({ severity, pointer, rule }: F): string =>
+    `${ORDER.indexOf(severity)} ${pointer} ${rule}`;
+  return findings.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** A number in a pointer is an item's, and all items have one schema. */

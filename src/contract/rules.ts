@@ -140,6 +140,7 @@ const RESPONSE: Table = {
   "response-required-property-removed": ["break", "the property is gone"],
   "response-optional-property-removed": ["warn", "the property, always optional, is gone"],
   "pagination-field-removed": ["break", "what leads to the next page is gone"],
+  "answer-not-as-agreed": ["break", "answers do not have the agreed shape"],
   "response-required-property-added": ["info", "there is a new property"],
   "response-optional-property-added": ["info", "there may be a new property"],
   "response-property-became-optional": ["break", "the property may be missing now"],

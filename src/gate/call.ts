@@ -1,5 +1,6 @@
 // A call on its way through the gate: what is fixed, and what each step adds.
 import type { ToolDefinition } from "../catalog/definition.ts";
+import type { Notices } from "../catalog/notices.ts";
 import type { Suspensions } from "../catalog/suspensions.ts";
 import type { Config } from "../config/load.ts";
 import type { Delegation } from "../delegation/delegation.ts";
@@ -37,6 +38,7 @@ export interface Rooms {
   readonly shadow: () => Policy | undefined;
   readonly alive: Alive;
   readonly suspensions: Suspensions;
+  readonly notices: Notices;
   readonly answers: Answers;
   readonly limits: Limits;
   readonly approvals: Approvals;

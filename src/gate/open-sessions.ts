@@ -1,5 +1,6 @@
 // Who may go on, put together: locks, endings, and what each provider is asked.
 import { join } from "node:path";
+import { Notices, NOTICES_FILE } from "../catalog/notices.ts";
 import { Suspensions } from "../catalog/suspensions.ts";
 import { boundOf, livenessOf } from "../config/liveness.ts";
 import type { Config } from "../config/load.ts";
@@ -77,6 +78,7 @@ export function openSessions({ config, clock, log }: Needs, data: string, rooms:
   return {
     stops,
     suspensions: new Suspensions(join(data, "suspensions.json")),
+    notices: new Notices(join(data, NOTICES_FILE), clock),
     answers,
     alive: new Alive(stops, liveness, exclusive),
     sessions: new Sessions(clock),

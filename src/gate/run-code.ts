@@ -68,6 +68,7 @@ function send(
       effect_if_sent: safe ? "none" : "unknown",
       signals: safe ? [signal, call.watch.signal] : [call.watch.signal],
       moved: (bytes) => (progress.bytes += bytes),
+      heard: (headers) => rooms.notices.heard(tool.name, request.operation, headers),
     },
     (attempt) => {
       at ??= progress.attempts.length;

@@ -1,6 +1,7 @@
 // The path of a call, step by step (DESIGN section 4). Each says no with a refusal, or nothing.
 // The order is the order of this list; a step cannot skip or repeat another.
 import type { DeclarativeTool } from "../catalog/definition.ts";
+import { operationOf } from "../catalog/notices.ts";
 import { followedIn } from "../catalog/pagination.ts";
 import { isLocal } from "../config/connector.ts";
 import type { Mismatch } from "../contract/schema.ts";
@@ -214,6 +215,7 @@ async function send(
       // ends even that: what has not been sent yet must not be.
       signals: tool.effects.readOnly ? [call.signal, call.watch.signal] : [call.watch.signal],
       moved: (bytes) => (progress.bytes += bytes),
+      heard: (headers) => rooms.notices.heard(tool.name, operationOf(tool), headers),
     },
     (attempt) => {
       progress.attempts[at] = attempt;
@@ -229,7 +231,9 @@ function contract(rooms: Rooms, call: CallContext, progress: Progress): No {
   const { value, drift } = shapeOf(tool, progress.answer);
   const isOurs = tool.kind === "code" || tool.kind === "generated";
   if (drift.length > 0 && isOurs) return wrongShape(progress, drift);
-  if (drift.length > 0) {
+  if (drift.length === 0) rooms.notices.fit(tool);
+  else {
+    rooms.notices.misfit(tool, call.args, drift);
     const effect: Effect = tool.effects.readOnly ? "none" : "done";
     const reason = effect === "done" ? MADE : "";
     const details = {

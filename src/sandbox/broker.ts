@@ -36,6 +36,8 @@ interface Dispatch {
   readonly signals: readonly AbortSignal[];
   /** Hears of bytes as they go out or come in. */
   readonly moved: (bytes: number) => void;
+  /** Hears the headers of the answer, whatever its status. */
+  readonly heard?: (headers: ApiAnswer["headers"]) => void;
 }
 
 export interface BrokerAnswer {
@@ -138,9 +140,10 @@ async function exchange(
   };
   try {
     moved(Buffer.byteLength(request.body ?? ""));
-    const answer = await dial(agent, asked, bounds, (headers, status) =>
-      note(status, requestIdOf(headers, dispatch)),
-    );
+    const answer = await dial(agent, asked, bounds, (headers, status) => {
+      note(status, requestIdOf(headers, dispatch));
+      dispatch.heard?.(headers);
+    });
     if (holdsToken(answer, dispatch.token)) return no(refusal("credential_exposed", { effect }));
     return judge(answer, requestIdOf(answer.headers, dispatch), effect);
   } catch (error) {

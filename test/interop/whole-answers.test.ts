@@ -1,6 +1,8 @@
-// Lists of an API that come in pages, through the whole house: one answer, one record, or an error
-// that says how to ask for less; and what a list holds back without a word.
-import { afterAll, beforeAll, beforeEach, describe, expect } from "vitest";
+// Answers of an API, through the whole house: a list in pages is one answer and one record, or an
+// error that says how to ask for less; what a list holds back without a word; and what the headers
+// and shapes of answers say of tomorrow's.
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, vi } from "vitest";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import type { ToolFileText } from "../setup/boundary-tools.ts";
@@ -10,7 +12,9 @@ import { json } from "../setup/hostile-provider.ts";
 import { callTool } from "../setup/mcp-post.ts";
 import type { Called } from "../setup/mcp-post.ts";
 import { stopDesk } from "../setup/stop-desk.ts";
+import { listed } from "../setup/strangers.ts";
 import { verifies } from "../verifies.ts";
+import { doorless, jsonLines } from "./command.ts";
 
 const text = { type: "string", maxLength: 2000 };
 
@@ -42,6 +46,8 @@ const TOOLS = [
   listing("by_link", { pagination: { style: "link", items: "items", parameters: ["page"] } }),
   listing("one_page", {}),
   listing("first_page", { pagination: "first_page" }),
+  listing("ends", {}),
+  listing("changed", {}),
   listing("told", {
     output: {
       items: { from: "/data", items: { id: { from: "/id", schema: { type: "integer" } } } },
@@ -230,5 +236,82 @@ describe("one page of a list", () => {
     expect((await call("one_page", { limit: 3 })).result).toEqual({ items: rows(0, 3) });
     expect((await call("told")).result).toEqual({ items: rows(0, 3), next_cursor: "b" });
     expect((await call("first_page")).result).toEqual({ items: rows(0, 3) });
+  });
+});
+
+describe("an answer that speaks of its end", () => {
+  const events = (tool: string) =>
+    boundary
+      .ledger()
+      .filter(({ kind, event }) => kind === "event" && event === "contract")
+      .map(({ detail }) => detail as { tool: string; severity: string; rules: object[] })
+      .filter((one) => one.tool === tool);
+  const saying = (headers: Record<string, string>): HostileApi["answer"] => {
+    return (res) => res.writeHead(200, headers).end(JSON.stringify({ data: rows(0, 1) }));
+  };
+  const names = async () => (await listed(boundary, "desk", token)).names;
+  const recorded = (tool: string, n: number) =>
+    vi.waitFor(() => expect(events(tool)).toHaveLength(n), { timeout: 20_000 });
+
+  verifies(
+    "contract.announced",
+    "is on record once, and at its end it stops the tool",
+    async () => {
+      boundary.api.answer = saying({
+        deprecation: "@1688169599",
+        sunset: "Fri, 31 Dec 2066 23:59:59 GMT",
+      });
+      for (let i = 0; i < 5; i++) expect((await call("first_page")).result).toBeDefined();
+      await recorded("first_page", 1);
+      expect(events("first_page")[0]).toMatchObject({
+        severity: "warn",
+        rules: [
+          { rule: "endpoint-deprecated", pointer: "/header/deprecation" },
+          { rule: "endpoint-deprecated-with-sunset", pointer: "/header/sunset" },
+        ],
+      });
+      expect(await names()).toContain("first_page");
+      boundary.api.answer = saying({ sunset: "Sun, 31 Dec 2006 23:59:59 GMT" });
+      // The answer that says so is an answer; the next call is stopped.
+      expect((await call("ends")).result).toBeDefined();
+      await recorded("ends", 1);
+      const before = boundary.api.seen.length;
+      const stopped = await call("ends");
+      expect(stopped.error).toMatchObject({
+        code: "contract_drift",
+        effect: "none",
+        who_can_fix: "operator",
+        details: { rules: [{ id: "api-sunset-passed", pointer: "/header/sunset" }] },
+      });
+      expect(boundary.api.seen).toHaveLength(before);
+      expect(await names()).not.toContain("ends");
+      const config = join(boundary.data, "..", "mcp.config.json");
+      const env = { SECRET: "a-client-secret" };
+      const ran = await doorless(["contracts", "check", "--json", "--config", config], { env });
+      const [said] = jsonLines<{ ok: boolean; tools: { tool: string; severity: string }[] }>(ran);
+      expect([ran.code, said?.ok]).toEqual([1, false]);
+      expect(said?.tools).toMatchObject([
+        { tool: "ends", state: "drift", severity: "break" },
+        { tool: "first_page", state: "drift", severity: "warn" },
+      ]);
+    },
+  );
+
+  verifies("contract.answers", "or does not fit, call after call, stops its tool", async () => {
+    boundary.api.answer = (res) => json(res, 200, { data: [{ id: "seven" }] });
+    for (const q of ["a", "b", "c"]) {
+      expect((await call("changed", { q })).error?.code).toBe("contract_drift");
+    }
+    await recorded("changed", 1);
+    expect(events("changed")).toMatchObject([
+      {
+        severity: "break",
+        rules: [{ rule: "answer-not-as-agreed", pointer: "/answer/data/*/id" }],
+      },
+    ]);
+    const before = boundary.api.seen.length;
+    expect((await call("changed", { q: "d" })).error?.message).toContain("answer-not-as-agreed");
+    expect(boundary.api.seen).toHaveLength(before);
+    expect(await names()).not.toContain("changed");
   });
 });

@@ -30,6 +30,15 @@ export const contract = {
     source: "I7 build 4; INTERFACE",
     behavior: "contracts check judges, update pins and approves nothing, accept covers one change",
   },
+  "contract.announced": {
+    source: "I7 build 4",
+    behavior:
+      "what Deprecation and Sunset announce is told once, and an end that passed stops the tool",
+  },
+  "contract.answers": {
+    source: "I7 build 4",
+    behavior: "answers that do not fit, call after call, stop their tool until somebody has looked",
+  },
   "contract.pages": {
     source: "I7 build 7",
     behavior: "an agent gets all pages of a list, or an error that says how to ask for less",

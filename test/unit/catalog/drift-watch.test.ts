@@ -12,6 +12,7 @@ import { DriftWatch } from "../../../src/catalog/drift-watch.ts";
 import type { DriftWatchOptions } from "../../../src/catalog/drift-watch.ts";
 import { loadCatalog } from "../../../src/catalog/load.ts";
 import { readLock } from "../../../src/catalog/lock.ts";
+import { Notices } from "../../../src/catalog/notices.ts";
 import { Suspensions } from "../../../src/catalog/suspensions.ts";
 import { toolsOnRecord } from "../../../src/console/reload.ts";
 import { sliceOf } from "../../../src/contract/slice.ts";
@@ -60,8 +61,10 @@ function watched(from?: string, more: Partial<DriftWatchOptions> = {}) {
   const suspensions = more.suspensions ?? new Suspensions(stops);
   const connectors = { shop: { allow_private_addresses: false } };
   const where = { tools_dir, connectors };
+  const clock = { now: () => Date.parse("2026-11-28T12:00:00Z"), monotonic: () => 0 };
   const watch = new DriftWatch({
-    clock: { now: () => Date.parse("2026-11-28T12:00:00Z"), monotonic: () => 0 },
+    clock,
+    notices: new Notices(join(folder, "notices.json"), clock),
     log: { warn: () => undefined, info: () => undefined },
     where,
     catalog: () => world.catalog,
