@@ -38,11 +38,11 @@ verifies("import.code-static", "any part of a service in the place of any other 
       read += unread.some(({ reason }) => reason === "file_unparsable") ? 0 : 1;
       found += places.size;
     }),
-    { seed: 20_261_128, numRuns: 200 },
+    { seed: 20_261_128, numRuns: 80 },
   );
   // Most of it still parses, and most of the routes are still there.
-  expect(read).toBeGreaterThan(100);
-  expect(found / 200).toBeGreaterThan(8);
+  expect(read).toBeGreaterThan(40);
+  expect(found / 80).toBeGreaterThan(8);
 });
 
 verifies("import.code-static", "any text at all is read, or refused", () => {
@@ -55,7 +55,7 @@ verifies("import.code-static", "any text at all is read, or refused", () => {
       const { document } = readFiles({ "app.ts": `const app = require("express")();\n${given}` });
       expect(document["openapi"]).toBe("3.1.0");
     }),
-    { seed: 20_261_128, numRuns: 300 },
+    { seed: 20_261_128, numRuns: 150 },
   );
 });
 

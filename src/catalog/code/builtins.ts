@@ -1,4 +1,5 @@
 // What the language itself can do to values that are known: lists, texts, records.
+import { posix } from "node:path";
 import type { Machine } from "./machine.ts";
 import { list, NOTHING, plain, record, textOf, truthOf, UNKNOWN } from "./values.ts";
 import type { At, Library, List, Value } from "./values.ts";
@@ -86,6 +87,8 @@ const TEXT_METHODS: Readonly<Record<string, (of: string, words: readonly string[
   concat: (of, words) => plain(of + words.join("")),
   replace: (of, [what = "", by = ""]) => plain(of.replace(what, () => by)),
   split: (of, [by = ""]) => list(of.split(by).map((one) => plain(one))),
+  endsWith: (of, [end = ""]) => plain(of.endsWith(end)),
+  includes: (of, [part = ""]) => plain(of.includes(part)),
   startsWith: (of, [begin = ""]) => plain(of.startsWith(begin)),
 };
 
@@ -108,6 +111,7 @@ const GLOBALS: Readonly<Record<string, (args: readonly Value[]) => Value>> = {
   "Object.values": (args) => entriesOf(first(args), (_name, value) => value),
   "Object.assign": assigned,
   "Object.fromEntries": (args) => fromEntries(first(args)),
+  URL: locator,
   String: (args) => asText(first(args)),
   RegExp: (args) => ({ kind: "pattern", source: textOf(args[0]) ?? "" }),
 };
@@ -115,10 +119,45 @@ const GLOBALS: Readonly<Record<string, (args: readonly Value[]) => Value>> = {
 /** A function of the language's or of Node's; nothing where it is none that is known. */
 export function globalCall(machine: Machine, of: Library, args: readonly Value[], at: At) {
   const name = of.name.replace(/^default\.|^posix\./, "");
-  if (of.from === "node:path") return name === "join" ? joined(args) : undefined;
+  if (of.from === "node:path") return onPath(name, args);
+  if (of.from === "node:url") return name === "fileURLToPath" ? pathOf(first(args)) : undefined;
+  if (of.from === "desm")
+    return name === "join" ? joined([fileIn(args), ...args.slice(1)]) : undefined;
+  if (of.from === "node:fs") return name.startsWith("readdir") ? within(machine, args) : undefined;
   if (Object.hasOwn(GLOBALS, name)) return GLOBALS[name]?.(args);
   runCallbacks(machine, args, at);
   return undefined;
+}
+
+function within(machine: Machine, args: readonly Value[]): Value | undefined {
+  const names = args.length === 1 ? machine.names(textOf(args[0]) ?? "") : undefined;
+  return names === undefined ? undefined : list(names.map((one) => plain(one)));
+}
+
+function pathOf(value: Value): Value {
+  const text = textOf(value);
+  return text === undefined ? UNKNOWN : plain(text.replace(/^file:\/\//, ""));
+}
+
+// The folder of the module whose address is given.
+function fileIn([url = UNKNOWN]: readonly Value[]): Value {
+  const path = textOf(pathOf(url));
+  return path === undefined ? UNKNOWN : plain(posix.dirname(path));
+}
+
+function locator([to, from]: readonly Value[]): Value {
+  const [path, base] = [textOf(to), textOf(from)];
+  if (path === undefined || base === undefined || !URL.canParse(path, base)) return UNKNOWN;
+  return plain(new URL(path, base).href.replace(/\/$/, ""));
+}
+
+function onPath(name: string, args: readonly Value[]): Value | undefined {
+  const [path, end] = args.map(textOf);
+  if (name === "join" || name === "resolve") return joined(args);
+  if (path === undefined) return undefined;
+  if (name === "dirname") return plain(posix.dirname(path));
+  if (name === "extname") return plain(posix.extname(path));
+  return name === "basename" ? plain(posix.basename(path, end ?? "")) : undefined;
 }
 
 function asText(value: Value): Value {
@@ -155,6 +194,5 @@ function fromEntries(value: Value): Value {
 
 function joined(args: readonly Value[]): Value {
   const parts = args.map(textOf);
-  if (parts.some((one) => one === undefined)) return UNKNOWN;
-  return plain(parts.join("/").replaceAll(/\/{2,}/g, "/"));
+  return parts.includes(undefined) ? UNKNOWN : plain(posix.join(...parts.map((one) => one ?? "")));
 }

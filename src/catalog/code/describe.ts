@@ -115,6 +115,7 @@ class Operation {
     // No shape, but the code reads these.
     const read = this.asks.named("query");
     if (read.length > 0) this.notes.push(`no type is said of ${read.join(", ")}`);
+    if (this.asks.isHandedOn("query")) this.notes.push("it may read more of the query");
     return read.map((name) => ({ name, in: "query", required: false, schema: { type: "string" } }));
   }
 
@@ -140,8 +141,8 @@ class Operation {
       if (isSent && !this.asks.isHandled) this.unsaid();
       return undefined;
     }
-    if (names.length === 0) this.unsaid();
-    else this.notes.push(`no type is said of ${names.join(", ")} in the body`);
+    if (names.length === 0 || this.asks.isHandedOn("body")) this.unsaid();
+    if (names.length > 0) this.notes.push(`no type is said of ${names.join(", ")} in the body`);
     const properties = Object.fromEntries(names.map((name) => [name, {}]));
     return { required: isSent, content: { [media]: { schema: { type: "object", properties } } } };
   }

@@ -1,11 +1,13 @@
 // What an expression is, as far as its text says.
+import { posix } from "node:path";
 import { cookedOf, isFunction, nodeAt, nodesAt, wordAt } from "./ast.ts";
 import type { Node } from "./ast.ts";
 import { assign } from "./bind.ts";
 import { classOf } from "./classes.ts";
 import type { Machine } from "./machine.ts";
+import { handedOn } from "./request.ts";
 import { either, list, NOTHING, plain, record, truthOf, UNKNOWN } from "./values.ts";
-import type { Plain, Rec, Scope, Value } from "./values.ts";
+import type { At, Plain, Rec, Scope, Value } from "./values.ts";
 
 type Reader = (machine: Machine, node: Node, scope: Scope) => Value;
 
@@ -32,6 +34,12 @@ const READERS: Readonly<Record<string, Reader>> = {
       { node, scope },
     ),
   ImportExpression: (machine, node, scope) => imported(machine, node, "source", scope),
+  MetaProperty: (_machine, _node, { source }) =>
+    record([
+      ["dirname", plain(posix.dirname(`/${source.file}`))],
+      ["filename", plain(`/${source.file}`)],
+      ["url", plain(`file:///${source.file}`)],
+    ]),
   UnaryExpression: unary,
   BinaryExpression: binary,
   LogicalExpression: logical,
@@ -132,6 +140,7 @@ function object(machine: Machine, node: Node, scope: Scope): Value {
       for (const [name, value] of spread.fields) made.fields.set(name, value);
       made.open ||= spread.open;
     } else if (spread !== undefined) {
+      if (spread.kind === "asked") handedOn([spread]);
       // Of `...(x ? { a } : {})` and its like nobody knows whether it is there.
       made.open = made.open || spread.kind !== "plain";
     } else if (wordAt(property, "kind") === "init") {
@@ -206,10 +215,21 @@ function methodCall(machine: Machine, node: Node, callee: Node, scope: Scope): V
   const name = nameIn(machine, callee, scope);
   const args = argumentsOf(machine, node, scope);
   const at = { node, scope };
-  if (of.kind !== "unknown" && of.kind !== "asked") machine.judged.add(node);
+  if (name !== undefined && isUnderstood(machine, of, name, at)) machine.judged.add(node);
   if (name !== undefined) return machine.method(of, name, args, at);
   if (of.kind === "router") machine.say("method_computed", at, "");
   return machine.call(UNKNOWN, args, at);
+}
+
+const OWN_METHODS = new Set(["router", "list", "plain", "schema", "pattern"]);
+
+// Whether it is known what the method does: of a package's things it is not, nor of a thing of the
+// service's own that has no such method as far as is known.
+function isUnderstood(machine: Machine, of: Value, name: string, at: At): boolean {
+  if (OWN_METHODS.has(of.kind)) return true;
+  const isOwn = of.kind === "record" || of.kind === "class" || of.kind === "module";
+  if (!isOwn) return false;
+  return machine.member(of, name, at).kind === "function";
 }
 
 function imported(machine: Machine, node: Node, key: string, scope: Scope): Value {

@@ -1,4 +1,6 @@
 // Fastify's own: plugins and their prefixes, `route({ … })`, and the schemas that stand in options.
+import { filesIn, folderIn, isFiltered, optionsOf } from "./autoload.ts";
+import type { PluginFile } from "./autoload.ts";
 import type { Machine } from "./machine.ts";
 import { mountRouter, unwrapped } from "./mount.ts";
 import { newChild } from "./routers.ts";
@@ -14,28 +16,39 @@ export function registerPlugin(
   const options = args[1] ?? record();
   const plugin = unwrapped(args[0] ?? UNKNOWN);
   const prefix = prefixIn(options);
-  const isAutoload = plugin.kind === "library" && /autoload/.test(plugin.from);
-  if (isAutoload) {
-    machine.say("plugins_from_folder", at, folderIn(options));
-  } else if (plugin.kind === "library" && plugin.from === "fastify-plugin") {
-    // Such a plugin works on the app itself, whatever its prefix.
-    machine.call(unwrapped(plugin.args[0] ?? UNKNOWN), [of, options], at);
-  } else if (plugin.kind === "function") {
+  if (plugin.kind === "function") {
     const child = newChild(machine, of.router);
     mountRouter(machine, of.router, prefix, child.router, at);
     machine.call(plugin, [child, options], at);
-  } else if (plugin.kind === "library") {
-    if (prefix !== undefined) machine.say("mount_elsewhere", at, plugin.from);
-  } else machine.say("mount_unknown", at, "");
+  } else if (plugin.kind !== "library") machine.say("mount_unknown", at, "");
+  else if (/autoload/.test(plugin.from)) registerFolder(machine, of, options, at);
+  else if (plugin.from === "fastify-plugin") {
+    // Such a plugin works on the app itself, whatever its prefix.
+    const inner = unwrapped(plugin.args[0] ?? UNKNOWN);
+    if (inner.kind === "function") machine.call(inner, [of, options], at);
+    else if (inner.kind !== "library") machine.say("mount_unknown", at, "");
+  } else if (prefix !== undefined) machine.say("mount_elsewhere", at, plugin.from);
+}
+
+function registerFolder(machine: Machine, of: RouterAt, options: Value, at: At): void {
+  const folder = folderIn(options);
+  const files = filesIn(machine, options, folder);
+  if (files === undefined || isFiltered(options)) machine.say("plugins_from_folder", at, folder);
+  for (const one of files ?? []) registerFile(machine, of, one, at);
+}
+
+function registerFile(machine: Machine, of: RouterAt, one: PluginFile, at: At): void {
+  const module = machine.load(one.file, at);
+  const plugin = unwrapped(module);
+  // A file that exports nothing is no plugin; a package's has routes only where it is told so.
+  const isWrapped = plugin.kind === "library" && plugin.from === "fastify-plugin";
+  if (plugin.kind !== "function" && !isWrapped) return;
+  registerPlugin(machine, of, [plugin, optionsOf(one, module, plugin)], at);
 }
 
 function prefixIn(options: Value): Value | undefined {
   if (options.kind !== "record") return options === NOTHING ? undefined : UNKNOWN;
   return options.fields.get("prefix") ?? (options.open ? UNKNOWN : undefined);
-}
-
-function folderIn(options: Value): string {
-  return options.kind === "record" ? (textOf(options.fields.get("dir")) ?? "") : "";
 }
 
 export interface RouteOptions {

@@ -63,6 +63,23 @@ export class CodeFolder {
     }
   }
 
+  /** Whether it would lie in a folder that was left out, and is said to be. */
+  isLeftOut(path: string): boolean {
+    return path.split("/").some((name) => NO_FOLDERS.has(name));
+  }
+
+  /** What lies in a folder, by its own name; nothing where it is none that was read. */
+  names(folder: string): readonly string[] | undefined {
+    const within = folder.replace(/^\//, "").replace(/\/$/, "");
+    const found = new Set<string>();
+    for (const path of this.present) {
+      if (within !== "" && !path.startsWith(`${within}/`)) continue;
+      const [name = ""] = path.slice(within === "" ? 0 : within.length + 1).split("/", 1);
+      found.add(name);
+    }
+    return found.size === 0 ? undefined : [...found].toSorted();
+  }
+
   /** The file that a path without its end, or with a compiled one's, means. */
   find(path: string): string | undefined {
     const stem = posix.normalize(path).replace(/\/$/, "");
@@ -89,7 +106,7 @@ function walked(root: string, progress: (files: number) => void): Walked {
   let entries = 0;
   const next = [""];
   for (let at = next.pop(); at !== undefined; at = next.pop()) {
-    for (const entry of readdirSync(join(root, at), { withFileTypes: true })) {
+    for (const entry of entriesOf(join(root, at), () => left.add(`${at}/ (closed)`))) {
       entries += 1;
       if (entries > ENTRIES_MAX || present.size > FILES_MAX) {
         return { present, left, isWhole: false };
@@ -103,6 +120,15 @@ function walked(root: string, progress: (files: number) => void): Walked {
     }
   }
   return { present, left, isWhole: true };
+}
+
+function entriesOf(path: string, closed: () => void): readonly Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch {
+    closed();
+    return [];
+  }
 }
 
 /** What to do with it; in other words, what of it is left out; nothing where it is no matter. */

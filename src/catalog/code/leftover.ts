@@ -14,8 +14,10 @@ import type { Node, Source } from "./ast.ts";
 import type { Machine } from "./machine.ts";
 import type { Module } from "./module.ts";
 import { isRouting } from "./router.ts";
+import { newRouter } from "./routers.ts";
 import type { Said } from "./said.ts";
-import type { Scope, Value } from "./values.ts";
+import { UNKNOWN } from "./values.ts";
+import type { Router, Scope, Value } from "./values.ts";
 
 const APP_LIKE = new RegExp(
   "(?:^|_)(?:app|router|routes?|server|fastify|instance|api|hono|express)$" +
@@ -63,8 +65,28 @@ function* outermost(program: Node): Generator<Node> {
   }
 }
 
-function runFunction(machine: Machine, node: Node, scope: Scope, self?: Value): void {
-  machine.callFunction({ kind: "function", node, scope, self, fields: new Map() }, [], self);
+function runFunction(machine: Machine, node: Node, scope: Scope): void {
+  const args = nodesAt(node, "params").map((one) => givenFor(machine, one));
+  machine.callFunction({ kind: "function", node, scope, fields: new Map() }, args);
+}
+
+const TYPES: readonly (readonly [RegExp, Router["framework"]])[] = [
+  [/^(?:FastifyInstance|FastifyTyped\w*)$/, "fastify"],
+  [/^(?:Express|Application|Router|IRouter|IApplication)$/, "express"],
+  [/^(?:Hono|OpenAPIHono)$/, "hono"],
+];
+
+// Of a parameter that is named or typed as an app, what it will be is known, but not where.
+function givenFor(machine: Machine, parameter: Node | undefined): Value {
+  const annotation = parameter === undefined ? undefined : nodeAt(parameter, "typeAnnotation");
+  const type = annotation === undefined ? undefined : nodeAt(annotation, "typeAnnotation");
+  const named = type === undefined ? undefined : nodeAt(type, "typeName");
+  const name =
+    wordAt(named, "name") || wordAt(named === undefined ? named : nodeAt(named, "right"), "name");
+  const found = TYPES.find(([pattern]) => pattern.test(name))?.[1];
+  const isFastify = wordAt(parameter, "name") === "fastify";
+  const framework = found ?? (isFastify ? "fastify" : undefined);
+  return framework === undefined ? UNKNOWN : newRouter(machine, framework, false);
 }
 
 function runClass(

@@ -1,7 +1,7 @@
 // What comes of calling a package: an app, a schema, or something that nobody here knows more of.
 import { globalCall, runCallbacks } from "./builtins.ts";
 import type { Machine } from "./machine.ts";
-import { heldAgainst, looksAt } from "./request.ts";
+import { handedOn, heldAgainst, looksAt } from "./request.ts";
 import { newRouter } from "./routers.ts";
 import { typeboxCall } from "./typebox.ts";
 import { list, UNKNOWN } from "./values.ts";
@@ -15,6 +15,7 @@ const CALLS: readonly (readonly [RegExp, Call])[] = [
   [/^express-promise-router$/, (machine) => newRouter(machine, "express", false)],
   [/^fastify$/, fastifyCall],
   [/^hono(?:\/.+)?$|^@hono\/zod-openapi$/, honoCall],
+  [/^hono-openapi(?:\/.+)?$/, (_machine, name, [of]) => (name === "resolver" ? of : undefined)],
   [/^zod(?:\/.+)?$|^@hono\/zod-openapi$/, zodCall],
   [/^@sinclair\/typebox$|^typebox$|^@fastify\/type-provider-typebox$/, typeboxCall],
   [/^@sinclair\/typebox\/value$|^typebox\/value$/, checkedByTypebox],
@@ -60,7 +61,7 @@ const HOSTS = new RegExp(
 
 /** `of(…args)`, or `new of(…args)`. */
 export function libraryCall(machine: Machine, of: Library, args: readonly Value[], at: At): Value {
-  if (of.from === "global" || of.from === "node:path") {
+  if (of.from === "global" || /^(?:node:(?:path|url|fs)|desm)$/.test(of.from)) {
     const value = globalCall(machine, of, args, at);
     if (value !== undefined) return value;
   }
@@ -84,6 +85,7 @@ function otherwise(machine: Machine, of: Library, args: readonly Value[], at: At
   const isCompiled = SCHEMA_CALLS.test(of.name) && first !== undefined && what !== undefined;
   if (isCompiled) heldAgainst(machine, first, what, at);
   else if (of.from !== "global") looksAt(machine, of.name, args, at);
+  handedOn(args);
   if (args.some((one) => one.kind === "router")) {
     machine.hosting.add(at.node);
     const called = of.name === "" ? of.from : `${of.from} ${of.name}`;

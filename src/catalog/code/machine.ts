@@ -19,6 +19,8 @@ export interface Machine {
   readonly hosting: Set<Node>;
   /** JSON Schemas by their `$id`. */
   readonly shared: Map<string, Value>;
+  /** The calls that led to what is read just now, the first one first. */
+  readonly callers: At[];
   /** Conditions that what is read just now depends on. */
   readonly conditions: At[];
 
@@ -33,6 +35,8 @@ export interface Machine {
   callFunction(fn: Fn, args: readonly Value[], self?: Value): Value;
   instantiate(of: Value, args: readonly Value[], at: At): Value;
   load(specifier: string, at: At): Value;
+  /** What lies in a folder of the service, `/src` such as; nothing where it is none. */
+  names(folder: string): readonly string[] | undefined;
   /** Goes through a handler with a request, and notes what it asks of it. */
   handle(handler: Value, asks: Asks, at: At): void;
   /** Hears of what is said, also of what was said before. */

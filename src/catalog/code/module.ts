@@ -1,7 +1,8 @@
 // One file that was gone through: its names, and what it gives to others.
+import { posix } from "node:path";
 import type { Source } from "./ast.ts";
 import { Names } from "./scope.ts";
-import { record, UNKNOWN } from "./values.ts";
+import { plain, record, UNKNOWN } from "./values.ts";
 import type { ModuleValue, Rec, Value } from "./values.ts";
 
 export class Module implements ModuleValue {
@@ -20,6 +21,9 @@ export class Module implements ModuleValue {
     this.moduleObject = record([["exports", exports]]);
     this.scope.declare("module", this.moduleObject);
     this.scope.declare("exports", exports);
+    // The folder that is read is the root of what paths there are.
+    this.scope.declare("__filename", plain(`/${source.file}`));
+    this.scope.declare("__dirname", plain(posix.dirname(`/${source.file}`)));
   }
 
   export(name: string, live: () => Value): void {

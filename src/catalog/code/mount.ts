@@ -9,9 +9,12 @@ export function noted(machine: Machine, assumed: readonly Value[]): readonly str
   const conditions = machine.conditions.map(({ node, scope: { source } }) => {
     return `it is there only if ${shown(source, node)} (${source.file}:${lineOf(source, node)})`;
   });
-  const texts = assumed.map(
-    (one) => `its path has ${textOf(one) ?? ""} unless a setting says otherwise`,
-  );
+  const texts = assumed.map((one) => {
+    const text = (textOf(one) ?? "").replace(/^\/$/, "");
+    return text === ""
+      ? "a setting may put another path before its own"
+      : `its path has ${text} unless a setting says otherwise`;
+  });
   return [...new Set([...texts, ...conditions])];
 }
 

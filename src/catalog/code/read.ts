@@ -1,5 +1,6 @@
 // `tools import code`: the routes of a service out of its source, and what of it could not be read.
-import { basename } from "node:path";
+import { basename, posix } from "node:path";
+import { isJson, objectAt } from "../openapi/read.ts";
 import { linkImports, runExport } from "./imports.ts";
 import { describe } from "./describe.ts";
 import type { Described } from "./describe.ts";
@@ -11,8 +12,11 @@ import { Module } from "./module.ts";
 import { Unparsable } from "./parser.ts";
 import type { Parse } from "./parser.ts";
 import { Reader } from "./reader.ts";
+import type { Files } from "./reader.ts";
 import type { Unread } from "./reason.ts";
+import { relevantFiles } from "./relevant.ts";
 import { Resolver } from "./resolve.ts";
+import { newRouter } from "./routers.ts";
 import { Said } from "./said.ts";
 import { tableRoutes } from "./tables.ts";
 import { jsonOf } from "./shape.ts";
@@ -20,12 +24,7 @@ import { list, plain, record, UNKNOWN } from "./values.ts";
 import type { At, Json, Value } from "./values.ts";
 
 const CODE_BYTES_MAX = 33_554_432;
-// Files that may say something of routes; the others are read when these import them.
-const INTEREST = new RegExp(
-  "\\b(?:express|fastify|hono|Router|createServer|method)\\b" +
-    "|\\.(?:get|post|put|patch|delete|all|route|register|use)\\s*[(<]",
-  "i",
-);
+const START = /\bfastify start\b[^&|;]*\s(\S+\.[cm]?[jt]s)\b/;
 
 export interface CodeRead extends Described {
   readonly unread: readonly Unread[];
@@ -43,7 +42,7 @@ export function readCode(root: string, { parse, progress }: CodeOptions): CodeRe
   const folder = new CodeFolder(root, (files) => progress("found", files));
   const said = new Said();
   const service = new Service(folder, said, parse, progress);
-  for (const file of folder.files) service.readIfOfInterest(file);
+  service.start();
   const { reader, modules } = service;
   if (!folder.isWhole) said.sayOf("too_much_code", { file: "", line: 0 }, "too many files");
   runTheRest(reader, modules);
@@ -56,7 +55,7 @@ export function readCode(root: string, { parse, progress }: CodeOptions): CodeRe
   return { ...described, unread: said.list, left_out, files: modules.length };
 }
 
-class Service {
+class Service implements Files {
   readonly reader: Reader;
   private readonly folder: CodeFolder;
   private readonly said: Said;
@@ -71,10 +70,7 @@ class Service {
     this.said = said;
     this.parse = parse;
     this.progress = progress;
-    this.reader = new Reader(
-      (specifier, at, isRequire) => this.load(specifier, at, isRequire),
-      said,
-    );
+    this.reader = new Reader(this, said);
     this.resolver = new Resolver(folder, (file) => jsonOf(this.json(file)));
   }
 
@@ -82,20 +78,54 @@ class Service {
     return [...this.known.values()].filter((one) => one !== undefined);
   }
 
-  readIfOfInterest(file: string): void {
-    if (this.known.has(file)) return;
-    const text = this.folder.text(file);
-    if (text === undefined) this.said.sayOf("file_too_large", { file, line: 1 }, "");
-    else if (INTEREST.test(text)) this.module(file, text);
+  /** Goes through every file that matters, as if each were where the service begins. */
+  start(): void {
+    const tooLarge = (file: string): void =>
+      this.said.sayOf("file_too_large", { file, line: 1 }, "");
+    for (const file of relevantFiles(this.folder, this.resolver, tooLarge)) {
+      this.module(file, this.folder.text(file));
+    }
+    this.startFastify();
   }
 
-  private load(specifier: string, at: At, isRequire: boolean): Value {
+  /** Plugins that `fastify start FILE` makes an app of: a script of package.json says so. */
+  private startFastify(): void {
+    for (const file of this.folder.manifests.filter((one) => one.endsWith("package.json"))) {
+      const manifest = jsonOf(this.json(file));
+      const scripts = isJson(manifest) ? objectAt(manifest, "scripts") : undefined;
+      const named = Object.values(scripts ?? {}).flatMap(
+        (one) => START.exec(String(one))?.[1] ?? [],
+      );
+      for (const entry of new Set(named)) this.startPlugin(posix.join(posix.dirname(file), entry));
+    }
+  }
+
+  private startPlugin(entry: string): void {
+    const path = [entry, entry.replace(/^(?:dist|build)\//, "src/")].find(
+      (one) => this.folder.find(one) !== undefined,
+    );
+    const file = path === undefined ? undefined : this.folder.find(path);
+    const module = file === undefined ? undefined : this.module(file, this.folder.text(file));
+    const plugin = module?.get("default");
+    if (plugin?.kind !== "function" || module === undefined || this.reader.ran.has(plugin.node))
+      return;
+    const app = newRouter(this.reader, "fastify", true);
+    this.reader.callFunction(plugin, [app, record([], true)]);
+  }
+
+  names(folder: string): readonly string[] | undefined {
+    return this.folder.names(folder);
+  }
+
+  load(specifier: string, at: At, isRequire: boolean): Value {
     const found = this.resolver.find(specifier, at.scope.source.file);
     if ("library" in found) return { kind: "library", from: found.library, name: "", args: [] };
     if ("missing" in found) {
       // Pictures and styles are no part of what answers.
       const isAsset = /\.(?:css|scss|svg|png|jpe?g|html|ejs|pug|graphql|gql|txt|md|wasm)$/;
-      if (!isAsset.test(specifier)) this.reader.say("module_unresolved", at, specifier);
+      const path = posix.join(posix.dirname(at.scope.source.file), specifier);
+      if (!isAsset.test(specifier) && !this.folder.isLeftOut(path))
+        this.reader.say("module_unresolved", at, specifier);
       return UNKNOWN;
     }
     if (found.file.endsWith(".json")) return this.json(found.file);

@@ -12,7 +12,7 @@ import type { Machine } from "./machine.ts";
 import { UNREAD } from "./reason.ts";
 import type { UnreadReason } from "./reason.ts";
 import type { Said } from "./said.ts";
-import { askedMember, askedMethod, heldAgainst } from "./request.ts";
+import { askedMember, askedMethod, handedOn, heldAgainst } from "./request.ts";
 import { isRouting, routerMethod } from "./router.ts";
 import { runStatements } from "./statements.ts";
 import { NOTHING, plain, either, UNKNOWN } from "./values.ts";
@@ -24,8 +24,13 @@ const HANDLER_STEPS_MAX = 20_000;
 const DEPTH_MAX = 250;
 const CALLS_MAX = 40;
 
-/** Loads what a specifier means; the loader knows the files. */
-export type Load = (specifier: string, at: At, isRequire: boolean) => Value;
+/** Who knows the files. */
+export interface Files {
+  /** What a specifier means. */
+  load(specifier: string, at: At, isRequire: boolean): Value;
+  /** What lies in a folder; nothing where it is none. */
+  names(folder: string): readonly string[] | undefined;
+}
 
 export class Reader implements Machine {
   readonly routers: Router[] = [];
@@ -35,16 +40,17 @@ export class Reader implements Machine {
   readonly ran = new Set<Node>();
   readonly hosting = new Set<Node>();
   readonly shared = new Map<string, Value>();
+  readonly callers: At[] = [];
   readonly conditions: At[] = [];
   readonly said: Said;
   heard: ((words: string) => void) | undefined;
-  private readonly loader: Load;
+  private readonly files: Files;
   private readonly calling: Node[] = [];
   private steps = STEPS_MAX;
   private depth = 0;
 
-  constructor(load: Load, said: Said) {
-    this.loader = load;
+  constructor(files: Files, said: Said) {
+    this.files = files;
     this.said = said;
   }
 
@@ -156,7 +162,12 @@ export class Reader implements Machine {
   call(callee: Value, args: readonly Value[], at: At, self?: Value): Value {
     switch (callee.kind) {
       case "function":
-        return this.callFunction(callee, args, self);
+        this.callers.push(at);
+        try {
+          return this.callFunction(callee, args, self);
+        } finally {
+          this.callers.pop();
+        }
       case "library":
         return libraryCall(this, callee, args, at);
       case "class":
@@ -168,6 +179,7 @@ export class Reader implements Machine {
         if (args.some((one) => one.kind === "router") && callee.kind !== "router") {
           this.say("app_given_away", at, "");
         }
+        handedOn(args);
         runCallbacks(this, args, at);
         return UNKNOWN;
     }
@@ -206,8 +218,12 @@ export class Reader implements Machine {
     }
   }
 
+  names(folder: string): readonly string[] | undefined {
+    return this.files.names(folder);
+  }
+
   load(specifier: string, at: At): Value {
-    return this.loader(specifier, at, at.node.type === "CallExpression");
+    return this.files.load(specifier, at, at.node.type === "CallExpression");
   }
 
   handle(handler: Value, asks: Asks, at: At): void {

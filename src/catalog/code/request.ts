@@ -91,7 +91,17 @@ function propertyOf(schema: Value, name: string): Value {
   return { kind: "schema", schema: own as Readonly<Record<string, unknown>>, optional: false };
 }
 
-const CHECKS = /(?:valid|parse|check|assert|create|safe)\w*(?:\(\))?$/i;
+/** Parts of a request that something gets whole, which may read more of them than is seen. */
+export function handedOn(args: readonly Value[]): void {
+  for (const one of args) {
+    if (one.kind === "asked" && isPart(one.part)) one.asks.handOn(one.part);
+    else if (one.kind === "record") {
+      for (const { part, asks } of partsIn(one)) asks.handOn(part);
+    }
+  }
+}
+
+const CHECKS = /(?:valid|parse|check|decode)\w*(?:\(\))?$/i;
 
 /** A library that is given a part of the request to look at: its schema is not read. */
 export function looksAt(machine: Machine, name: string, args: readonly Value[], at: At): void {

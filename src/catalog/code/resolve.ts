@@ -40,7 +40,8 @@ export class Resolver {
 
   find(specifier: string, from: string): Found {
     if (/^\.{0,2}\//.test(specifier) || specifier === "." || specifier === "..") {
-      const path = posix.join(posix.dirname(from), specifier);
+      const isWhole = specifier.startsWith("/");
+      const path = isWhole ? specifier.slice(1) : posix.join(posix.dirname(from), specifier);
       const file = path.startsWith("..") ? undefined : this.folder.find(path);
       return file === undefined ? { missing: true } : { file };
     }

@@ -1,6 +1,7 @@
 // What a service says to its app or router: routes, and other routers at their places. Express,
 // Fastify and Hono differ in what they are given, and little in how it is called.
-import { nodesAt, shown } from "./ast.ts";
+import { cookedOf, literalOf, nodeAt, nodesAt, nodesBelow, shown, wordAt } from "./ast.ts";
+import type { Node } from "./ast.ts";
 import { registerPlugin, routeOptions, schemaInto } from "./fastify.ts";
 import { openApiRoute } from "./hono.ts";
 import type { Machine } from "./machine.ts";
@@ -206,12 +207,26 @@ function addRoute(
     for (const one of all) addRoute(machine, of, method, one, asks, at);
     return;
   }
+  addAt(machine, of, method, path, asks, written(machine, at));
+}
+
+function addAt(
+  machine: Machine,
+  of: RouterAt,
+  method: string | undefined,
+  path: Value,
+  asks: Asks,
+  at: At,
+): void {
   const name = method ?? "ALL";
   const text = textOf(path);
-  const written = argumentShown(at);
-  if (path.kind === "pattern") machine.say("path_regex", at, `${name} ${written}`);
+  if (path.kind === "pattern") machine.say("path_regex", at, `${name} ${argumentShown(at)}`);
   else if (text === undefined) {
-    machine.say(isSpread(at) ? "arguments_spread" : "path_computed", at, `${name} ${written}`);
+    machine.say(
+      isSpread(at) ? "arguments_spread" : "path_computed",
+      at,
+      `${name} ${argumentShown(at)}`,
+    );
   } else if (method === undefined) machine.say("method_any", at, text);
   else if (!METHODS.has(method.toLowerCase())) machine.say("method_other", at, `${name} ${text}`);
   else {
@@ -219,6 +234,35 @@ function addRoute(
     const notes = noted(machine, assumed === undefined ? [] : [path]);
     of.router.routes.push({ method, path: joinPaths(of.base, text), at, asks, notes });
   }
+}
+
+/** Whether some of it is text that stands there. */
+function hasText(node: Node): boolean {
+  return [...nodesBelow(node)].some((one) => {
+    return literalOf(one) !== undefined || (one.type === "TemplateElement" && cookedOf(one) !== "");
+  });
+}
+
+/** A record with a path that is written out. */
+function isPlaced(node: Node): boolean {
+  return nodesAt(node, "properties").some((one) => {
+    const value = one === undefined ? undefined : nodeAt(one, "value");
+    const name = one === undefined ? "" : wordAt(nodeAt(one, "key"), "name");
+    return value !== undefined && /^(?:path|url)$/.test(name) && hasText(value);
+  });
+}
+
+// Where a path is only put together of names, it stands in a call that leads here: there a reader
+// looks for it.
+function written(machine: Machine, at: At): At {
+  const [first] = nodesAt(at.node, "arguments");
+  if (first === undefined || hasText(first) || isPlaced(first)) return at;
+  const caller = machine.callers.findLast(({ node }) =>
+    nodesAt(node, "arguments").some(
+      (one) => one !== undefined && (literalOf(one)?.startsWith("/") || isPlaced(one)),
+    ),
+  );
+  return caller ?? at;
 }
 
 function isSpread({ node }: At): boolean {

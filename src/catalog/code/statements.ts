@@ -203,7 +203,10 @@ function choice(machine: Machine, node: Node, scope: Scope): boolean {
   machine.evaluate(nodeAt(node, "discriminant"), scope);
   for (const one of nodesAt(node, "cases")) {
     if (one === undefined) continue;
-    perhaps(machine, { node, scope }, () => machine.run(nodesAt(one, "consequent"), scope.inner()));
+    const test = nodeAt(node, "discriminant") ?? node;
+    perhaps(machine, { node: test, scope }, () =>
+      machine.run(nodesAt(one, "consequent"), scope.inner()),
+    );
   }
   return false;
 }

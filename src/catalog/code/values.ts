@@ -236,6 +236,16 @@ export class Asks {
   /** Whether a handler was found, and gone through. */
   isHandled = false;
   private readonly touched = new Set<Part>();
+  private readonly handed = new Set<Part>();
+
+  /** A part that something unread gets as a whole. */
+  handOn(part: Part): void {
+    this.handed.add(part);
+  }
+
+  isHandedOn(part: Part): boolean {
+    return this.handed.has(part);
+  }
 
   /** A part that is asked for, by no name. */
   touch(part: Part): void {

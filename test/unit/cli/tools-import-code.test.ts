@@ -76,7 +76,7 @@ verifies("import.code-drafts", "drafts are those of a document; a human's file s
     },
     { name: "desk_get_status", state: "written", left_out: [] },
   ]);
-  expect(first.printed[0]?.["unread"]).toHaveLength(8);
+  expect(first.printed[0]?.["unread"]).toHaveLength(7);
   const own = join(folder, "tools/desk");
   const file = join(own, "desk_reply.tool.yaml");
   expect(readFileSync(file, "utf8")).toContain(

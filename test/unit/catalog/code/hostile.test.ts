@@ -109,7 +109,7 @@ verifies("import.code-routes", "what is called on an app and not known is said",
     "app.ts:8 arguments_spread",
     "koa.ts:1 framework_unread",
     "koa.ts:1 framework_unread",
-    "plugin.ts:1 not_reached",
+    "plugin.ts:1 router_unmounted",
     "router.ts:2 router_unmounted",
   ]);
 });
