@@ -55,9 +55,17 @@ export function digestOf(...parts: string[]): string {
   return hash("sha256", framed(...parts), "base64url");
 }
 
+/**
+ * For texts that live long and stand in every record: of one that a template put together, Node
+ * keeps the pieces, and writes JSON with it in it at half the speed.
+ */
+export function inOnePiece(...parts: readonly string[]): string {
+  return parts.join("");
+}
+
 /** `sha256:` and hex, over JSON with sorted keys: equal values have equal fingerprints. */
 export function fingerprint(value: unknown): string {
-  return `sha256:${createHash("sha256").update(canonicalJson(value)).digest("hex")}`;
+  return inOnePiece("sha256:", createHash("sha256").update(canonicalJson(value)).digest("hex"));
 }
 
 /** JSON text with object keys in code-unit order. */

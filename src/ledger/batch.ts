@@ -1,29 +1,24 @@
-// Lines on their way to the disk together, one after the other in one buffer: one write takes them.
+// Lines on their way to the disk together, one after the other in one buffer: one write takes them,
+// and one promise tells all who wait for them.
 import { hash } from "node:crypto";
+import type { LedgerRecord, LineHead } from "./record.ts";
 import type { Tail } from "./segments.ts";
-
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface Waiting extends Waiter {
-  readonly seq: number;
-  readonly hash: string;
-  /** Of its line in the batch's bytes, with the newline. */
-  readonly start: number;
-  readonly end: number;
-}
 
 const ROOM_BYTES = 65_536;
 const ROOM_KEPT_BYTES_MAX = 4_194_304;
 // Of UTF-8, for one of JavaScript's characters.
 const CHAR_BYTES_MAX = 3;
 const NEWLINE = 0x0a;
+const COMMA = 0x2c;
+const NONE = { seq: 0, hash: "" };
 
 export class Batch {
   private buffer: Buffer;
-  private readonly waiting: Waiting[] = [];
+  private first: number | undefined;
+  private last: Pick<Tail, "seq" | "hash"> = NONE;
+  /** Where in the buffer each line ends, after its newline. */
+  private readonly ends: number[] = [];
+  private readonly told = Promise.withResolvers<void>();
 
   /** `room`: of a batch that nobody looks at any more. */
   constructor(room: Buffer = Buffer.allocUnsafeSlow(ROOM_BYTES)) {
@@ -31,16 +26,16 @@ export class Batch {
   }
 
   get length(): number {
-    return this.waiting.length;
+    return this.ends.length;
   }
 
   get first_seq(): number {
-    return this.waiting[0]?.seq ?? 0;
+    return this.first ?? 0;
   }
 
   /** Number and hash of the last line; of an empty batch there are none. */
   get end(): Pick<Tail, "seq" | "hash"> {
-    return this.waiting.at(-1) ?? { seq: 0, hash: "" };
+    return this.last;
   }
 
   /** All lines, each with its newline. */
@@ -50,7 +45,7 @@ export class Batch {
 
   /** Each line, without its newline. */
   get lines(): Buffer[] {
-    return this.waiting.map(({ start, end }) => this.buffer.subarray(start, end - 1));
+    return this.ends.map((end, i) => this.buffer.subarray(this.ends[i - 1] ?? 0, end - 1));
   }
 
   /** For another batch, once this one's bytes are written and told of. */
@@ -58,28 +53,39 @@ export class Batch {
     return this.buffer.length > ROOM_KEPT_BYTES_MAX ? undefined : this.buffer;
   }
 
-  /** The waiter is told with the whole batch. */
-  add(seq: number, line: string, { resolve, reject }: Waiter): Pick<Tail, "seq" | "hash"> {
+  /** Of every line in it: they become durable together, or none does. */
+  get durable(): Promise<void> {
+    return this.told.promise;
+  }
+
+  /** A record as a line, after those that are in it already. */
+  add(head: LineHead, record: LedgerRecord): Pick<Tail, "seq" | "hash"> {
     const start = this.size;
-    this.makeRoom(start + line.length * CHAR_BYTES_MAX + 1);
-    const newline = start + this.buffer.write(line, start);
+    const before = beginningOf(head);
+    const text = JSON.stringify(record);
+    this.makeRoom(start + before.length + text.length * CHAR_BYTES_MAX + 1);
+    const brace = start + this.buffer.write(before, start, "latin1");
+    const newline = brace + this.buffer.write(text, brace);
+    // One object of both: where the record's began, the head goes on.
+    this.buffer[brace] = COMMA;
     this.buffer[newline] = NEWLINE;
+    this.ends.push(newline + 1);
+    this.first ??= head.seq;
     const bytes = this.buffer.subarray(start, newline);
-    const added = { seq, hash: hash("sha256", bytes, "hex"), start, end: newline + 1 };
-    this.waiting.push({ ...added, resolve, reject });
-    return added;
+    return (this.last = { seq: head.seq, hash: hash("sha256", bytes, "hex") });
   }
 
   resolve(): void {
-    for (const waiting of this.waiting) waiting.resolve();
+    this.told.resolve();
   }
 
   reject(why: Error): void {
-    for (const waiting of this.waiting) waiting.reject(why);
+    // Of nobody's line it would be nobody's to hear.
+    if (this.length > 0) this.told.reject(why);
   }
 
   private get size(): number {
-    return this.waiting.at(-1)?.end ?? 0;
+    return this.ends.at(-1) ?? 0;
   }
 
   private makeRoom(size: number): void {
@@ -88,4 +94,9 @@ export class Batch {
     this.bytes.copy(larger);
     this.buffer = larger;
   }
+}
+
+// As JSON.stringify would write it, without the brace at its end: none of it is ever escaped.
+function beginningOf({ v, seq, prev, time }: LineHead): string {
+  return `{"v":${v},"seq":${seq},"prev":"${prev}","time":"${time}"`;
 }

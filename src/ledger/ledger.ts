@@ -223,7 +223,8 @@ export class Ledger {
 
   /** Resolves only when durable. Else, or where there is no room, rejects `LedgerUnavailable`. */
   async intent(record: Intent | ReplayRecord): Promise<void> {
-    const why = (await this.wal.closed()) ?? this.besides();
+    const known = this.wal.closed();
+    const why = (known instanceof Promise ? await known : known) ?? this.besides();
     if (why !== undefined) throw this.interrupt(why);
     try {
       await this.wal.append(record);
@@ -254,8 +255,8 @@ export class Ledger {
   }
 
   /** Resolves only when durable; takes the room that `intent` keeps. */
-  async outcome(record: OutcomeRecord): Promise<void> {
-    await this.wal.append(record);
+  outcome(record: OutcomeRecord): Promise<void> {
+    return this.wal.append(record);
   }
 
   /** Durable, or counted into a record that will be: no loop fills the disk with refusals. */

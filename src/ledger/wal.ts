@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "../kernel/clock.ts";
 import { Batch } from "./batch.ts";
-import type { LedgerRecord, LineHead } from "./record.ts";
+import type { LedgerRecord } from "./record.ts";
 import { LedgerUnavailable, passing } from "./room.ts";
 import type { Room } from "./room.ts";
 import { BLANK, isCopy, segmentName } from "./segments.ts";
@@ -81,20 +81,18 @@ export class Wal {
   }
 
   /** Why no call may begin now. */
-  async closed(): Promise<LedgerUnavailable | undefined> {
-    return this.failed ?? (await this.options.room.closed());
+  closed(): ReturnType<Room["closed"]> {
+    return this.failed ?? this.options.room.closed();
   }
 
   /** Resolves only when the record is durable; rejects when it may not be. */
   append(record: LedgerRecord): Promise<void> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
-    const { seq: before, hash: prev } = this.given;
-    const seq = before + 1;
-    return new Promise((resolve, reject) => {
-      const line = lineOf({ v: 1, seq, prev, time: this.timeNow() }, record);
-      this.given = this.queue.add(seq, line, { resolve, reject });
-      this.writing ??= this.write();
-    });
+    const { queue, given } = this;
+    const head = { v: 1, seq: given.seq + 1, prev: given.hash, time: this.timeNow() } as const;
+    this.given = queue.add(head, record);
+    this.writing ??= this.write();
+    return queue.durable;
   }
 
   // Many records have one millisecond.
@@ -129,9 +127,10 @@ export class Wal {
   }
 
   private async write(): Promise<void> {
-    // One turn of the event loop later: calls that arrive together share one sync.
-    await new Promise(setImmediate);
-    while (this.queue.length > 0 && this.failed === undefined) {
+    while (this.failed === undefined) {
+      // One turn of the event loop later: calls that arrive together share one sync.
+      await new Promise(setImmediate);
+      if (this.queue.length === 0) break;
       await this.commit(this.takeQueue());
     }
     this.settle();
@@ -285,11 +284,6 @@ export class Wal {
     if (inode !== undefined) this.place = { path, inode };
     return file;
   }
-}
-
-// Side by side as text: an object of both would be made only to be read once.
-function lineOf(head: LineHead, record: LedgerRecord): string {
-  return `${JSON.stringify(head).slice(0, -1)},${JSON.stringify(record).slice(1)}`;
 }
 
 /** A segment as a file: written in place, and durable after `fdatasync`. */

@@ -1,7 +1,7 @@
 // Session: our own notion, because 2026-07-28 has none (DESIGN section 2). A pure function of the
 // credential, so that it needs no store and cannot be stolen by naming it.
 import type { Credential } from "../kernel/principal.ts";
-import { digestOf } from "../kernel/ids.ts";
+import { digestOf, inOnePiece } from "../kernel/ids.ts";
 
 export interface Session {
   readonly id: string;
@@ -35,7 +35,7 @@ function makeSession({ principal, client_id, family, agent }: Credential): Sessi
     family === undefined ? "coarse" : `family:${family}`,
   );
   return Object.freeze({
-    id: `ses_${id.slice(0, 24)}`,
+    id: inOnePiece("ses_", id.slice(0, 24)),
     user: userKey(principal.issuer, principal.subject),
     agent,
     client_id,

@@ -1,16 +1,18 @@
-// `npm run bench -- ledger [--quick] [--json]`: how long the advertised questions take over ten
-// million records, and how many records a second become durable, beside a bare loop of write and
-// fdatasync with the same bytes in the same batches, in the same run.
+// `npm run bench -- ledger [--quick] [--json] [--only appends]`: how long the advertised questions
+// take over ten million records, and how many records a second become durable, beside a bare loop of
+// write and fdatasync with the same bytes in the same batches, in the same run.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/kernel/clock.ts";
+import { fingerprint, uuidv7 } from "../../src/kernel/ids.ts";
 import { openIndexThread } from "../../src/ledger/index-thread.ts";
 import { openLedger } from "../../src/ledger/ledger.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { noDigests, OPERATOR, plainNames, withDigests } from "../../src/ledger/query.ts";
 import type { AuditFilter, LedgerIndex, Reader } from "../../src/ledger/query.ts";
+import { BLANK } from "../../src/ledger/segments.ts";
 import { openSegmentFile } from "../../src/ledger/wal.ts";
 import type { SegmentFile } from "../../src/ledger/wal.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
@@ -68,50 +70,66 @@ interface AppendRate {
   readonly ledger_per_s: number;
   readonly bare_per_s: number;
   readonly batch: number;
+  /** Microseconds of the calling thread's processor for one record, the callers' own included. */
+  readonly cpu_us: number;
   readonly ratio: number;
   readonly ratios: readonly number[];
 }
 
-export async function benchLedger(given: { quick: boolean; json: boolean }): Promise<void> {
+interface Report {
+  readonly records: number;
+  readonly queries: readonly QueryTime[];
+  readonly appends: readonly AppendRate[];
+}
+
+interface Given {
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly only: string;
+}
+
+export async function benchLedger(given: Given): Promise<void> {
   const plan = given.quick ? PLANS.quick : PLANS.full;
   const say = (text: string): void => console.error(text);
-  const queries = await queryTimes(plan, say);
+  const queries = given.only === "appends" ? [] : await queryTimes(plan, say);
   const appends: AppendRate[] = [];
   for (const callers of CALLERS) appends.push(await appendRate(plan, callers));
   const report = { node: process.version, records: plan.records, queries, appends };
   console.log(given.json ? JSON.stringify(report) : textReport(report));
 }
 
-function textReport(report: {
-  records: number;
-  queries: readonly QueryTime[];
-  appends: readonly AppendRate[];
-}): string {
+function textReport({ records, queries, appends }: Report): string {
+  return [
+    ...(queries.length === 0 ? [] : [queryReport(records, queries)]),
+    appendReport(appends),
+  ].join("\n\n");
+}
+
+function queryReport(records: number, queries: readonly QueryTime[]): string {
   const ms = (value: number): string => value.toFixed(1);
   return [
-    `First page of 50 over ${report.records} records, asked as the server asks its index.`,
+    `First page of 50 over ${records} records, asked as the server asks its index.`,
     "",
     ...markdown(
       ["question", "rows", "cold ms", "p50 ms", "max ms"],
-      report.queries.map((q) => [
-        q.question,
-        String(q.rows),
-        ms(q.cold_ms),
-        ms(q.p50_ms),
-        ms(q.max_ms),
-      ]),
+      queries.map((q) => [q.question, String(q.rows), ms(q.cold_ms), ms(q.p50_ms), ms(q.max_ms)]),
     ),
-    "",
+  ].join("\n");
+}
+
+function appendReport(appends: readonly AppendRate[]): string {
+  return [
     "Durable records a second, and a bare loop of write and fdatasync with the same batches;",
-    "medians of alternating rounds.",
+    "medians of alternating rounds. Processor: of the thread that appends, for one record.",
     "",
     ...markdown(
-      ["callers", "ledger per s", "bare per s", "records a batch", "ratio (min-max)"],
-      report.appends.map((a) => [
+      ["callers", "ledger per s", "bare per s", "records a batch", "cpu us", "ratio (min-max)"],
+      appends.map((a) => [
         String(a.callers),
         a.ledger_per_s.toFixed(0),
         a.bare_per_s.toFixed(0),
         a.batch.toFixed(1),
+        a.cpu_us.toFixed(1),
         `${a.ratio.toFixed(2)} (${spread(a.ratios)})`,
       ]),
     ),
@@ -163,33 +181,26 @@ async function timesOf(
   return { question, rows, cold_ms, p50_ms: median(warm), max_ms: Math.max(...warm) };
 }
 
-/** How many bytes, of how many records, went to the disk in one batch. */
-interface Batch {
-  readonly bytes: number;
-  readonly records: number;
-}
-
 async function appendRate(plan: Plan, callers: number): Promise<AppendRate> {
   const folder = mkdtempSync(join(tmpdir(), "doorless-bench-ledger-"));
-  const batches: Batch[] = [];
+  const batches: number[] = [];
   const ledger = await openBenchLedger(folder, batches);
   try {
-    const ratios: number[] = [];
-    const rates: { ledger: number; bare: number; batch: number }[] = [];
+    const rounds: (Round & { bare_per_s: number; batch: number })[] = [];
     await appendFor(ledger, callers, plan.round_ms / 2);
-    for (let round = 0; round < plan.rounds; round++) {
+    for (let i = 0; i < plan.rounds; i++) {
       batches.length = 0;
-      const rate = await appendFor(ledger, callers, plan.round_ms);
-      const bare = await bareLoop(folder, batches);
-      const records = batches.reduce((sum, batch) => sum + batch.records, 0);
-      rates.push({ ledger: rate, bare, batch: records / batches.length });
-      ratios.push(rate / bare);
+      const round = await appendFor(ledger, callers, plan.round_ms);
+      const bare_per_s = (round.records * 1000) / (await bareLoop(folder, batches));
+      rounds.push({ ...round, bare_per_s, batch: round.records / batches.length });
     }
+    const ratios = rounds.map(({ per_s, bare_per_s }) => per_s / bare_per_s);
     return {
       callers,
-      ledger_per_s: median(rates.map((rate) => rate.ledger)),
-      bare_per_s: median(rates.map((rate) => rate.bare)),
-      batch: median(rates.map((rate) => rate.batch)),
+      ledger_per_s: median(rounds.map(({ per_s }) => per_s)),
+      bare_per_s: median(rounds.map(({ bare_per_s }) => bare_per_s)),
+      batch: median(rounds.map(({ batch }) => batch)),
+      cpu_us: median(rounds.map(({ cpu_us }) => cpu_us)),
       ratio: median(ratios),
       ratios,
     };
@@ -199,14 +210,14 @@ async function appendRate(plan: Plan, callers: number): Promise<AppendRate> {
   }
 }
 
-async function openBenchLedger(folder: string, batches: Batch[]): Promise<Ledger> {
+/** `batches`: of each that goes to the disk, its bytes. */
+async function openBenchLedger(folder: string, batches: number[]): Promise<Ledger> {
   mkdirSync(join(folder, "ledger"));
   const openSegment = async (path: string): Promise<SegmentFile> => {
     const file = await openSegmentFile(path);
     const write = (bytes: Buffer, at: number): Promise<void> => {
-      const records = linesIn(bytes);
-      // Room that is made ahead is the ledger's own cost: it holds none.
-      if (records > 0) batches.push({ bytes: bytes.length, records });
+      // Room that is made ahead is the ledger's own cost: it holds no records.
+      if (bytes[0] !== BLANK) batches.push(bytes.length);
       return file.write(bytes, at);
     };
     return { ...file, write };
@@ -235,45 +246,46 @@ async function openBenchLedger(folder: string, batches: Batch[]): Promise<Ledger
   return ledger;
 }
 
-function linesIn(bytes: Buffer): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) lines++;
-  return lines;
+interface Round {
+  readonly records: number;
+  readonly per_s: number;
+  readonly cpu_us: number;
 }
 
-/** Callers that each wait until their own record is durable; records a second. */
-async function appendFor(ledger: Ledger, callers: number, for_ms: number): Promise<number> {
+/** Callers that each wait until their own record is durable. */
+async function appendFor(ledger: Ledger, callers: number, for_ms: number): Promise<Round> {
+  const cpu = process.threadCpuUsage();
   const began = performance.now();
   const until = began + for_ms;
   let records = 0;
   const caller = async (): Promise<void> => {
     while (performance.now() < until) {
-      const call_id = crypto.randomUUID();
+      const call_id = uuidv7(systemClock.now());
       await ledger.intent({ kind: "intent", call_id, ...FACTS });
       await ledger.outcome({ kind: "outcome", call_id, ...END });
       records += 2;
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
-  return (records * 1000) / (performance.now() - began);
+  const per_s = (records * 1000) / (performance.now() - began);
+  const { user, system } = process.threadCpuUsage(cpu);
+  return { records, per_s, cpu_us: (user + system) / records };
 }
 
-/** The same batches, of bytes that are there already, and nothing else. */
-async function bareLoop(folder: string, batches: readonly Batch[]): Promise<number> {
+/** The same batches, of bytes that are there already, and nothing else; in milliseconds. */
+async function bareLoop(folder: string, batches: readonly number[]): Promise<number> {
   const path = join(folder, "bare");
   const handle = await open(path, "a", 0o600);
-  const bytes = Buffer.alloc(Math.max(...batches.map((batch) => batch.bytes)), "x");
+  const bytes = Buffer.alloc(Math.max(...batches), "x");
   const began = performance.now();
-  let records = 0;
-  for (const batch of batches) {
-    await handle.write(bytes, 0, batch.bytes);
+  for (const size of batches) {
+    await handle.write(bytes, 0, size);
     await handle.datasync();
-    records += batch.records;
   }
   const took_ms = performance.now() - began;
   await handle.close();
   rmSync(path);
-  return (records * 1000) / took_ms;
+  return took_ms;
 }
 
 const FACTS = {
@@ -296,8 +308,8 @@ const FACTS = {
   trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
   isolation: "declarative",
   liveness: { source: "token_lifetime", bound_ms: 300_000 },
-  policy: `sha256:${"0".repeat(64)}`,
-  tool_hash: `sha256:${"0".repeat(64)}`,
+  policy: fingerprint("a policy"),
+  tool_hash: fingerprint("a tool"),
 } as const;
 
 const END = {

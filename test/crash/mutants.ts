@@ -24,12 +24,12 @@ export const IN_THE_LEDGER: readonly Mutant[] = [
     what: "the answer before the append",
     file: "ledger/wal.ts",
     from: "this.writing ??= this.write();",
-    to: "this.writing ??= this.write(); resolve();",
+    to: "this.writing ??= this.write(); queue.durable.catch(() => 0); return Promise.resolve();",
   },
   {
     what: "an outcome that is not awaited",
     file: "ledger/ledger.ts",
-    from: "(record: OutcomeRecord): Promise<void> {\n    await this.wal.append(record);",
+    from: "(record: OutcomeRecord): Promise<void> {\n    return this.wal.append(record);",
     to: "(record: OutcomeRecord) {\n    this.wal.append(record).catch(() => 0);",
   },
   {
