@@ -121,13 +121,13 @@ export async function openLedger(
     },
   });
   copies.follow(tail.seq);
-  const onDurable = (to: number, leaves: readonly Buffer[]): void => {
-    checkpointer.follow(leaves);
+  const onDurable = (to: number): void => {
     index.follow(to);
     copies.follow(to);
   };
+  const onLines = (lines: readonly Buffer[]): void => checkpointer.follow(lines);
   const room = new Room(options);
-  const wal = new Wal({ room, ...options, tail, onDurable });
+  const wal = new Wal({ room, ...options, tail, onDurable, onLines });
   const ledger = new Ledger({ wal, room, index, checkpointer, copies, options });
   const recovery = { cut_bytes: tail.cut_bytes, orphans: orphans.length };
   try {

@@ -29,8 +29,10 @@ export interface WalOptions {
   readonly openSegment?: (path: string) => Promise<SegmentFile>;
   /** Makes the names in the folder durable. */
   readonly syncFolder?: (folder: string) => Promise<void>;
-  /** Told once of each batch, after it is durable: its last record, and its lines' bytes. */
-  readonly onDurable: (to: number, leaves: readonly Buffer[]) => void;
+  /** Told of each batch before those who wait for it: its last record is durable. */
+  readonly onDurable: (to: number) => void;
+  /** Told later, once of each batch that is durable, in their order: the bytes of its lines. */
+  readonly onLines: (lines: readonly Buffer[]) => void;
   /** A sync failed: the log is poisoned, is never retried, and the server must stop. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -117,12 +119,12 @@ export class Wal {
     if (this.failed === undefined) this.fail(error);
   }
 
-  /** What is durable is also told of: nothing is kept back for a quieter moment. */
+  /** The lines of what is durable are told, too: nothing is kept back for a quieter moment. */
   settle(): void {
     const told = this.untold;
     if (told === undefined) return;
     this.untold = undefined;
-    this.options.onDurable(told.end.seq, told.lines);
+    this.options.onLines(told.lines);
     this.spare = told.room;
   }
 
@@ -163,6 +165,7 @@ export class Wal {
     this.size += bytes.length;
     this.written = batch.end;
     this.untold = batch;
+    this.options.onDurable(batch.end.seq);
     // Durable in a file that nobody can find any more would be acknowledged, and lost.
     const displaced = this.displaced();
     if (displaced !== undefined) return this.reject(displaced, batch);

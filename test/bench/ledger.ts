@@ -1,6 +1,6 @@
 // `npm run bench -- ledger [--quick] [--json] [--only appends]`: how long the advertised questions
-// take over ten million records, and how many records a second become durable, beside a bare loop of
-// write and fdatasync with the same bytes in the same batches, in the same run.
+// take over ten million records, and how many records a second become durable, beside a bare loop
+// of write and fdatasync with the same bytes in the same batches, in the same run.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -203,6 +203,7 @@ describe("a disk that fails", () => {
         room: new Room({ folder, clock, disk_free_bytes_min: 0, reserve_bytes: 0 }),
         openSegment,
         onDurable: () => undefined,
+        onLines: () => undefined,
         onFatal: (error) => void fatal.push(error),
       });
       await wal.append(intent("a"));
