@@ -4,7 +4,7 @@ import type { Provider, TokenEndpointGrantContext } from "oidc-provider";
 import { scopesFor } from "../apis.ts";
 import { findPerson } from "../people.ts";
 import { errors } from "./oidc-provider.ts";
-import { apiResource, type Resources } from "./resources.ts";
+import { apiResource, isTriedServer, triedServer, type Resources } from "./resources.ts";
 import type { CheckToken, LiveToken } from "./subject-token.ts";
 
 export const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -45,23 +45,24 @@ export function registerTokenExchange(provider: Provider, options: ExchangeOptio
         throw new errors.UnauthorizedClient("this client may not exchange tokens");
       }
       const subject_token = requireSubjectToken(params);
-      const { resource, api } = requireOneApi(ctx, options.resources);
+      const { resource, api } = requireOneTarget(ctx, options.resources);
       const subject = await options.checkToken(subject_token);
       const person = subject && findPerson(subject.subject);
       if (subject === undefined || person === undefined) {
         // RFC 6749 §5.2: invalid, expired and revoked grants answer alike.
         throw new errors.InvalidGrant("subject_token is not valid, or its sign-in has ended");
       }
-      const scope = grantedScope(params.scope, scopesFor(api, person.roles));
+      const scope = api && grantedScope(params.scope, scopesFor(api, person.roles));
 
       const token = new provider.AccessToken({
         client,
         accountId: subject.subject,
         grantId: subject.grant_id,
         gty: TOKEN_EXCHANGE,
-        scope,
+        ...(scope === undefined ? {} : { scope }),
       });
-      token.resourceServer = new provider.ResourceServer(resource, apiResource(resource, api));
+      const target = api === undefined ? triedServer(resource) : apiResource(resource, api);
+      token.resourceServer = new provider.ResourceServer(resource, target);
       options.nameActor(token, subject);
       ctx.oidc.entity("AccessToken", token);
       const access_token = await token.save();
@@ -71,7 +72,7 @@ export function registerTokenExchange(provider: Provider, options: ExchangeOptio
         issued_token_type: ACCESS_TOKEN,
         token_type: token.tokenType,
         expires_in: token.expiration,
-        scope,
+        ...(scope === undefined ? {} : { scope }),
       };
     },
     PARAMETERS,
@@ -96,7 +97,7 @@ function requireSubjectToken(params: ExchangeParams): string {
   return params.subject_token;
 }
 
-function requireOneApi(ctx: TokenEndpointGrantContext<ExchangeParams>, resources: Resources) {
+function requireOneTarget(ctx: TokenEndpointGrantContext<ExchangeParams>, resources: Resources) {
   const { resource, audience } = ctx.oidc.params;
   if (audience !== undefined) {
     throw new errors.InvalidTarget("name the target with 'resource', not 'audience'");
@@ -104,7 +105,8 @@ function requireOneApi(ctx: TokenEndpointGrantContext<ExchangeParams>, resources
   const named = Array.isArray(resource) ? resource : resource === undefined ? [] : [resource];
   const [only] = named;
   const api = only === undefined ? undefined : resources.apis.get(only);
-  if (only === undefined || api === undefined || named.length !== 1) {
+  const isKnown = only !== undefined && (api !== undefined || isTriedServer(only));
+  if (!isKnown || named.length !== 1) {
     throw new errors.InvalidTarget("resource must be exactly one API of the SaaS");
   }
   return { resource: only, api };

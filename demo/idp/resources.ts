@@ -38,6 +38,15 @@ export function apiResource(indicator: string, api: ApiName): ResourceServer {
   return jwtResource(indicator, API_SCOPES[api].join(" "), EXCHANGED_TOKEN_TTL_S);
 }
 
+/** An MCP server that somebody tries out on this machine: its tokens are good there alone. */
+export function isTriedServer(indicator: string): boolean {
+  return /^http:\/\/(?:127\.0\.0\.1|localhost):\d{1,5}\/mcp$/.test(indicator);
+}
+
+export function triedServer(indicator: string): ResourceServer {
+  return jwtResource(indicator, "", EXCHANGED_TOKEN_TTL_S);
+}
+
 function jwtResource(audience: string, scope: string, ttl_s: number): ResourceServer {
   return {
     audience,

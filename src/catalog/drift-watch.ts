@@ -1,6 +1,7 @@
 // The scheduled check: where the configuration names a connector's document, it is looked at again
 // and again, and what breaks a tool stops that tool. Nothing is ever adopted by itself.
 import type { Clock } from "../kernel/clock.ts";
+import type { UpstreamDefinition, UpstreamEndpoint } from "../contract/upstream.ts";
 import { connectorOf } from "./definition.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
 import { fingerprint } from "../kernel/ids.ts";
@@ -12,6 +13,8 @@ import { digestAt } from "./openapi/source.ts";
 import { noticed } from "./noticed.ts";
 import type { Notices } from "./notices.ts";
 import type { Suspensions } from "./suspensions.ts";
+import { asApproved, judgeListed, unlisted, upstreamsOf } from "./upstream-drift.ts";
+import type { UpstreamWatched } from "./upstream-drift.ts";
 
 const DAY_MS = 86_400_000;
 /** An announced end passes at some time between two looks. */
@@ -47,6 +50,15 @@ interface Told {
   info(detail: object, text: string): void;
 }
 
+/** What an MCP server lists for nobody in particular; or why nobody can say. */
+type Listing =
+  | { readonly endpoint: UpstreamEndpoint; readonly tools: readonly UpstreamDefinition[] }
+  | {
+      readonly why: string;
+      /** It says nothing without a token: each session's own look has to do. */
+      readonly closed: boolean;
+    };
+
 export interface DriftWatchOptions {
   readonly clock: Clock;
   readonly log: Told;
@@ -56,6 +68,8 @@ export interface DriftWatchOptions {
   readonly where: Where;
   /** Connector -> how often its document is looked at. */
   readonly every_s: ReadonlyMap<string, number>;
+  /** Asks the MCP server of a connector, without any credential. Never rejects. */
+  readonly list: (connector: string, signal: AbortSignal) => Promise<Listing>;
   /** Puts on record what is different; rejects where it cannot. */
   readonly record: (detail: Noted) => Promise<void>;
   readonly toolsChanged: () => void;
@@ -73,6 +87,10 @@ export class DriftWatch {
   private running: Promise<void> = Promise.resolve();
   /** Tools of which answers have said something. */
   private readonly noticed = new Set<string>();
+  /** Servers that list nothing without a token. */
+  private readonly closed = new Set<string>();
+  /** By connector: how often a session has told what its server lists. */
+  private readonly heard = new Map<string, number>();
 
   constructor(options: DriftWatchOptions) {
     this.options = options;
@@ -119,15 +137,41 @@ export class DriftWatch {
     for (const [from, group] of Map.groupBy(due, (one) => one.from)) {
       made.push(...(await this.judge(from, group)));
     }
+    const upstreams = upstreamsOf(served, lock);
+    made.push(...(await this.lookAtServers(upstreams, interval_s)));
     if (this.ending.signal.aborted) return;
-    this.keep(watched, made);
+    this.keep([...watched, ...upstreams], made);
     this.options.notices.keepOnly(served);
     const isAway = (tool: string): boolean =>
       served.absent.has(tool) || served.drafts.includes(tool);
     await this.settle(isAway);
   }
 
-  /** Answers have said something new. Never rejects. */
+  /** What a server lists for one of our sessions: whatever is different is so for everybody. */
+  async take(
+    connector: string,
+    endpoint: UpstreamEndpoint,
+    listed: readonly UpstreamDefinition[],
+  ): Promise<void> {
+    const { catalog, where } = this.options;
+    const served = catalog();
+    const mine = upstreamsOf(served, readLock(where.tools_dir)).filter(
+      (one) => one.connector === connector,
+    );
+    this.heard.set(connector, (this.heard.get(connector) ?? 0) + 1);
+    // That she has a tool less may be about her: a server may show each user others.
+    const made = judgeListed(mine, endpoint, listed).filter((one) => one.listed !== undefined);
+    if (made.length < mine.length && !this.closed.has(connector)) this.lookAgain(connector);
+    for (const verdict of made) this.verdicts.set(verdict.tool, verdict);
+    await this.hear();
+  }
+
+  /** The server says that its tools changed. */
+  lookAgain(connector: string): void {
+    void this.check(this.options.every_s.get(connector));
+  }
+
+  /** Answers, or a server, have said something new. Never rejects. */
   async hear(): Promise<void> {
     try {
       // Of all other tools nothing is known here.
@@ -148,6 +192,34 @@ export class DriftWatch {
     recorded.catch(() => undefined);
     if (suspensions.take(verdicts, isAway)) toolsChanged();
     await recorded;
+  }
+
+  private async lookAtServers(
+    watched: readonly UpstreamWatched[],
+    interval_s: number | undefined,
+  ): Promise<readonly Verdict[]> {
+    const { every_s, list, suspensions } = this.options;
+    const made: Verdict[] = [];
+    for (const [connector, group] of Map.groupBy(watched, (one) => one.connector)) {
+      const isDue = interval_s === undefined || every_s.get(connector) === interval_s;
+      if (!isDue || (interval_s !== undefined && this.closed.has(connector))) continue;
+      const before = this.heard.get(connector);
+      const listing = await list(connector, this.ending.signal);
+      // What a session has seen meanwhile is newer.
+      if (this.heard.get(connector) !== before) continue;
+      if ("tools" in listing) {
+        this.closed.delete(connector);
+        made.push(...judgeListed(group, listing.endpoint, listing.tools));
+        continue;
+      }
+      if (listing.closed) this.closed.add(connector);
+      const isApproved = ({ tool, pin }: UpstreamWatched): boolean =>
+        suspensions.seen(tool) === pin.hashes.definition;
+      made.push(
+        ...group.map((one) => (isApproved(one) ? asApproved(one) : unlisted(one, listing.why))),
+      );
+    }
+    return made;
   }
 
   // Nothing is understood again that was understood before; once a day it is, since a document may
@@ -174,7 +246,7 @@ export class DriftWatch {
     }
   }
 
-  private keep(watched: readonly Contract[], made: readonly Verdict[]): void {
+  private keep(watched: readonly Pick<Verdict, "tool">[], made: readonly Verdict[]): void {
     const names = new Set(watched.map(({ tool }) => tool));
     for (const tool of this.verdicts.keys()) if (!names.has(tool)) this.verdicts.delete(tool);
     for (const verdict of made) this.verdicts.set(verdict.tool, verdict);

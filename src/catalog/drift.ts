@@ -7,6 +7,7 @@ import type { Finding, Sent, Use } from "../contract/findings.ts";
 import { neededFields } from "../contract/restrict.ts";
 import type { Severity } from "../contract/rules.ts";
 import { SliceError } from "../contract/slice-error.ts";
+import type { UpstreamContract } from "../contract/upstream.ts";
 import type { Slice } from "../contract/slice.ts";
 import type { Projection } from "../contract/projection.ts";
 import { pointerTo } from "../kernel/json.ts";
@@ -45,6 +46,8 @@ export interface Verdict {
   readonly why?: string;
   /** As the API is today. */
   readonly slice?: Slice;
+  /** The same of a tool of an MCP server. */
+  readonly listed?: UpstreamContract;
 }
 
 export interface JudgedFinding extends Finding {

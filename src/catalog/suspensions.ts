@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
+import { fingerprint } from "../kernel/ids.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import type { JudgedFinding, Verdict } from "./drift.ts";
 
@@ -12,6 +13,8 @@ const suspensionSchema = z.strictObject({
   connector: z.string(),
   severity: z.enum(["critical", "break", "warn"]),
   rules: z.array(ruleSchema),
+  // What an MCP server's tool was then: if that is approved, nobody has to look again.
+  seen: z.string().optional(),
 });
 const fileSchema = z.record(z.string(), suspensionSchema);
 
@@ -36,6 +39,11 @@ export class Suspensions {
   /** Whether this tool is stopped for its own sake. */
   has(tool: string): boolean {
     return this.tools.has(tool);
+  }
+
+  /** Fingerprint of the definition for which a tool was stopped. */
+  seen(tool: string): string | undefined {
+    return this.tools.get(tool)?.seen;
   }
 
   /** Why this tool of this connector may not be called. */
@@ -101,7 +109,9 @@ function suspensionOf(verdict: Verdict): Suspension | undefined {
   const rules = stops
     .slice(0, RULES_SAID_MAX)
     .map(({ rule, pointer }) => ({ id: rule, pointer: plain(pointer) }));
-  return { connector: verdict.connector, severity: gravest.severity, rules };
+  const { connector, listed } = verdict;
+  const seen = listed === undefined ? {} : { seen: fingerprint(listed.definition) };
+  return { connector, severity: gravest.severity, rules, ...seen };
 }
 
 // A property's name is the API's text, and an agent reads this.

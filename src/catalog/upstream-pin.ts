@@ -17,6 +17,7 @@ export const definitionSchema = z.object({
   inputSchema: object,
   outputSchema: object.optional(),
   annotations: object.optional(),
+  execution: object.optional(),
 });
 
 export const upstreamPinSchema = z.strictObject({
@@ -31,9 +32,23 @@ export const upstreamPinSchema = z.strictObject({
   definition: definitionSchema.strict(),
 });
 
-type UpstreamPinFile = z.infer<typeof upstreamPinSchema>;
+export type UpstreamPinFile = z.infer<typeof upstreamPinSchema>;
 
-export function toUpstreamPin({ endpoint, definition }: UpstreamPinFile): UpstreamPin {
+export function toUpstreamPin({ endpoint, definition }: UpstreamContract): UpstreamPin {
   const contract = { endpoint, definition };
   return Object.freeze({ ...contract, hashes: upstreamHashes(contract) });
+}
+
+/** The file's text; canonical in nothing, so that a review reads the server's own order. */
+export function upstreamPinText(contract: UpstreamContract, now: Date): string {
+  const { endpoint, definition } = contract;
+  const file: UpstreamPinFile = {
+    format: 1,
+    kind: "mcp",
+    retrieved: now.toISOString(),
+    endpoint:
+      typeof endpoint === "string" ? endpoint : { ...endpoint, command: [...endpoint.command] },
+    definition: { ...definition },
+  };
+  return `${JSON.stringify(file, null, 2)}\n`;
 }

@@ -6,6 +6,11 @@ import type { Verdict } from "../catalog/drift.ts";
 import { writeLock } from "../catalog/lock.ts";
 import { noticed } from "../catalog/noticed.ts";
 import { findingsIn, NOTICES_FILE, readNotices } from "../catalog/notices.ts";
+import { judgeListed, unlisted, upstreamsOf } from "../catalog/upstream-drift.ts";
+import type { UpstreamWatched } from "../catalog/upstream-drift.ts";
+import { upstreamPinText } from "../catalog/upstream-pin.ts";
+import type { Config } from "../config/load.ts";
+import { listConfigured } from "./mcp-listing.ts";
 import { pinFile } from "../catalog/pin.ts";
 import { stopping } from "../catalog/suspensions.ts";
 import { TOO_MANY } from "../contract/findings.ts";
@@ -32,7 +37,7 @@ export const contractsCheck: Verb = {
     const { folder, verdicts, documents, unpinned } = await judged(contractsCheck, given);
     const broken = verdicts.filter((one) => stopping(one).length > 0);
     const unread = verdicts.filter(({ state }) => state === "unverified");
-    const tools = verdicts.map((verdict) => ({ ...verdict, slice: undefined }));
+    const tools = verdicts.map((verdict) => ({ ...verdict, slice: undefined, listed: undefined }));
     if (given.flag("json")) printJson({ ok: broken.length === 0, tools, unpinned });
     else {
       verdicts.forEach(printVerdict);
@@ -52,14 +57,14 @@ export const contractsUpdate: Verb = {
   options: FOLDER_OPTIONS,
   async run(given) {
     const { folder, documents } = await judged(contractsUpdate, given);
-    const missing = documents.filter(({ slice }) => slice === undefined);
-    const changed = documents.filter(
-      ({ state, slice }) => state === "drift" && slice !== undefined,
+    const missing = documents.filter(
+      (one) => contractText(one) === undefined && one.state !== "same",
     );
-    for (const { connector, tool, slice } of changed) {
-      const file = pinFile(join(folder.config.tools_dir, connector), tool);
+    const changed = documents.filter((one) => one.state === "drift" && !missing.includes(one));
+    for (const verdict of changed) {
+      const file = pinFile(join(folder.config.tools_dir, verdict.connector), verdict.tool);
       mkdirSync(dirname(file), { recursive: true });
-      replaceFile(file, `${JSON.stringify(slice, null, 2)}\n`, 0o644);
+      replaceFile(file, contractText(verdict) ?? "", 0o644);
     }
     const updated = changed.map(({ tool }) => tool);
     const failed = missing.map(({ tool, why, findings }) => ({
@@ -118,6 +123,12 @@ export const contractsAccept: Verb = {
   },
 };
 
+/** The contract as it is today; nothing where nobody knows. */
+function contractText({ slice, listed }: Verdict): string | undefined {
+  if (listed !== undefined) return upstreamPinText(listed, new Date(systemClock.now()));
+  return slice === undefined ? undefined : `${JSON.stringify(slice, null, 2)}\n`;
+}
+
 interface Judgement {
   readonly folder: ToolsFolder;
   /** What the documents say, alone. */
@@ -142,7 +153,11 @@ async function judged(verb: Verb, given: Given, names = given.words): Promise<Ju
       : [],
   );
   const chosen = contracts.filter(({ tool }) => isMeant(tool));
-  const documents = await judgeContracts(chosen, now_ms);
+  const servers = upstreamsOf(catalog, lock).filter(({ tool }) => isMeant(tool));
+  const documents = [
+    ...(await judgeContracts(chosen, now_ms)),
+    ...(await judgeServers(servers, config)),
+  ];
   const byTool = new Map(documents.map((one) => [one.tool, one]));
   const notices = noticesOf(join(config.data_dir, NOTICES_FILE));
   const verdicts = [...catalog.tools.values()].flatMap((tool) => {
@@ -152,6 +167,19 @@ async function judged(verb: Verb, given: Given, names = given.words): Promise<Ju
   });
   const byName = verdicts.toSorted((a, b) => (a.tool < b.tool ? -1 : 1));
   return { folder, documents, verdicts: byName, unpinned };
+}
+
+async function judgeServers(
+  watched: readonly UpstreamWatched[],
+  config: Config,
+): Promise<readonly Verdict[]> {
+  const made: Verdict[] = [];
+  for (const [connector, group] of Map.groupBy(watched, (one) => one.connector)) {
+    const listed = await listConfigured(config, connector);
+    if ("tools" in listed) made.push(...judgeListed(group, listed.endpoint, listed.tools));
+    else made.push(...group.map((one) => unlisted(one, listed.why)));
+  }
+  return made;
 }
 
 function noticesOf(file: string): ReturnType<typeof readNotices> {

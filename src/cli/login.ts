@@ -103,7 +103,7 @@ async function signIn(
   return EXIT.ok;
 }
 
-async function inBrowser(client: NativeClient, wanted: Wanted, quiet: boolean) {
+export async function inBrowser(client: NativeClient, wanted: Wanted, quiet: boolean) {
   const loopback = await openLoopback();
   try {
     const { url, state, verifier } = await client.depart(wanted, loopback.redirect_uri);

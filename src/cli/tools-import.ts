@@ -22,6 +22,8 @@ import { draftText } from "../catalog/openapi/yaml.ts";
 import { toConnector } from "../catalog/load.ts";
 import { connectorFileSchema } from "../catalog/tool-file.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/load.ts";
+import { own } from "../kernel/own.ts";
 import { EXIT, note, print, printJson, Stop, table } from "./output.ts";
 import { chosenFrom, namedAmong, tagsOf } from "./tools-import-pick.ts";
 import { usageError, wordsOf } from "./verb.ts";
@@ -52,11 +54,7 @@ export const toolsImportOpenapi: Verb = {
   },
   async run(given) {
     const [where = ""] = wordsOf(toolsImportOpenapi, given, "FILE_OR_URL");
-    const name = given.text("connector") ?? "";
-    if (!CONNECTOR.test(name)) {
-      const form = "lower-case letters, digits, _ and -, at most 48";
-      throw usageError(toolsImportOpenapi, `--connector is missing, or is not ${form}`);
-    }
+    const name = connectorNamed(toolsImportOpenapi, given);
     const place = placeIn(given);
     const options = {
       allow_private: given.flag("allow-private-addresses"),
@@ -74,11 +72,17 @@ export const toolsImportOpenapi: Verb = {
   },
 };
 
+export function connectorNamed(verb: Verb, given: Given): string {
+  const name = given.text("connector") ?? "";
+  if (CONNECTOR.test(name)) return name;
+  const form = "lower-case letters, digits, _ and -, at most 48";
+  throw usageError(verb, `--connector is missing, or is not ${form}`);
+}
+
 export interface Place {
   /** The catalogue's folder. */
   readonly folder: string;
-  /** Connectors that the configuration has; nothing where there is no configuration. */
-  readonly configured: ReadonlySet<string>;
+  readonly config: Config | undefined;
 }
 
 export function placeIn(given: Given): Place {
@@ -87,11 +91,11 @@ export function placeIn(given: Given): Place {
   const named = given.text("tools");
   // A configuration that is still being written stands in nobody's way who names a folder.
   if (file === undefined || (named !== undefined && given.text("config") === undefined)) {
-    return { folder: resolve(named ?? "tools"), configured: new Set() };
+    return { folder: resolve(named ?? "tools"), config: undefined };
   }
   const config = loadConfig(file, process.env, { secrets: false });
   const folder = named === undefined ? config.tools_dir : resolve(named);
-  return { folder, configured: new Set(Object.keys(config.connectors)) };
+  return { folder, config };
 }
 
 // Said once for each few megabytes, on a terminal and in a log alike.
@@ -133,7 +137,7 @@ interface Outcome {
 export async function imported(job: Import): Promise<number> {
   const { document, name, folder, where } = job;
   const listed = await operationsOf(document);
-  const chosen = await choose(job, listed);
+  const chosen = await choose(job.given, "operation", where, listed);
   if (chosen === undefined) return EXIT.usage;
   const proposed = proposeConnector(document, name, chosen);
   const there = presentConnector(folder, name);
@@ -182,21 +186,24 @@ function pinned({ document, folder, code }: Import, draft: Draft, own: string, i
 }
 
 // What others wrote stays one line of a comment.
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "?").slice(0, 200);
 }
 
-async function choose(
-  { given, where }: Import,
+/** What the person names with `--WHAT`, or picks; nothing where nobody chose anything. */
+export async function choose(
+  given: Given,
+  what: "operation" | "tool",
+  where: string,
   listed: readonly Listed[],
 ): Promise<readonly Listed[] | undefined> {
-  const named = given.list("operation");
+  const named = given.list(what);
   if (named.length > 0) {
     const { found, unknown } = namedAmong(listed, named);
     if (unknown.length === 0) return found;
     const lines = unknown.map(({ asked, near }) => {
       const mean = near.length === 0 ? "" : `; there is ${near.join(", ")}`;
-      return `${where} has no operation ${JSON.stringify(asked)}${mean}`;
+      return `${where} has no ${what} ${JSON.stringify(asked)}${mean}`;
     });
     throw new Stop(EXIT.usage, lines.join("\n"));
   }
@@ -205,19 +212,30 @@ async function choose(
   }
   if (given.flag("json")) {
     for (const { key, tag, summary, deprecated } of listed) {
-      printJson({ operation: key, tag, summary, deprecated });
+      printJson(
+        what === "tool" ? { tool: key, summary } : { operation: key, tag, summary, deprecated },
+      );
     }
+  } else if (what === "tool") {
+    print(
+      table(
+        ["tool", "what it says"],
+        listed.map(({ key, summary }) => [printable(key), summary]),
+      ),
+    );
   } else print(table(["tag", "operations"], tagsOf(listed)));
-  note(`nothing is chosen by default: name what you want with --operation 'METHOD /path'`);
+  const how = what === "tool" ? "--tool NAME" : "--operation 'METHOD /path'";
+  note(`nothing is chosen by default: name what you want with ${how}`);
   return undefined;
 }
 
 function report(
-  { given, document, name, configured, code }: Import,
+  { given, document, name, config, code }: Import,
   all: readonly Outcome[],
   refused: readonly Refused[],
 ): void {
-  const snippet = configured.has(name) ? undefined : configSnippet(document, name);
+  const snippet =
+    own(config?.connectors ?? {}, name) !== undefined ? undefined : configSnippet(document, name);
   if (given.flag("json")) {
     printJson({
       connector: name,

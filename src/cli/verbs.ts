@@ -40,6 +40,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   surface: async () => (await import("./surface.ts")).surface,
   "tools approve": async () => (await import("./tools-approve.ts")).toolsApprove,
   "tools import code": async () => (await import("./tools-import-code.ts")).toolsImportCode,
+  "tools import mcp": async () => (await import("./tools-import-mcp.ts")).toolsImportMcp,
   "tools import openapi": async () => (await import("./tools-import.ts")).toolsImportOpenapi,
   "tools show": async () => (await import("./tools-show.ts")).toolsShow,
   "tools try": async () => (await import("./tools-try.ts")).toolsTry,

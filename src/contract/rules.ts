@@ -33,6 +33,7 @@ const UPSTREAM: Table = {
   "mcp-tool-description-changed": ["break", "its description changed"],
   "mcp-tool-input-changed": ["break", "what it takes changed"],
   "mcp-tool-output-changed": ["break", "what it answers changed"],
+  "mcp-tool-execution-changed": ["break", "how it is run changed"],
   "mcp-tool-annotations-changed": ["break", "what it says of its effects changed"],
 };
 

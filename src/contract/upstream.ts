@@ -1,6 +1,8 @@
 // What an MCP server says of one of its tools, which is the contract of ours: any change of it is a
 // change of what somebody approved, words among them. Nothing here is ever shown to a model.
 import { fingerprint } from "../kernel/ids.ts";
+import { Findings } from "./findings.ts";
+import type { Finding } from "./findings.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -12,6 +14,8 @@ export interface UpstreamDefinition {
   readonly inputSchema: Json;
   readonly outputSchema?: Json | undefined;
   readonly annotations?: Json | undefined;
+  /** Whether it can only be run as a task. */
+  readonly execution?: Json | undefined;
 }
 
 /** Where the server is: a URL; or the program that it is, with a digest of its files if known. */
@@ -33,4 +37,42 @@ export interface UpstreamHashes {
 
 export function upstreamHashes({ endpoint, definition }: UpstreamContract): UpstreamHashes {
   return { definition: fingerprint(definition), endpoint: fingerprint(endpoint) };
+}
+
+const PARTS = [
+  ["title", "mcp-tool-title-changed"],
+  ["description", "mcp-tool-description-changed"],
+  ["inputSchema", "mcp-tool-input-changed"],
+  ["outputSchema", "mcp-tool-output-changed"],
+  ["annotations", "mcp-tool-annotations-changed"],
+  ["execution", "mcp-tool-execution-changed"],
+] as const;
+
+/** In how far the server is not what is pinned; `seen` is nothing where the tool is gone. */
+export function judgeUpstream(
+  pinned: UpstreamContract,
+  endpoint: UpstreamEndpoint,
+  seen: UpstreamDefinition | undefined,
+): readonly Finding[] {
+  const { definition } = pinned;
+  const findings = new Findings(definition.name, {});
+  const at = (pointer: string) =>
+    ({ side: "operation", kind: "", pointer, path: pointer }) as const;
+  if (fingerprint(endpoint) !== fingerprint(pinned.endpoint)) {
+    const change = { from: saidOf(pinned.endpoint), to: saidOf(endpoint) };
+    findings.add("mcp-endpoint-changed", at(""), change);
+  }
+  if (seen === undefined) findings.add("mcp-tool-removed", at(""));
+  else {
+    for (const [part, rule] of PARTS) {
+      const [from, to] = [definition[part], seen[part]];
+      if (fingerprint(from ?? null) === fingerprint(to ?? null)) continue;
+      findings.add(rule, at(`/${part}`), { from, to });
+    }
+  }
+  return findings.all();
+}
+
+function saidOf(endpoint: UpstreamEndpoint): string {
+  return typeof endpoint === "string" ? endpoint : endpoint.command.join(" ");
 }

@@ -35,7 +35,7 @@ const rfc8693: Dialect = {
     subject_token,
     subject_token_type: ACCESS_TOKEN,
     requested_token_type: ACCESS_TOKEN,
-    scope: scopes.join(" "),
+    ...scopeOf(scopes),
     ...(to.resource === undefined ? {} : { resource: to.resource }),
     ...(to.audience === undefined ? {} : { audience: to.audience }),
   }),
@@ -48,8 +48,13 @@ const byAudience: Dialect["parameters"] = (subject_token, to, scopes) => ({
   subject_token,
   subject_token_type: ACCESS_TOKEN,
   audience: audienceOf(to),
-  scope: scopes.join(" "),
+  ...scopeOf(scopes),
 });
+
+// RFC 6749 section 3.3: a scope of nothing is none; what the provider gives then is looked at.
+function scopeOf(scopes: readonly string[]): Record<string, string> {
+  return scopes.length === 0 ? {} : { scope: scopes.join(" ") };
+}
 
 export const DIALECTS: Readonly<Record<IssuerConfig["profile"], Dialect>> = {
   rfc9068: rfc8693,

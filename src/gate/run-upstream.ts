@@ -4,6 +4,7 @@ import type { UpstreamTool } from "../catalog/definition.ts";
 import type { UpstreamDefinition } from "../contract/upstream.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
+import { fingerprint } from "../kernel/ids.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { UpstreamAnswer, UpstreamResult, UpstreamTurn } from "../sandbox/upstream.ts";
@@ -44,6 +45,8 @@ async function once(
 ): Promise<UpstreamAnswer<UpstreamResult>> {
   const owner = ownerOf(call);
   const connector = tool.connector.name;
+  const { endpoint } = tool.pin.hashes;
+  if (fingerprint(rooms.upstreams.endpointOf(connector)) !== endpoint) return elsewhere();
   const listed = await rooms.upstreams.look(connector, owner, turn);
   if (!listed.ok) return listed;
   const stopped = call.watch.ended() ?? stopOn(rooms, tool) ?? notThere(tool, listed.value);
@@ -51,6 +54,13 @@ async function once(
   progress.sent_unsafe = !tool.effects.readOnly;
   const asked = { name: tool.upstream, args: wireArguments(tool, call.args) };
   return rooms.upstreams.call(connector, owner, asked, turn);
+}
+
+// Whose token it would be given is not for the server to say, nor for a line of configuration.
+function elsewhere(): UpstreamAnswer<never> {
+  const reason = "The tool was approved for another MCP server. Nothing was sent.";
+  const details = { rules: [{ id: "mcp-endpoint-changed" }] };
+  return { ok: false, refusal: refusal("contract_drift", { reason, details }), sent: false };
 }
 
 // A server may show each user other tools: that she has none is no reason to stop everybody's.

@@ -87,10 +87,18 @@ export interface NativeClient {
   close(): Promise<void>;
 }
 
+interface NativeOptions {
+  /** Whether it is an OpenID provider, or an authorization server of any kind (RFC 8414). */
+  readonly algorithm?: "oidc" | "oauth2";
+  /** Where else its people come back to, if it has to be registered. */
+  readonly callbacks?: readonly string[];
+}
+
 /** Discovers the issuer; registers (RFC 7591) where no client is named and the provider lets it. */
 export async function openNativeClient(
   issuer: string,
   known_client: string | undefined,
+  { algorithm = "oidc", callbacks = [] }: NativeOptions = {},
 ): Promise<NativeClient> {
   // On a person's machine the provider may be in the company's own network.
   const guarded = createGuardedFetch(true);
@@ -98,11 +106,13 @@ export async function openNativeClient(
   const fetch = (url: string, init: object) => guarded.fetch(url, init);
   const insecure = issuer.startsWith("http:") && isLoopback(new URL(issuer).hostname);
   const options = {
+    algorithm,
     [customFetch]: fetch,
     ...(insecure ? { execute: [allowInsecureRequests] } : {}),
   };
   try {
     const asked = new URL(issuer);
+    const client = { ...CLIENT, redirect_uris: [...CLIENT.redirect_uris, ...callbacks] };
     const found = await discovery(
       asked,
       known_client ?? "unregistered",
@@ -117,7 +127,7 @@ export async function openNativeClient(
           'or as "native" of the issuer in the configuration',
       );
     }
-    const made = await dynamicClientRegistration(asked, CLIENT, None(), options);
+    const made = await dynamicClientRegistration(asked, client, None(), options);
     const configuration = new Configuration(
       made.serverMetadata(),
       made.clientMetadata().client_id,

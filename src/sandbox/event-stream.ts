@@ -26,6 +26,8 @@ export class EventStream {
   private line(line: string): readonly string[] {
     if (/^data(?::|$)/.test(line)) this.data.push(line.slice(5).replace(/^ /, ""));
     if (line !== "" || this.data.length === 0) return [];
-    return [this.data.splice(0).join("\n")];
+    const data = this.data.splice(0).join("\n");
+    // An event of nothing only says that the stream is there.
+    return data === "" ? [] : [data];
   }
 }

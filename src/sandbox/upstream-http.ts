@@ -248,7 +248,7 @@ class Heard {
   private readonly id: unknown;
   private readonly changed: () => void;
   private events: EventStream | undefined;
-  private broken = false;
+  broken = false;
 
   constructor(id: unknown, changed: () => void) {
     this.id = id;
@@ -313,6 +313,7 @@ function judge(
   } catch {
     return no(notMcp("no JSON"));
   }
+  if (heard.broken) return no(notMcp("a stream of something else"));
   if (heard.asked !== undefined) return no(askedBack(heard.asked));
   return { ok: true, value: { head: headers, message: heard.message } };
 }

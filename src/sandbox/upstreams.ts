@@ -1,10 +1,12 @@
 // The MCP servers behind this deployment: each session of ours has its own of theirs, never another
 // one's. And before a tool is called, somebody has looked whether it still is what was approved.
 import type { Config } from "../config/load.ts";
-import type { UpstreamDefinition } from "../contract/upstream.ts";
+import type { UpstreamDefinition, UpstreamEndpoint } from "../contract/upstream.ts";
 import type { Clock } from "../kernel/clock.ts";
+import type { Refusal } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
 import type { Credential } from "../kernel/principal.ts";
+import type { Secret } from "../kernel/secret.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamResult } from "./upstream.ts";
 import type { UpstreamTurn, UpstreamWay } from "./upstream.ts";
 import { openHttpWay } from "./upstream-http.ts";
@@ -51,6 +53,45 @@ export function openUpstreams(
     if (way !== undefined) ways.set(name, way);
   }
   return new Upstreams(ways, clock);
+}
+
+const NEEDS_TOKEN = "the MCP server lists its tools to nobody without a token";
+
+/** Why a server's tools could not be listed, and whether without a token they never can. */
+export function unlistedWhy({ code, reason, cause, details = {} }: Refusal) {
+  const { status } = details;
+  if (status === 401 || status === 403) return { why: NEEDS_TOKEN, closed: true };
+  const why = `the MCP server could not be asked: ${cause ?? reason ?? code}`;
+  return { why, closed: false };
+}
+
+/** One list, for whoever is asking; in a session of its own. */
+export async function listOnce(
+  way: UpstreamWay,
+  asked: {
+    readonly token: Secret | undefined;
+    readonly signal: AbortSignal;
+    readonly clock: Clock;
+  },
+): Promise<Listed> {
+  const { token, signal, clock } = asked;
+  const until_ms = clock.monotonic() + LOOK_MS_MAX;
+  const mcp = way.open(undefined, () => undefined);
+  try {
+    return await mcp.list({
+      token,
+      connector: { headers: {}, request_id_header: "X-Request-Id" },
+      call_id: uuidv7(clock.now()),
+      traceparent: undefined,
+      left_ms: () => until_ms - clock.monotonic(),
+      bytes_max: LOOK_BYTES_MAX,
+      signals: [signal],
+      moved: () => undefined,
+      note: () => () => undefined,
+    });
+  } finally {
+    await mcp.close();
+  }
 }
 
 export class Upstreams {
@@ -105,25 +146,12 @@ export class Upstreams {
   }
 
   /** What the server lists for nobody in particular: without any credential. */
-  async lookAsNobody(connector: string, signal: AbortSignal): Promise<Listed> {
-    const { clock } = this;
-    const until_ms = clock.monotonic() + LOOK_MS_MAX;
-    const mcp = this.wayTo(connector).open(undefined, () => undefined);
-    try {
-      return await mcp.list({
-        token: undefined,
-        connector: { headers: {}, request_id_header: "X-Request-Id" },
-        call_id: uuidv7(clock.now()),
-        traceparent: undefined,
-        left_ms: () => until_ms - clock.monotonic(),
-        bytes_max: LOOK_BYTES_MAX,
-        signals: [signal],
-        moved: () => undefined,
-        note: () => () => undefined,
-      });
-    } finally {
-      await mcp.close();
-    }
+  lookAsNobody(connector: string, signal: AbortSignal): Promise<Listed> {
+    return listOnce(this.wayTo(connector), { token: undefined, signal, clock: this.clock });
+  }
+
+  endpointOf(connector: string): UpstreamEndpoint {
+    return this.wayTo(connector).endpoint;
   }
 
   /** Their access has ended: so have their sessions. */

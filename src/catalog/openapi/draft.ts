@@ -1,7 +1,7 @@
 // One operation as a tool file: a proposal, for a human to read, mend and approve.
 import type { Projection } from "../../contract/projection.ts";
 import { buildTool } from "../build.ts";
-import type { Connector } from "../definition.ts";
+import type { Connector, ToolDefinition } from "../definition.ts";
 import { reliedOn } from "../pagination.ts";
 import { toolFileSchema } from "../tool-file.ts";
 import type { ToolFile } from "../tool-file.ts";
@@ -113,10 +113,15 @@ function mustLoad(
   const tool = buildTool(parsed.data satisfies ToolFile, connector, (pointer, message) => {
     throw new NotImportable(reasonFor(pointer), `${pointer}: ${message}`);
   });
+  return { bytes: listedBytes(tool), projection: reliedOn(tool) };
+}
+
+/** What `tools/list` will say of it, in bytes; throws where no agent should have to read that. */
+export function listedBytes(tool: ToolDefinition): number {
   const { name, title, description, input_schema, output_schema } = tool;
   const listed = JSON.stringify({ name, title, description, input_schema, output_schema });
   const bytes = Buffer.byteLength(listed);
-  if (bytes <= TOOL_BYTES_MAX) return { bytes, projection: reliedOn(tool) };
+  if (bytes <= TOOL_BYTES_MAX) return bytes;
   throw new NotImportable("schema_too_large", `${bytes} bytes, more than ${TOOL_BYTES_MAX}`);
 }
 
@@ -144,7 +149,7 @@ function descriptionOf({ summary, description, key }: Operation, name: string): 
   return text === "" ? `${name}: the document says nothing of ${key}.` : text;
 }
 
-const ENDS =
+export const ENDS =
   /(?:^|[^a-z])(?:delet|remov|cancel|void|revok|refund|clos|terminat|destroy|purg|archiv|disabl)/i;
 
 // Proposed from the method, never from what it could not harm: the human decides.

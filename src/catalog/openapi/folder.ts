@@ -54,7 +54,14 @@ export function bare(operation: string): string {
 
 function operationIn(file: string): string | undefined {
   const tree = file.endsWith(".yaml") ? readTree(file) : undefined;
-  return tree === undefined ? undefined : textAt(tree, "operation");
+  if (tree === undefined) return undefined;
+  const upstream = textAt(tree, "upstream");
+  return upstream === undefined ? textAt(tree, "operation") : mcpKey(upstream);
+}
+
+/** A tool of an MCP server where others have an operation. */
+export function mcpKey(upstream: string): string {
+  return `MCP ${upstream}`;
 }
 
 // A file that cannot be read is the loader's to complain of; here it is only in the way.

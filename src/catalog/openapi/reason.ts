@@ -17,6 +17,10 @@ export const REASONS = {
   parameter_style: "it needs a parameter in a style that is not sent",
   body_not_text: "its body is multipart or binary, or in a type that is not sent",
   body_not_allowed: "it needs a body where none is sent",
+  // One tool of an MCP server.
+  task_required: "it can only be run as a task, and doorless runs none",
+  header_parameters: "it wants arguments in headers that are not sent",
+  // Both.
   answer_not_json: "its answer is not JSON",
   reference_dangling: "it refers to something that is not there",
   reference_outside: "it refers to a file outside the document's own folder or origin",

@@ -69,6 +69,7 @@ function watched(from?: string, more: Partial<DriftWatchOptions> = {}) {
     where,
     catalog: () => world.catalog,
     every_s: new Map([["shop", 3600]]),
+    list: () => Promise.resolve({ why: "nobody is there", closed: false }),
     record: (detail) => {
       world.records.push(detail);
       return Promise.resolve();
