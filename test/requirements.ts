@@ -12,6 +12,7 @@ import { resend } from "./requirements/resend.ts";
 import { servers } from "./requirements/servers.ts";
 import { tools } from "./requirements/tools.ts";
 import type { Requirement } from "./requirements/requirement.ts";
+import { upstream } from "./requirements/upstream.ts";
 
 export const requirements = {
   ...outside.house,
@@ -35,6 +36,7 @@ export const requirements = {
   ...resend,
   ...contract,
   ...imports,
+  ...upstream,
   ...outside.demo,
   ...outside.errors,
   ...outside.cli,

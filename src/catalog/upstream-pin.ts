@@ -32,7 +32,7 @@ export const upstreamPinSchema = z.strictObject({
   definition: definitionSchema.strict(),
 });
 
-export type UpstreamPinFile = z.infer<typeof upstreamPinSchema>;
+type UpstreamPinFile = z.infer<typeof upstreamPinSchema>;
 
 export function toUpstreamPin({ endpoint, definition }: UpstreamContract): UpstreamPin {
   const contract = { endpoint, definition };

@@ -14,7 +14,7 @@ import { Secret } from "../kernel/secret.ts";
 import { openHttpWay } from "../sandbox/upstream-http.ts";
 import { listOnce, unlistedWhy } from "../sandbox/upstreams.ts";
 import type { UpstreamAnswer, UpstreamWay } from "../sandbox/upstream.ts";
-import { VERSION } from "../main.ts";
+import { VERSION } from "../kernel/version.ts";
 import { inBrowser } from "./login.ts";
 import { EXIT, note, Stop } from "./output.ts";
 

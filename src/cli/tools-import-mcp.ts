@@ -103,7 +103,7 @@ interface Refused {
 }
 
 /** Drafts of the tools that were chosen, whatever carried the list. */
-export async function importTools(job: Job): Promise<number> {
+async function importTools(job: Job): Promise<number> {
   const { name, place, tools, given, where } = job;
   const chosen = await choose(given, "tool", where, tools.map(listed));
   if (chosen === undefined) return EXIT.usage;

@@ -154,14 +154,14 @@ export async function imported(job: Import): Promise<number> {
     `Proposed by doorless from ${printable(where)}. It is a draft: no session has it.`,
   ];
   const outcomes = drafts.map((draft): Outcome => {
-    const own = folderIn(folder, name);
-    const file = join(own, `${draft.file.name}.tool.yaml`);
+    const beside = folderIn(folder, name);
+    const file = join(beside, `${draft.file.name}.tool.yaml`);
     const left = draft.left_out.map((one) => `Left out: ${printable(one)}`);
     const text = draftText(draft.file, [...about, ...left]);
     const written = writeNew(file, text, draft.file);
     const isNew = written.state === "written";
     // What a human made of it relies on other fields: `contracts update` knows which.
-    const contract = written.state === "differs" ? undefined : pinned(job, draft, own, isNew);
+    const contract = written.state === "differs" ? undefined : pinned(job, draft, beside, isNew);
     return { draft, file, written, contract };
   });
   if (drafts.length > 0 && there === undefined) {
@@ -176,11 +176,12 @@ export async function imported(job: Import): Promise<number> {
   return outcomes.length === 0 ? EXIT.no : EXIT.ok;
 }
 
-function pinned({ document, folder, code }: Import, draft: Draft, own: string, isNew: boolean) {
+function pinned(job: Import, draft: Draft, beside: string, isNew: boolean) {
+  const { document, folder, code } = job;
   if (code?.isKept === false) return "the code has no document; --document FILE keeps one";
   const slice = pinOf(document, draft, folder, new Date());
   if ("failure" in slice) return slice.failure;
-  const file = join(folderIn(own, "contract"), `${draft.file.name}.json`);
+  const file = join(folderIn(beside, "contract"), `${draft.file.name}.json`);
   const { state } = writeNew(file, `${JSON.stringify(slice, null, 2)}\n`, {});
   return state === "written" || !isNew ? undefined : "there is one of this name already";
 }

@@ -192,7 +192,7 @@ export function honestClaims(iss: string, aud: string): Claims {
   };
 }
 
-function linesIn(folder: string): Claims[] {
+export function linesIn(folder: string): Claims[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".jsonl"))
     .toSorted()

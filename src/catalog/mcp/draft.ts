@@ -115,6 +115,7 @@ function inputsOf(definition: UpstreamDefinition): DraftInputs {
     body: hasArguments ? { ...body, description: undefined } : undefined,
     answer: undefined,
     scopes: [],
+    links: false,
     left_out: [],
   };
   const inputs = draftInputs(operation, shapes, () => false);
