@@ -48,7 +48,7 @@ export interface ListingOptions {
 export function listConfigured(config: Config, name: string): Promise<Asked | Unlisted> {
   const connector = own(config.connectors, name);
   const remote = connector === undefined ? undefined : openHttpWay(connector, VERSION);
-  if (remote !== undefined) return listAt(remote, tokenGiven()).finally(() => remote.close());
+  if (remote !== undefined) return listAt(remote, tokenGiven());
   return withSandboxOffline(config, async (sandbox) => {
     const local = sandbox?.servers.get(name);
     if (local !== undefined) return listAt(local, undefined);
@@ -62,6 +62,7 @@ interface Unlisted {
 
 async function listAt(way: UpstreamWay, token: Secret | undefined): Promise<Asked | Unlisted> {
   const listed = await listOnce(way, { token, signal: NEVER, clock: systemClock });
+  await way.close();
   if (listed.ok) return { endpoint: way.endpoint, tools: listed.value };
   const { why, closed } = unlistedWhy(listed.refusal);
   return { why: closed ? `${why}: put one of yours into ${TOKEN_VARIABLE}` : why };
