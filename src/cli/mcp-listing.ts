@@ -135,7 +135,7 @@ async function signedIn(
   note(`${url.href} wants a token of ${issuer}: you sign in there, and it is used for this alone`);
   try {
     const client = await openNativeClient(issuer, options.client_id, {
-      algorithm: "oauth2",
+      any_kind: true,
       callbacks: options.callback === undefined ? [] : [options.callback],
     });
     try {

@@ -20,7 +20,8 @@ import {
   tokenRevocation,
   WWWAuthenticateChallengeError,
 } from "openid-client";
-import type { ClientAuth, ServerMetadata, TokenEndpointResponse } from "openid-client";
+import type { ClientAuth, DiscoveryRequestOptions, ServerMetadata } from "openid-client";
+import type { TokenEndpointResponse } from "openid-client";
 import type { DelegationConfig } from "../config/connector.ts";
 import { AddressRefused, isLoopback } from "../kernel/address.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -230,10 +231,18 @@ class AuthorizationServer implements ThirdParty {
       if (isInsecure(server.issuer)) allowInsecureRequests(made);
       return made;
     }
-    const found = await discovery(new URL(server), client.client_id, undefined, this.auth(), {
+    const plain = {
       [customFetch]: fetch,
       ...(isInsecure(server) ? { execute: [allowInsecureRequests] } : {}),
-    });
+    };
+    const discover = (options: DiscoveryRequestOptions): Promise<Configuration> =>
+      discovery(new URL(server), client.client_id, undefined, this.auth(), options);
+    const found = await discover(plain).catch((error: unknown) =>
+      // No OpenID provider, but an authorization server of another kind (RFC 8414).
+      discover({ ...plain, algorithm: "oauth2" }).catch(() => {
+        throw error;
+      }),
+    );
     const { authorization_endpoint, token_endpoint } = found.serverMetadata();
     if (authorization_endpoint === undefined || token_endpoint === undefined) {
       throw new Error("its metadata names no authorization or token endpoint");

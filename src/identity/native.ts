@@ -19,7 +19,7 @@ import {
   ResponseBodyError,
   tokenRevocation,
 } from "openid-client";
-import type { TokenEndpointResponse } from "openid-client";
+import type { DiscoveryRequestOptions, TokenEndpointResponse } from "openid-client";
 import { isLoopback } from "../kernel/address.ts";
 import { Secret } from "../kernel/secret.ts";
 import { createGuardedFetch } from "./guarded-fetch.ts";
@@ -88,8 +88,8 @@ export interface NativeClient {
 }
 
 interface NativeOptions {
-  /** Whether it is an OpenID provider, or an authorization server of any kind (RFC 8414). */
-  readonly algorithm?: "oidc" | "oauth2";
+  /** An authorization server of any kind (RFC 8414), and not only an OpenID provider. */
+  readonly any_kind?: boolean;
   /** Where else its people come back to, if it has to be registered. */
   readonly callbacks?: readonly string[];
 }
@@ -98,28 +98,28 @@ interface NativeOptions {
 export async function openNativeClient(
   issuer: string,
   known_client: string | undefined,
-  { algorithm = "oidc", callbacks = [] }: NativeOptions = {},
+  { any_kind = false, callbacks = [] }: NativeOptions = {},
 ): Promise<NativeClient> {
   // On a person's machine the provider may be in the company's own network.
   const guarded = createGuardedFetch(true);
   const close = (): Promise<void> => guarded.close();
   const fetch = (url: string, init: object) => guarded.fetch(url, init);
   const insecure = issuer.startsWith("http:") && isLoopback(new URL(issuer).hostname);
-  const options = {
-    algorithm,
+  const plain = {
     [customFetch]: fetch,
     ...(insecure ? { execute: [allowInsecureRequests] } : {}),
   };
   try {
     const asked = new URL(issuer);
+    const discover = async (options: DiscoveryRequestOptions) => {
+      const client_id = known_client ?? "unregistered";
+      return { options, found: await discovery(asked, client_id, undefined, None(), options) };
+    };
+    // RFC 8414 first; an OpenID provider may publish its own kind of metadata alone.
+    const { options, found } = any_kind
+      ? await discover({ ...plain, algorithm: "oauth2" }).catch(() => discover(plain))
+      : await discover(plain);
     const client = { ...CLIENT, redirect_uris: [...CLIENT.redirect_uris, ...callbacks] };
-    const found = await discovery(
-      asked,
-      known_client ?? "unregistered",
-      undefined,
-      None(),
-      options,
-    );
     if (known_client !== undefined) return new Native(found, close);
     if (found.serverMetadata().registration_endpoint === undefined) {
       throw new SignInFailed(

@@ -37,9 +37,13 @@ afterAll(async () => {
 const run = (...args: string[]) => doorless(args, { env: { DOORLESS_HOME: home } });
 
 /** Runs `login`; `walk` is the person who reads what it says. */
-async function login(args: readonly string[], walk: (said: string) => Promise<void>) {
+function login(args: readonly string[], walk: (said: string) => Promise<void>) {
+  return walked(["login", ...args], walk);
+}
+
+async function walked(words: readonly string[], walk: (said: string) => Promise<void>) {
   const env = plainEnvironment({ DOORLESS_HOME: home });
-  const child = spawn(process.execPath, [...NODE_FLAGS, LAUNCHER, "login", ...args], { env });
+  const child = spawn(process.execPath, [...NODE_FLAGS, LAUNCHER, ...words], { env });
   let stdout = "";
   let stderr = "";
   const said = Promise.withResolvers<string>();
@@ -298,6 +302,36 @@ verifies(
     });
     expect(await client.names()).toEqual(SALES);
     await client.close();
+  },
+  { timeout_ms: 60_000 },
+);
+
+verifies(
+  "upstream.discovery",
+  "the importer signs in where the server says, and lists what she has there herself",
+  async () => {
+    const url = house.ready.mcp["sales"] ?? "";
+    const drafts = join(home, "tools");
+    const words = ["tools", "import", "mcp", url, "--connector", "other", "--tools", drafts];
+    const wanted = ["--tool", "crm_get_deal", "--tool", "mail_send", "--json", "--no-browser"];
+    const ran = await walked([...words, ...wanted], async (said) => {
+      await new Visitor().signIn(/^ *(http\S+)$/m.exec(said)?.[1] ?? "", "mia");
+    });
+    expect(ran.code).toBe(0);
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      drafts: [{ name: "other_crm_get_deal" }, { name: "other_mail_send" }],
+      connectors: {
+        other: {
+          mcp: { url },
+          delegation: {
+            kind: "connection",
+            authorization_server: house.ready.issuer,
+            client: { client_id: expect.stringMatching(/^[\w-]{8,}$/) },
+            resource: url,
+          },
+        },
+      },
+    });
   },
   { timeout_ms: 60_000 },
 );
