@@ -49,6 +49,7 @@ async function noticing() {
       where: { tools_dir, connectors: { shop: { allow_private_addresses: false } } },
       catalog: () => catalog,
       every_s: new Map(),
+      list: () => Promise.resolve({ why: "nobody is there", closed: false }),
       record: (detail) => {
         records.push(detail);
         return Promise.resolve();
