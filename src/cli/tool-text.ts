@@ -26,6 +26,7 @@ export function toolText(tool: ToolDefinition, config: Config, lock: Lock): stri
     ["target", target === undefined ? "none" : `${target.kind}:{${target.argument}}`],
     ...(tool.kind === "generated" ? [] : ([["scopes", tool.scopes.join(" ")]] as const)),
     ...fixedOf(tool),
+    ...pagesOf(tool),
     ...contractOf(tool),
     ["costs", `${bytes} bytes, about ${tokens} tokens, of each context that has it`],
     ["title", tool.title],
@@ -83,6 +84,14 @@ function fixedOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
   if (tool.kind !== "declarative") return [];
   const places = Object.entries(tool.fixed).filter(([, values]) => Object.keys(values).length > 0);
   return places.map(([place, values]) => ["sends", `${place} ${canonicalJson(values)}`]);
+}
+
+function pagesOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
+  if (tool.kind !== "declarative" || tool.pagination === undefined) return [];
+  if (tool.pagination === "first_page") return [["pages", "the first one, whatever there is"]];
+  const { style, items, items_max, pages_max, ...rest } = tool.pagination;
+  const most = `at most ${items_max} of ${items} in ${pages_max} pages`;
+  return [["pages", `all, by ${style}: ${most}; ${canonicalJson(rest)}`]];
 }
 
 const STRUCTURE: ReadonlySet<string> = new Set([

@@ -22,6 +22,8 @@ export const NO_TOOL = "(request)";
 
 const LIGHT_TOKEN_BYTES = 16_384;
 const LIGHT_CHARS = 2048;
+/** What one request takes of a record, besides its address. */
+const REQUEST_CHARS = 128;
 
 function factsOf(rooms: Rooms, call: CallContext, progress: Progress): CallFacts {
   const { credential, session } = call.entry;
@@ -79,11 +81,13 @@ function fitted<R extends CallRecord>(rooms: Rooms, call: CallContext, record: R
 }
 
 // Arguments and result are capped already; the rest comes out of the token, but for what a long
-// path argument adds. What such parts can hold fits a line, and weighing it would cost every call.
+// path argument and many requests add. What such parts can hold fits a line, and weighing it would
+// cost every call.
 function isLight(rooms: Rooms, record: CallRecord): boolean {
   const target = "target" in record ? (record.target?.length ?? 0) : 0;
   const urls = "downstream" in record ? record.downstream.map(({ url }) => url.length) : [];
-  const long = urls.reduce((sum, length) => sum + length, target);
+  const many = Math.max(urls.length - 1, 0) * REQUEST_CHARS;
+  const long = urls.reduce((sum, length) => sum + length, target + many);
   return rooms.config.http.token_bytes_max <= LIGHT_TOKEN_BYTES && long <= LIGHT_CHARS;
 }
 

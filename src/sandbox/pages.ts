@@ -3,7 +3,7 @@
 import { followedIn } from "../catalog/pagination.ts";
 import type { Followed } from "../catalog/pagination-file.ts";
 import type { DeclarativeTool } from "../catalog/definition.ts";
-import { nextLinks } from "../contract/paging.ts";
+import { moreIn, nextLinks } from "../contract/paging.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
@@ -69,13 +69,21 @@ export class Pages {
     this.items += list.length;
     if (this.items > items_max) throw tooMany("items", items_max);
     const values = this.valuesAfter(page, list);
-    if (values === undefined) return undefined;
+    if (values === undefined) return this.end(page);
     if (this.bodies.length >= pages_max) throw tooMany("pages", pages_max);
     const next = withParameters(this.first, values);
     if (next === undefined) throw drifted("", "a next page that can be asked for");
     if (this.seen.has(next.path)) throw broken("Its pages lead back to one that was read.");
     this.seen.add(next.path);
     return next;
+  }
+
+  // What is agreed says that this was all: an answer that says otherwise has changed.
+  private end({ body, link = "" }: Page): undefined {
+    if (this.followed.style === "page") return undefined;
+    const more = nextLinks(link).length > 0 ? "" : moreIn(body);
+    if (more !== undefined) throw drifted(more, "no word of more where its pages end");
+    return undefined;
   }
 
   private valuesAfter(page: Page, list: readonly unknown[]): Values | undefined {

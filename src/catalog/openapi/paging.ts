@@ -68,7 +68,7 @@ export function draftPaging(
   const also = query.filter(({ name }) => BACKWARDS.test(pagingWord(name)));
   const largest = size === undefined ? undefined : largestOf(size, sides.sent);
   return {
-    pagination: { ...rest, items },
+    pagination: { style: rest["style"], items, ...rest },
     fixed: size === undefined || largest === undefined ? {} : { [size.name]: String(largest) },
     own: new Set(
       [...steps, ...also, ...(size === undefined ? [] : [size])].map(({ name }) => name),
@@ -139,7 +139,9 @@ function byCursor(positions: readonly Parameter[], told: readonly Told[]): Way |
     const parameter = positions.find((position) => isFor(one, position));
     if (parameter === undefined) continue;
     const next = { from: one.at, ...(one.always ? {} : { optional: true }) };
-    return { style: "cursor", parameter: parameter.name, next, own: [parameter.name] };
+    const more = told.find(isFlag);
+    const flag = more === undefined ? {} : { more: more.at };
+    return { style: "cursor", parameter: parameter.name, next, ...flag, own: [parameter.name] };
   }
   return undefined;
 }
@@ -150,7 +152,7 @@ function byLastItem(
   items: DraftFields | undefined,
 ): Way | undefined {
   const parameter = positions.find(({ name }) => pagingWord(name) === "startingafter");
-  const more = told.find((one) => isMoreField(one.name) && one.always && isOf(one, ["boolean"]));
+  const more = told.find(isFlag);
   const last = Object.values(items ?? {}).find(({ from }) => from === "/id");
   if (parameter === undefined || more === undefined || last === undefined) return undefined;
   const { name } = parameter;
@@ -207,6 +209,11 @@ function byNumber(
 
 const NUMBERS = /^(?:page|pagenumber|pageno|offset|startat|startindex|skip)$/;
 const PAGES = /^(?:pages|totalpages|pagecount|lastpage)$/;
+
+/** Whether each answer has it, and says by it that there is more. */
+function isFlag(one: Told): boolean {
+  return isMoreField(one.name) && one.always && one.under === "" && isOf(one, ["boolean"]);
+}
 
 function isOf({ shape }: Told, types: readonly string[]): boolean {
   const own = [...shape.types].filter((type) => type !== "null");

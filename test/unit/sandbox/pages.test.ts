@@ -207,6 +207,21 @@ const HOSTILE: Readonly<Record<string, readonly [Json, Api, string]>> = {
     said({ data: [], more: true }),
     "contract_drift",
   ],
+  "an end, and a word of more": [
+    cursor({ next: { from: "/next", optional: true } }),
+    said({ data: ONE, has_more: true }),
+    "contract_drift",
+  ],
+  "an end, and a link to more": [
+    cursor(),
+    () => ({ body: { data: ONE, next: null }, link: "<?page=2>; rel=next" }),
+    "contract_drift",
+  ],
+  "no header, and a word of more": [
+    byHeader,
+    said({ data: ONE, paging: { next: { after: "x" } } }),
+    "contract_drift",
+  ],
   "more in words": [cursor({ more: "/more" }), said({ data: ONE, more: "yes" }), "contract_drift"],
   "a link elsewhere": [byHeader, linked(`<https://evil.test/?page=2>; rel=next`), "egress_refused"],
   "a link to another port": [
@@ -272,11 +287,14 @@ describe("an API's pages that cannot be followed", () => {
     "a link changes no argument but those that the tool names",
     () => {
       const tool = listing(byHeader);
-      const links = fc.oneof(
-        fc.webQueryParameters({ size: "medium" }).map((query) => `?${query}`),
-        fc.constantFrom("page", "q", "a").map((name) => `?page=2&${name}=9&q=yours`),
-        fc.webUrl(),
+      const where = fc.constantFrom("", "/x", `${ORIGIN}/y`, "//shop.test/z", "//evil.test", "x:");
+      const field = fc.tuple(
+        fc.constantFrom("page", "q", "a", "q[]", "Q"),
+        fc.string({ maxLength: 12, unit: "binary" }),
       );
+      const links = fc
+        .tuple(where, fc.array(field, { maxLength: 5 }))
+        .map(([at, fields]) => `${at}?${new URLSearchParams(fields).toString()}`);
       fc.assert(
         fc.property(links, (target) => {
           for (const path of read(tool, linked(`<${target}>; rel=next`), { q: "mine" }).asked) {
@@ -285,7 +303,7 @@ describe("an API's pages that cannot be followed", () => {
             expect([...sent.keys()].every((name) => name === "q" || name === "page")).toBe(true);
           }
         }),
-        { numRuns: 100 },
+        { numRuns: 40 },
       );
     },
   );

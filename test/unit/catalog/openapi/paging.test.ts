@@ -42,6 +42,23 @@ const PLAIN: readonly Plain[] = [
     },
   },
   {
+    what: "a cursor that may be missing, and a word that is not",
+    document: api(
+      asked("cursor"),
+      object({ data: ITEMS, has_more: { type: "boolean" }, next_cursor: { type: "string" } }, [
+        "data",
+        "has_more",
+      ]),
+    ),
+    pagination: {
+      style: "cursor",
+      parameter: "cursor",
+      next: { from: "/next_cursor", optional: true },
+      more: "/has_more",
+    },
+    output: ["data"],
+  },
+  {
     what: "a cursor deep in a record of its own",
     document: api(
       asked("after"),
