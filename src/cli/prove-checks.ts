@@ -14,6 +14,7 @@ import { endsAnnounced, wholeLists } from "./prove-pages.ts";
 import { sentAgain } from "./prove-resend.ts";
 import { must } from "./prove-stage.ts";
 import { approvedOnly } from "./prove-tools.ts";
+import { pinnedByWord } from "./prove-upstream.ts";
 import type { Answer, SaasRow, Stage } from "./prove-stage.ts";
 
 export interface Check {
@@ -324,6 +325,7 @@ export const CHECKS: readonly Check[] = [
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
   check("import.demo", "tools ask for what the API's own document says", importedAsWritten),
   check("import.code-demo", "the API's source has the operations of its document", readAsServed),
+  check("upstream.pinned", "a word that an MCP server changes stops its tool alone", pinnedByWord),
   check("tools.lock", "what nobody approved as it is does not exist", approvedOnly),
   check("policy.rules", "arguments that the rules do not allow are refused", argumentRules),
   check("policy.seen", "mail goes only where the session has read that it may", seenOnly),

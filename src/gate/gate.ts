@@ -225,7 +225,8 @@ export class Gate {
     return {
       ...allowed,
       connector,
-      origin: originIn(this.rooms.config, connector) ?? "",
+      // Of an MCP server's tool its name is all there is to say.
+      origin: (door.tool.kind === "upstream" ? "" : originIn(this.rooms.config, connector)) ?? "",
       ...(progress.request === undefined ? {} : { request: progress.request }),
       scopes: door.tool.scopes,
     };
