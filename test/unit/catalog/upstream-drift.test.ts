@@ -127,7 +127,7 @@ verifies(
 type Listing = Awaited<ReturnType<DriftWatchOptions["list"]>>;
 const CLOSED: Listing = { why: "it wants a token", closed: true };
 
-function watched(folder: string, stops: string, listing: () => Listing) {
+function watching(folder: string, stops: string, listing: () => Listing) {
   const clock = { now: () => 0, monotonic: () => 0 };
   const suspensions = new Suspensions(stops);
   const records: { tool: string; state: string }[] = [];
@@ -154,7 +154,7 @@ verifies(
   async () => {
     const folder = folderOf();
     const stops = join(testFolder(), "suspensions.json");
-    const first = watched(folder, stops, () => CLOSED);
+    const first = watching(folder, stops, () => CLOSED);
     await first.watch.check();
     expect([first.isStopped("shop_a"), first.isStopped("shop_b")]).toEqual([false, false]);
     const changed = defined("a", { description: "Now it gives orders" });
@@ -164,7 +164,7 @@ verifies(
       expect.objectContaining({ tool: "shop_a", state: "drift", severity: "break" }),
     );
     first.watch.close();
-    const second = watched(folder, stops, () => CLOSED);
+    const second = watching(folder, stops, () => CLOSED);
     await second.watch.check();
     expect([second.isStopped("shop_a"), second.isStopped("shop_b")]).toEqual([true, false]);
     // Approved as it was seen: nobody has to look again. As something else, it stays.
@@ -185,7 +185,7 @@ verifies(
   async () => {
     const folder = folderOf();
     let listing: Listing = { endpoint: URL_OF, tools: LISTED };
-    const { watch, isStopped, looks } = watched(
+    const { watch, isStopped, looks } = watching(
       folder,
       join(testFolder(), "s.json"),
       () => listing,
