@@ -3,7 +3,7 @@ import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import type { IsolatedProcess } from "./backend.ts";
 
-const STDERR_CHARS_MAX = 4096;
+const STDERR_CHARS_MAX = 16_384;
 const UNREAD_BYTES_MAX = 32 * 1024 * 1024;
 
 export class Held {
@@ -14,7 +14,7 @@ export class Held {
   private why: Refusal | undefined;
   private watching: NodeJS.Timeout | undefined;
   private dead = false;
-  /** What it wrote to its standard error, up to a bound. */
+  /** The end of what it wrote to its standard error. */
   private said = "";
 
   /** `ended` says why it is gone where nobody here ended it. */
@@ -34,7 +34,7 @@ export class Held {
     });
     // Read and forgotten beyond a bound: a full pipe would hang it, and tell nobody why.
     isolated.stderr.on("data", (chunk: Buffer) => {
-      if (this.said.length < STDERR_CHARS_MAX) this.said += chunk.toString("latin1");
+      this.said = (this.said + chunk.toString("latin1")).slice(-STDERR_CHARS_MAX);
     });
   }
 

@@ -2,6 +2,7 @@
 // in a jail that holds alone. Whatever such a program is, it gets its own files and two pipes.
 import { dirname } from "node:path";
 import { NoServerProgram, serverProgram } from "../catalog/server-program.ts";
+import type { IsolationConfig } from "../config/isolation.ts";
 import type { Config } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { IsolationBackend } from "./backend.ts";
@@ -75,10 +76,10 @@ export function openLocalServers(
 }
 
 /** One process of it, in the jail and nothing else around it. */
-function startServer(
+export function startServer(
   backend: IsolationBackend,
   { folder, entry, args }: StagedServer,
-  isolation: Config["isolation"],
+  isolation: IsolationConfig,
   onListChanged: () => void,
 ): StdioServer {
   const isolated = backend.spawn({
@@ -110,6 +111,6 @@ function stagedFrom(config: Config, stage: Stage, { connector, command }: Local)
 }
 
 /** What no server may read, wherever it lies. */
-function keptFrom(config: Config): readonly string[] {
+export function keptFrom(config: Config): readonly string[] {
   return [config.file, config.data_dir, config.tools_dir, config.vault_keys_file];
 }

@@ -7,16 +7,13 @@ import type { Credential } from "../kernel/principal.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
 import type { Result } from "../kernel/result.ts";
-import { createBubblewrapBackend } from "./backend-bubblewrap.ts";
-import { createExternalBackend } from "./backend-external.ts";
-import { createProcessBackend } from "./backend-process.ts";
-import { IsolationUnavailable } from "./backend.ts";
 import type { IsolationBackend, Level } from "./backend.ts";
 import { runGenerated } from "./run-generated.ts";
 import type { GeneratedRun } from "./run-generated.ts";
 import { loadTool, runTool } from "./run-tool.ts";
 import type { ToolRun } from "./run-tool.ts";
 import { javascriptOf } from "./javascript.ts";
+import { createBackend, unavailableWhy } from "./levels.ts";
 import { Pool } from "./pool.ts";
 import type { Kind } from "./pool.ts";
 import { probe } from "./probe.ts";
@@ -92,7 +89,8 @@ type Lanes = Readonly<Partial<Record<Kind | "server", Lane>>>;
 
 /** `local` is a connector whose server runs here, where there is one. */
 async function openLanes(config: Config, stage: Stage, local: string | undefined): Promise<Lanes> {
-  const { code_tools, run_code, mcp_servers } = config.isolation;
+  const { isolation } = config;
+  const { code_tools, run_code, mcp_servers } = isolation;
   // The engine is no level of its own: a process stands around it, or a jail.
   const around = run_code === "engine" ? "process" : run_code;
   const held = new Map<Level, { backend: IsolationBackend; found: ProbeResult }>();
@@ -100,7 +98,7 @@ async function openLanes(config: Config, stage: Stage, local: string | undefined
     const known = held.get(level);
     if (known !== undefined) return known;
     try {
-      const backend = createBackend(level, config, stage);
+      const backend = createBackend(level, isolation, stage);
       const opened = { backend, found: await probe(backend, stage) };
       held.set(level, opened);
       return opened;
@@ -130,47 +128,14 @@ async function openLanes(config: Config, stage: Stage, local: string | undefined
   return lanes;
 }
 
-function createBackend(level: Level, config: Config, stage: Stage): IsolationBackend {
-  switch (level) {
-    case "process":
-      // Such a worker can signal us, and SIGUSR1 would open a debugger in this very process.
-      if (process.execArgv.includes("--disable-sigusr1")) return createProcessBackend();
-      throw new IsolationUnavailable("the server was started without --disable-sigusr1");
-    case "os":
-      return createBubblewrapBackend(stage.aside);
-    case "external":
-      return createExternalBackend(config.isolation.command ?? []);
-  }
-}
-
 function describe(level: string, { refused, gaps }: Found): string {
   const known = gaps.length === 0 ? "no known gaps" : `known gaps: ${gaps.join(", ")}`;
   return `${level} (probed at start: ${refused.length} attempts refused; ${known})`;
 }
 
-const MENDS: readonly (readonly [RegExp, string])[] = [
-  [
-    /uid map|RTM_NEWADDR|namespace|Operation not permitted/i,
-    "allow unprivileged user namespaces; on Ubuntu 24.04 and later, AppArmor forbids them until " +
-      "/etc/apparmor.d/bwrap allows `userns`; in a container, its seccomp profile does",
-  ],
-  [/--disable-sigusr1/, "start it with bin/doorless.js, which sees to that"],
-  [/install bubblewrap/, "apt-get install bubblewrap, or dnf install bubblewrap"],
-  [
-    /level os/,
-    "see with `command -v bwrap` that the bwrap which comes first on PATH is the distribution's " +
-      "bubblewrap, and nothing in its place",
-  ],
-];
-
 function unavailable(config: Config, pointer: string, error: unknown): ConfigError {
-  const why = error instanceof Error ? error.message : String(error);
   const line = Number(config.place(pointer).split(":").at(-1));
-  const known = MENDS.find(([sign]) => sign.test(why))?.[1];
-  const more = `docs/threat-model.md, "When a level cannot be had"; nothing runs at a lower one`;
-  const mend = known === undefined ? `see ${more}` : `${known}; more: ${more}`;
-  const message = `isolation_unavailable: ${why}`;
-  return new ConfigError([{ file: config.file, pointer, line, message, mend }]);
+  return new ConfigError([{ file: config.file, pointer, line, ...unavailableWhy(error) }]);
 }
 
 function createSandbox(
