@@ -12,6 +12,8 @@ import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
 import { endsAnnounced, wholeLists } from "./prove-pages.ts";
 import { sentAgain } from "./prove-resend.ts";
+import { wholeLists } from "./prove-pages.ts";
+import { serversJailed } from "./prove-servers.ts";
 import { must } from "./prove-stage.ts";
 import { approvedOnly } from "./prove-tools.ts";
 import { pinnedByWord } from "./prove-upstream.ts";
@@ -323,6 +325,7 @@ export const CHECKS: readonly Check[] = [
   check("sandbox.code-tool", "a tool in code acts as the user, on record", codeAsTheUser),
   check("sandbox.escape", "tool code and generated code can do nothing else", codeEscapes),
   check("sandbox.inner-calls", "generated code gets past no rule and no record", codeInside),
+  check("servers.jail", "a local MCP server gets at nothing but its own files", serversJailed),
   check("import.demo", "tools ask for what the API's own document says", importedAsWritten),
   check("import.code-demo", "the API's source has the operations of its document", readAsServed),
   check("upstream.pinned", "a word that an MCP server changes stops its tool alone", pinnedByWord),

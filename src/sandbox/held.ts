@@ -34,7 +34,7 @@ export class Held {
     });
     // Read and forgotten beyond a bound: a full pipe would hang it, and tell nobody why.
     isolated.stderr.on("data", (chunk: Buffer) => {
-      this.said = (this.said + chunk.toString("latin1")).slice(-STDERR_CHARS_MAX);
+      this.said = (this.said + chunk.toString()).slice(-STDERR_CHARS_MAX);
     });
   }
 

@@ -41,7 +41,10 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Why a level cannot be had, and how it can. */
-export function unavailableWhy(error: unknown): { readonly message: string; readonly mend: string } {
+export function unavailableWhy(error: unknown): {
+  readonly message: string;
+  readonly mend: string;
+} {
   const why = error instanceof Error ? error.message : String(error);
   const known = MENDS.find(([sign]) => sign.test(why))?.[1];
   const more = `docs/threat-model.md, "When a level cannot be had"; nothing runs at a lower one`;

@@ -25,6 +25,7 @@ export class NotStarted extends Error {
 }
 
 export interface Looked {
+  readonly server: StdioServer;
   readonly upstream: UpstreamMcp;
   /** Of what runs. */
   readonly digest: string;
@@ -50,9 +51,13 @@ export async function withLocalServer<T>(
     const started = await seat.started(new AbortController().signal);
     if (!started.ok) {
       const { cause = started.refusal.code } = started.refusal;
-      throw notStarted(cause, server?.lastWords ?? "");
+      throw whyNotStarted(cause, server?.lastWords ?? "");
     }
-    return await then({ upstream: stdioUpstream(seat, "looked-at"), digest: staged.digest });
+    return await then({
+      server: started.value,
+      upstream: stdioUpstream(seat, "looked-at"),
+      digest: staged.digest,
+    });
   } finally {
     await servers.close();
     rmSync(folder, { recursive: true, force: true });
@@ -71,6 +76,10 @@ async function heldBackend(isolation: IsolationConfig, stage: ReturnType<typeof 
 }
 
 const NEEDS: readonly (readonly [RegExp, string])[] = [
+  [
+    /answer is none/,
+    "it writes to its standard output what is no MCP of a revision that is spoken",
+  ],
   [
     /ERR_MODULE_NOT_FOUND|Cannot find (?:module|package)/,
     "it misses a file or a package: those of its package.json are there, and no others",
@@ -94,11 +103,15 @@ const UNKNOWN =
   "a server in the sandbox has no environment, no network, and no file but its own package's";
 const WORDS_CHARS_MAX = 300;
 
-function notStarted(cause: string, said: string): NotStarted {
+/** `said` are the server's own words: they are for the eyes of who started it, and guessed from. */
+export function whyNotStarted(cause: string, said: string): NotStarted {
   const lines = said.split("\n").map((line) => line.trim());
   const telling = lines.filter((line) => !/^(?:at .*|Node\.js v.*|[{}^\s]*)$/.test(line));
-  const words = telling.findLast((line) => /error|\bE[A-Z]{3,}\b/i.test(line)) ?? telling.at(-1);
-  const mend = NEEDS.find(([sign]) => sign.test(said))?.[1] ?? UNKNOWN;
+  const words =
+    telling.findLast((line) => /Error\b/.test(line)) ??
+    telling.findLast((line) => /error|\bE[A-Z]{3,}\b/i.test(line)) ??
+    telling.at(-1);
+  const mend = NEEDS.find(([sign]) => sign.test(`${cause}\n${said}`))?.[1] ?? UNKNOWN;
   const quoted = words === undefined ? "" : `; it said: ${words.slice(0, WORDS_CHARS_MAX)}`;
   return new NotStarted(`${cause}${quoted}`, mend);
 }

@@ -22,6 +22,10 @@ export const servers = {
     source: "I7 build 2",
     behavior: "a server process is one session's, bounded per user, and ends with its session",
   },
+  "servers.start": {
+    source: "I7 build 2",
+    behavior: "of a server that does not start, its last words are shown, and what it may lack",
+  },
   "servers.jail": {
     source: "I7 build 2",
     behavior: "a local MCP server gets at no file, network, environment or process but its own",
