@@ -11,6 +11,7 @@ import { systemClock } from "../kernel/clock.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { own } from "../kernel/own.ts";
 import { Secret } from "../kernel/secret.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import { openHttpWay } from "../sandbox/upstream-http.ts";
 import { listOnce, unlistedWhy } from "../sandbox/upstreams.ts";
 import type { UpstreamAnswer, UpstreamWay } from "../sandbox/upstream.ts";
@@ -49,11 +50,12 @@ export function listConfigured(config: Config, name: string): Promise<Asked | Un
   const connector = own(config.connectors, name);
   const remote = connector === undefined ? undefined : openHttpWay(connector, VERSION);
   if (remote !== undefined) return listAt(remote, tokenGiven());
-  return withSandboxOffline(config, async (sandbox) => {
+  const asked = async (sandbox: Sandbox | undefined): Promise<Asked | Unlisted> => {
     const local = sandbox?.servers.get(name);
     if (local !== undefined) return listAt(local, undefined);
-    return { why: "its MCP server is not configured, or does not run here" };
-  });
+    return { why: "the configuration does not name its MCP server" };
+  };
+  return withSandboxOffline(config, asked, { servers: true });
 }
 
 interface Unlisted {

@@ -12,7 +12,6 @@ import { repeats, runaway } from "./prove-limits.ts";
 import { argumentRules, changedLive, seenOnly } from "./prove-policy.ts";
 import { endsAnnounced, wholeLists } from "./prove-pages.ts";
 import { sentAgain } from "./prove-resend.ts";
-import { wholeLists } from "./prove-pages.ts";
 import { serversJailed } from "./prove-servers.ts";
 import { must } from "./prove-stage.ts";
 import { approvedOnly } from "./prove-tools.ts";

@@ -21,6 +21,7 @@ import type { UpstreamContract, UpstreamDefinition } from "../contract/upstream.
 import type { UpstreamEndpoint } from "../contract/upstream.ts";
 import { isLoopback } from "../kernel/address.ts";
 import { own } from "../kernel/own.ts";
+import { listLocal } from "./mcp-command.ts";
 import { listRemote, TOKEN_VARIABLE } from "./mcp-listing.ts";
 import type { Listing } from "./mcp-listing.ts";
 import { EXIT, note, print, printJson, table } from "./output.ts";
@@ -31,10 +32,12 @@ import type { Given, Verb } from "./verb.ts";
 
 export const toolsImportMcp: Verb = {
   name: "tools import mcp",
-  usage: "tools import mcp --connector NAME URL [--tool NAME …] [--tools DIR]",
+  usage: "tools import mcp --connector NAME [--tool NAME …] [--tools DIR] URL | -- COMMAND …",
   summary: "drafts of tools out of an MCP server, each pinned as the server describes it",
   help: [
     "URL             its streamable HTTP endpoint",
+    "COMMAND …       a script for Node that is installed here, as node SCRIPT WORD …: it is started in",
+    "                the sandbox, without network, environment, or files but its own package's",
     "--connector C   the folder of the drafts, and the connector that will reach the server",
     "--tool T        as the server calls it; several times. without it, you pick",
     "--tools DIR     the catalogue's folder (default: the configuration's, or ./tools)",
@@ -56,15 +59,10 @@ export const toolsImportMcp: Verb = {
   async run(given) {
     const name = connectorNamed(toolsImportMcp, given);
     const [where, ...more] = given.words;
-    if (where === undefined) throw usageError(toolsImportMcp, "URL is missing");
-    if (more.length > 0 || !/^https?:\/\//i.test(where) || !URL.canParse(where)) {
-      throw usageError(toolsImportMcp, "URL is not one http or https address");
-    }
-    const url = new URL(where);
-    if (url.username !== "" || url.password !== "" || url.hash !== "") {
-      throw usageError(toolsImportMcp, "URL has a password or a fragment in it");
-    }
+    if (where === undefined) throw usageError(toolsImportMcp, "URL or COMMAND is missing");
     const place = placeIn(given);
+    if (more.length > 0 || !/^[a-z+-]+:\/\//i.test(where)) return importLocal(given, place, name);
+    const url = urlGiven(where);
     const { config } = place;
     const callback = config && `${config.public_url}/connect/${name}/callback`;
     const listing = await listRemote(url, {
@@ -77,6 +75,21 @@ export const toolsImportMcp: Verb = {
     return importTools({ given, place, name, endpoint: url.href, where, snippet, ...listing });
   },
 };
+
+function urlGiven(where: string): URL {
+  if (!/^https?:/i.test(where) || !URL.canParse(where)) {
+    throw usageError(toolsImportMcp, "URL is not one http or https address");
+  }
+  const url = new URL(where);
+  if (url.username === "" && url.password === "" && url.hash === "") return url;
+  throw usageError(toolsImportMcp, "URL has a password or a fragment in it");
+}
+
+async function importLocal(given: Given, place: Place, name: string): Promise<number> {
+  const { command, ...listing } = await listLocal(given.words, place.config, place.folder);
+  const snippet = { [name]: { mcp: { command } } };
+  return importTools({ given, place, name, where: given.words.join(" "), snippet, ...listing });
+}
 
 interface Job extends Pick<Listing, "tools"> {
   readonly given: Given;

@@ -87,9 +87,10 @@ export function readCatalogOffline(config: Config): Promise<Catalog> {
 export async function withSandboxOffline<T>(
   config: Config,
   then: (sandbox: Sandbox | undefined) => Promise<T>,
+  options: { readonly servers?: boolean } = {},
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "doorless-"));
-  const sandbox = await openSandbox(config, folder, { workers_ready: 0 });
+  const sandbox = await openSandbox(config, folder, { ...options, workers_ready: 0 });
   try {
     return await then(sandbox);
   } finally {
