@@ -47,8 +47,8 @@ const SCRIPTS = new Set([".js", ".mjs", ".cjs"]);
 const NOT_RUN = /\.(?:d\.[cm]?ts|map)$/;
 const NODE_LINE = /^#!.*\bnode\b/;
 const GIVE =
-  'give ["node", SCRIPT, WORD …]: a script that is installed here, such as ' +
-  "node_modules/PACKAGE/dist/index.js";
+  "give node and a script that is installed here, such as " +
+  "node node_modules/PACKAGE/dist/index.js";
 
 /**
  * Takes a command apart. Relative paths are of `base`; no folder of the server's may hold one of

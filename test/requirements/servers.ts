@@ -22,6 +22,10 @@ export const servers = {
     source: "I7 build 2",
     behavior: "a server process is one session's, bounded per user, and ends with its session",
   },
+  "servers.import": {
+    source: "I7 build 2; INTERFACE The command",
+    behavior: "tools import mcp -- COMMAND drafts a local server's tools, which run in the jail",
+  },
   "servers.start": {
     source: "I7 build 2",
     behavior: "of a server that does not start, its last words are shown, and what it may lack",

@@ -19,7 +19,8 @@ import { createInterface } from "node:readline";
 import { tools } from "./tools.mjs";
 const line = (message) => JSON.stringify({ jsonrpc: "2.0", ...message }) + "\\n";
 const say = (message) => process.stdout.write(line(message));
-const list = Object.keys(tools).map((name) => ({ name, inputSchema: { type: "object" } }));
+const inputSchema = { type: "object", properties: { text: { type: "string", maxLength: 100 } } };
+const list = Object.keys(tools).map((name) => ({ name, inputSchema }));
 const text = (value) => ({ content: [{ type: "text", text: JSON.stringify(value ?? null) }] });
 createInterface({ input: process.stdin }).on("line", async (line) => {
   const { id, method, params } = JSON.parse(line);
@@ -52,12 +53,17 @@ interface LocalSession {
   readonly call: (tool: string, args?: Json) => Promise<unknown>;
 }
 
-/** `tools` is the source of a module that exports `tools`. */
-export async function openLocalWorld(tools: string, isolation: Json = {}): Promise<LocalWorld> {
-  const folder = mkdtempSync(join(tmpdir(), "doorless-local-"));
+/** A server in a folder of its own; `tools` is the source of a module that exports them. */
+export function putServer(folder: string, tools: string): void {
   put(folder, "server/package.json", '{"type":"module"}');
   put(folder, "server/index.mjs", SERVER);
   put(folder, "server/tools.mjs", tools);
+}
+
+/** `tools` is the source of a module that exports `tools`. */
+export async function openLocalWorld(tools: string, isolation: Json = {}): Promise<LocalWorld> {
+  const folder = mkdtempSync(join(tmpdir(), "doorless-local-"));
+  putServer(folder, tools);
   put(folder, "server/attempts.js", javascriptOf(readFileSync(ATTEMPTS, "utf8")));
   const file = minimalConfig({
     isolation,
