@@ -28,7 +28,7 @@ async function lookAtTools(config: Config): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   try {
     try {
-      sandbox = await openSandbox(config, folder, { workers_ready: 0 });
+      sandbox = await openSandbox(config, folder, { servers: true, workers_ready: 0 });
       findings.push(...isolationIn(sandbox));
     } catch (error) {
       findings.push(...mistakesIn("isolation", error));
@@ -63,7 +63,8 @@ function toolsIn(house: House): readonly Finding[] {
 
 function isolationIn(sandbox: Sandbox | undefined): readonly Finding[] {
   if (sandbox === undefined) return [fine("isolation", "no code runs here")];
-  const said = new Set([sandbox.isolationOf("code"), sandbox.isolationOf("generated")]);
+  const local = [...sandbox.servers.keys()].map((name) => sandbox.isolationOfServer(name) ?? "");
+  const said = new Set([sandbox.isolationOf("code"), sandbox.isolationOf("generated"), ...local]);
   return [...said]
     .filter((one) => one !== "none")
     .map((one) => (sandbox.gaps.includes(one) ? noted("isolation", one) : fine("isolation", one)));

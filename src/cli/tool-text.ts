@@ -4,7 +4,7 @@ import type { ToolDefinition } from "../catalog/definition.ts";
 import { costOf } from "../catalog/lint.ts";
 import { approvedAs, changesSince } from "../catalog/lock.ts";
 import type { Lock } from "../catalog/lock.ts";
-import { originIn } from "../config/connector.ts";
+import { isLocal, originIn } from "../config/connector.ts";
 import type { Config } from "../config/load.ts";
 import type { Schema } from "../contract/schema.ts";
 import { canonicalJson } from "../kernel/ids.ts";
@@ -57,11 +57,16 @@ function linesOf(margin: string, text: string): readonly string[] {
 function doesOf(tool: ToolDefinition, { connectors }: Config): string {
   if (tool.kind === "generated") return "runs code";
   const { name } = tool.connector;
-  const origin = originIn({ connectors }, name) ?? "which the configuration does not have";
-  const at = `at ${name}, ${origin}`;
+  const at = `at ${name}, ${whereOf({ connectors }, name)}`;
   if (tool.kind === "declarative") return `${tool.method} ${tool.path} ${at}`;
   if (tool.kind === "upstream") return `calls the MCP tool ${tool.upstream} ${at}`;
   return `runs code that may ask for ${[...tool.uses].join(", ") || "nothing"} ${at}`;
+}
+
+function whereOf({ connectors }: Pick<Config, "connectors">, name: string): string {
+  const connector = own(connectors, name);
+  if (connector !== undefined && isLocal(connector)) return "in the sandbox";
+  return originIn({ connectors }, name) ?? "which the configuration does not have";
 }
 
 function contractOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
