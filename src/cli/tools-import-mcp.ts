@@ -36,8 +36,8 @@ export const toolsImportMcp: Verb = {
   summary: "drafts of tools out of an MCP server, each pinned as the server describes it",
   help: [
     "URL             its streamable HTTP endpoint",
-    "COMMAND …       a script for Node that is installed here, as node SCRIPT WORD …: it is started in",
-    "                the sandbox, without network, environment, or files but its own package's",
+    "COMMAND …       node SCRIPT WORD …, of a package that is installed here: it is started in the",
+    "                sandbox, without network, environment, or files but its own package's",
     "--connector C   the folder of the drafts, and the connector that will reach the server",
     "--tool T        as the server calls it; several times. without it, you pick",
     "--tools DIR     the catalogue's folder (default: the configuration's, or ./tools)",

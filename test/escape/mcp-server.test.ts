@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import { ConfigError } from "../../src/config/problem.ts";
 import { ATTEMPT_NAMES, ATTEMPTS, jailStops } from "../../src/sandbox/claims.ts";
 import { setTraps } from "../../src/sandbox/probe.ts";
 import { LEVELS } from "../setup/levels.ts";
@@ -46,9 +47,31 @@ export const tools = {
 
 let world: LocalWorld;
 
+verifies(
+  ["servers.jail", "sandbox.probe"],
+  "where there is no jail, a local MCP server stops the start, with the reason and the mend",
+  async () => {
+    const path = process.env["PATH"];
+    process.env["PATH"] = "";
+    try {
+      const why: unknown = await openLocalWorld(TOOLS).catch((error: unknown) => error);
+      expect(why).toBeInstanceOf(ConfigError);
+      expect((why as ConfigError).problems).toMatchObject([
+        {
+          pointer: "/connectors/local/mcp/command",
+          message: expect.stringContaining("isolation_unavailable: "),
+          mend: expect.stringContaining("nothing runs at a lower one"),
+        },
+      ]);
+    } finally {
+      process.env["PATH"] = path;
+    }
+  },
+);
+
 describe("a local MCP server", () => {
   beforeAll(async () => {
-    if (skip === undefined) world = await openLocalWorld(TOOLS, { cpu_ms_max: 1000 });
+    if (skip === undefined) world = await openLocalWorld(TOOLS, { cpu_ms_max: 500 });
   });
   afterAll(() => world?.close());
 

@@ -53,10 +53,10 @@ async function approve(): Promise<void> {
 
 /** Imports two of its tools; resolves with the connector as the configuration needs it. */
 async function imported(): Promise<object> {
-  const ran = await doorless([
-    ...["tools", "import", "mcp", "--connector", "everything", "--json", "--config", configured()],
-    ...["--tool", "echo", "--tool", "get-sum", "--", ...EVERYTHING, "stdio"],
-  ]);
+  const into = ["--connector", "everything", "--json", "--config", configured()];
+  const picked = ["--tool", "echo", "--tool", "get-sum"];
+  const words = ["tools", "import", "mcp", ...into, ...picked, "--", ...EVERYTHING, "stdio"];
+  const ran = await doorless(words);
   expect([ran.code, ran.stderr]).toEqual([0, "2 of 13 tools\n"]);
   const [said] = jsonLines<{ drafts: { file: string }[]; connectors: object }>(ran);
   for (const { file } of said?.drafts ?? []) {

@@ -53,17 +53,12 @@ interface LocalSession {
   readonly call: (tool: string, args?: Json) => Promise<unknown>;
 }
 
-/** A server in a folder of its own; `tools` is the source of a module that exports them. */
-export function putServer(folder: string, tools: string): void {
-  put(folder, "server/package.json", '{"type":"module"}');
-  put(folder, "server/index.mjs", SERVER);
-  put(folder, "server/tools.mjs", tools);
-}
-
 /** `tools` is the source of a module that exports `tools`. */
 export async function openLocalWorld(tools: string, isolation: Json = {}): Promise<LocalWorld> {
   const folder = mkdtempSync(join(tmpdir(), "doorless-local-"));
-  putServer(folder, tools);
+  put(folder, "server/package.json", '{"type":"module"}');
+  put(folder, "server/index.mjs", SERVER);
+  put(folder, "server/tools.mjs", tools);
   put(folder, "server/attempts.js", javascriptOf(readFileSync(ATTEMPTS, "utf8")));
   const file = minimalConfig({
     isolation,

@@ -1,7 +1,7 @@
 // Levels in the configuration: what is left out does not run, and what is too low is said in
 // writing.
 import { describe, expect } from "vitest";
-import { configFrom, minimalConfig, problemsOf } from "../../setup/minimal.ts";
+import { configFrom, minimalConfig, problemsOf, SHOP } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -54,4 +54,29 @@ describe("isolation", () => {
       expect(problems({ code_tools: "os", workers_max: 0 })[0]).toMatch(/workers_max/);
     },
   );
+
+  verifies(["sandbox.below-os", "servers.jail"], "no MCP server runs below os", () => {
+    expect(problems({ mcp_servers: "external" })).toEqual([
+      "/isolation/command: isolation.mcp_servers is external, and no command is given",
+    ]);
+    for (const level of ["none", "process", "engine", ""]) {
+      expect(problems({ mcp_servers: level, below_os: "accepted" })[0], level).toMatch(
+        /^\/isolation\/mcp_servers: one of: os, external/,
+      );
+    }
+  });
+
+  verifies("servers.jail", "a local MCP server has no token, no origin and no environment", () => {
+    const local = { mcp: { command: ["node", "x.js"] } };
+    const said = (connector: Json): string[] => problems({}, { connectors: { local: connector } });
+    expect(said(local)).toEqual([]);
+    expect(said({ ...local, delegation: SHOP.delegation })).toEqual([
+      "/connectors/local/delegation: a local server has no token",
+    ]);
+    expect(said({ ...local, origin: SHOP.origin })[0]).toMatch(/neither an API nor an MCP server/);
+    for (const more of [{ env: { KEY: "x" } }, { cwd: "/" }, { url: "https://x.test/mcp" }]) {
+      expect(said({ mcp: { ...local.mcp, ...more } })[0]).toMatch(/^\/connectors\/local\/mcp/);
+    }
+    expect(said({ mcp: { command: [] } })[0]).toMatch(/^\/connectors\/local\/mcp/);
+  });
 });
