@@ -49,14 +49,27 @@ export function* nodesBelow(root: Node): Generator<Node> {
 }
 
 /** Of `a.b(…)` the line of the `b`: a chain of calls begins somewhere else. */
-export function lineOf({ text }: Source, node: Node): number {
+export function lineOf(source: Source, node: Node): number {
   const callee = node.type === "CallExpression" ? nodeAt(node, "callee") : undefined;
   const { start } = (callee === undefined ? undefined : nodeAt(callee, "property")) ?? node;
-  let line = 1;
-  for (let at = text.indexOf("\n"); at !== -1 && at < start; at = text.indexOf("\n", at + 1)) {
-    line += 1;
+  const starts = startsOf(source);
+  let [low, high] = [0, starts.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= start) low = middle;
+    else high = middle;
   }
-  return line;
+  return low + 1;
+}
+
+const lineStarts = new WeakMap<Source, readonly number[]>();
+
+function startsOf(source: Source): readonly number[] {
+  const known = lineStarts.get(source);
+  if (known !== undefined) return known;
+  const starts = [0, ...[...source.text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+  lineStarts.set(source, starts);
+  return starts;
 }
 
 /** What stands there, in one line. */

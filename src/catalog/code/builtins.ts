@@ -1,10 +1,11 @@
 // What the language itself can do to values that are known: lists, texts, records.
 import { posix } from "node:path";
 import type { Machine } from "./machine.ts";
-import { list, NOTHING, plain, record, textOf, truthOf, UNKNOWN } from "./values.ts";
+import { append, list, NOTHING, plain, record, textOf, truthOf, UNKNOWN } from "./values.ts";
 import type { At, Library, List, Value } from "./values.ts";
 
 const ROUNDS_MAX = 1000;
+const TEXT_MAX = 100_000;
 
 /** Runs what is given as a function, in case something calls it. */
 export function runCallbacks(machine: Machine, args: readonly Value[], at: At): void {
@@ -27,13 +28,15 @@ const LIST_METHODS: Readonly<Record<string, ListMethod>> = {
   concat: (of, _each, args) => flattened(list([of, ...args])),
   push: (of, _each, args, at) => {
     if (at.scope.frame.unsure > 0) of.open = true;
-    of.items.push(...args);
+    append(of, args);
     return UNKNOWN;
   },
   join: ({ items, open }, _each, [between]) => {
     const parts = items.map((one) => (one.kind === "plain" ? String(one.value) : undefined));
     const isKnown = !open && !parts.includes(undefined);
-    return isKnown ? plain(parts.join(textOf(between) ?? ",")) : UNKNOWN;
+    const chars = parts.reduce((sum, one) => sum + (one?.length ?? 0), 0);
+    const isShort = isKnown && chars < TEXT_MAX;
+    return isShort ? plain(parts.join(textOf(between) ?? ",")) : UNKNOWN;
   },
   slice: (of, _each, args) => (args.length > 0 ? list(of.items, true) : of),
   reverse: same,

@@ -24,6 +24,9 @@ export interface Placement extends Place {
 
 /** In a document that was written by doorless, and that it may write again. */
 export const MARK = "x-doorless-code";
+/** Of one operation; a tool that is a hundredth of it is too large for an agent. */
+const VALUES_MAX = 20_000;
+const DEPTH_MAX = 120;
 const METHODS_WITH_BODY = new Set(["POST", "PUT", "PATCH"]);
 
 export function describe(machine: Machine, title: string, placed: readonly Placed[]): Described {
@@ -50,7 +53,7 @@ export function describe(machine: Machine, title: string, placed: readonly Place
       const own = new Operation(machine, method, template, route.asks, at);
       const item = (paths[template.template] ??= {});
       machine.heard = (words) => own.unread.push(words);
-      item[method.toLowerCase()] = own.document(path);
+      item[method.toLowerCase()] = fitted(machine, own.document(path));
       machine.heard = undefined;
       const said = [...new Set([...notes, ...own.notes])];
       places.set(key, { ...place, notes: said, unread: [...new Set(own.unread)] });
@@ -63,7 +66,15 @@ export function describe(machine: Machine, title: string, placed: readonly Place
     paths,
     components: { schemas: sharedSchemas(machine) },
   };
-  return { document: rewritten(document, machine) as Json, places };
+  return { document, places };
+}
+
+/** With references as the document has them, and no larger than one operation can be. */
+function fitted(machine: Machine, node: Json): Json {
+  const room: Room = { machine, values: VALUES_MAX };
+  const whole = rewritten(node, room, 0) as Json;
+  if (room.values < 0) machine.cut("a shape is larger than what is kept");
+  return whole;
 }
 
 class Operation {
@@ -184,7 +195,8 @@ function sharedSchemas(machine: Machine): Json {
   const entries = [...machine.shared].map(([id, value]) => {
     const at = machine.tables.get(value.kind === "record" ? (value.node ?? NONE) : NONE)?.at;
     const known = at === undefined ? jsonOf(value) : schemaOf(machine, value, at);
-    return [keyOf(id), known ?? {}] as const;
+    const json = typeof known === "object" && known !== null ? (known as Json) : {};
+    return [keyOf(id), fitted(machine, json)] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -195,14 +207,25 @@ function keyOf(id: string): string {
   return id.replaceAll(/[^\w.-]/g, "_");
 }
 
-/** References by `$id` become the document's own; ids of schemas themselves are gone. */
-function rewritten(node: unknown, machine: Machine): unknown {
-  if (Array.isArray(node)) return node.map((one) => rewritten(one, machine));
+interface Room {
+  readonly machine: Machine;
+  values: number;
+}
+
+/**
+ * References by `$id` become the document's own; ids of schemas themselves are gone. A shape that
+ * is put together of itself again and again has no end as JSON: it ends where the room does.
+ */
+function rewritten(node: unknown, room: Room, depth: number): unknown {
+  const { machine } = room;
   if (typeof node !== "object" || node === null) return node;
+  room.values -= 1;
+  if (room.values < 0 || depth > DEPTH_MAX) return {};
+  if (Array.isArray(node)) return node.map((one) => rewritten(one, room, depth + 1));
   const entries = Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
-    if (key === "$id" && typeof value === "string") return [];
+    if (key === "__proto__" || (key === "$id" && typeof value === "string")) return [];
     if (key === "$ref" && typeof value === "string") return [[key, referenceTo(value, machine)]];
-    return [[key, rewritten(value, machine)]];
+    return [[key, rewritten(value, room, depth + 1)]];
   });
   return Object.fromEntries(entries);
 }

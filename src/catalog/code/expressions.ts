@@ -6,7 +6,7 @@ import { assign } from "./bind.ts";
 import { classOf } from "./classes.ts";
 import type { Machine } from "./machine.ts";
 import { handedOn } from "./request.ts";
-import { either, list, NOTHING, plain, record, truthOf, UNKNOWN } from "./values.ts";
+import { append, either, list, NOTHING, plain, record, truthOf, UNKNOWN } from "./values.ts";
 import type { At, Plain, Rec, Scope, Value } from "./values.ts";
 
 type Reader = (machine: Machine, node: Node, scope: Scope) => Value;
@@ -113,17 +113,16 @@ function added(a: Value, b: Value): Value {
 }
 
 function array(machine: Machine, node: Node, scope: Scope): Value {
-  const items: Value[] = [];
-  let open = false;
+  const made = list([]);
   for (const one of nodesAt(node, "elements")) {
     const spread = spreadOf(machine, one, scope);
-    if (spread === undefined) items.push(machine.evaluate(one, scope));
+    if (spread === undefined) append(made, [machine.evaluate(one, scope)]);
     else if (spread.kind === "list") {
-      items.push(...spread.items);
-      open ||= spread.open;
-    } else open = true;
+      append(made, spread.items);
+      made.open ||= spread.open;
+    } else made.open = true;
   }
-  return list(items, open);
+  return made;
 }
 
 function spreadOf(machine: Machine, node: Node | undefined, scope: Scope): Value | undefined {

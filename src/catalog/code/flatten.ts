@@ -5,6 +5,7 @@ import type { Route, Router } from "./values.ts";
 
 const DEPTH_MAX = 24;
 const ROUTES_MAX = 20_000;
+const VISITS_MAX = 50_000;
 
 export interface Placed {
   readonly route: Route;
@@ -15,13 +16,15 @@ export interface Placed {
 export function flatten(routers: readonly Router[], said: Said): readonly Placed[] {
   const placed: Placed[] = [];
   const seen = new Set<Router>();
+  let visits = 0;
   const walk = (
     router: Router,
     prefix: string | undefined,
     notes: readonly string[],
     above: readonly Router[],
   ): void => {
-    if (above.includes(router) || above.length > DEPTH_MAX) return;
+    visits += 1;
+    if (above.includes(router) || above.length > DEPTH_MAX || visits > VISITS_MAX) return;
     seen.add(router);
     for (const route of router.routes) {
       const { method, path, at } = route;
@@ -41,6 +44,8 @@ export function flatten(routers: readonly Router[], said: Said): readonly Placed
     }
   };
   for (const router of routers) if (router.isApp && !router.isMounted) walk(router, "", [], []);
+  const isCut = visits > VISITS_MAX || placed.length >= ROUTES_MAX;
+  if (isCut) said.sayOf("too_many_steps", { file: "", line: 0 }, "more routes than are listed");
   for (const router of routers) if (!seen.has(router)) unmounted(router, said);
   return placed;
 }

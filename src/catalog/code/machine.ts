@@ -41,6 +41,8 @@ export interface Machine {
   handle(handler: Value, asks: Asks, at: At): void;
   /** Hears of what is said, also of what was said before. */
   heard: ((words: string) => void) | undefined;
+  /** Says that something is too much, wherever it stands. */
+  cut(what: string): void;
   say(reason: UnreadReason, at: At, detail: string): void;
   /** One step of many; false where there have been too many. */
   step(): boolean;

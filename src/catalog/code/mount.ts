@@ -1,7 +1,7 @@
 // Routers at their places in others: Express's `use`, Hono's `route`.
 import { lineOf, nodesAt, shown } from "./ast.ts";
 import type { Machine } from "./machine.ts";
-import { textOf, UNKNOWN } from "./values.ts";
+import { flat, textOf, UNKNOWN } from "./values.ts";
 import type { At, Library, Router, RouterAt, Value } from "./values.ts";
 
 /** What a route or a mount depends on that nobody knows before the service runs. */
@@ -25,7 +25,8 @@ export function mountRouter(
   child: Router,
   at: At,
 ): void {
-  child.isMounted = true;
+  // One that is mounted in itself is no less an app for that.
+  if (child !== of) child.isMounted = true;
   const known = prefix === undefined ? "" : textOf(prefix);
   if (known === undefined) machine.say("prefix_computed", at, argumentsShown(at));
   const isAssumed = prefix?.kind === "plain" && prefix.assumed !== undefined;
@@ -61,13 +62,6 @@ function split(args: readonly Value[]): readonly [readonly (Value | undefined)[]
   const isComputed = first.kind === "unknown" && rest.some((one) => one.kind === "router");
   if (isPath || isComputed) return [some, flat(rest)];
   return [[undefined], flat(args)];
-}
-
-function flat(values: readonly Value[]): Value[] {
-  return values.flatMap((one) => {
-    if (one.kind !== "list") return [one];
-    return one.open ? [...flat(one.items), UNKNOWN] : flat(one.items);
-  });
 }
 
 function useOne(

@@ -15,11 +15,11 @@ import type { Said } from "./said.ts";
 import { askedMember, askedMethod, handedOn, heldAgainst } from "./request.ts";
 import { isRouting, routerMethod } from "./router.ts";
 import { runStatements } from "./statements.ts";
-import { NOTHING, plain, either, UNKNOWN } from "./values.ts";
+import { either, flat, NOTHING, plain, UNKNOWN } from "./values.ts";
 import type { Asks, At, Fn, Library, List, Rec, Router, Scope, Value } from "./values.ts";
 import { zodMember, zodMethod } from "./zod.ts";
 
-const STEPS_MAX = 5_000_000;
+const STEPS_MAX = 3_000_000;
 const HANDLER_STEPS_MAX = 20_000;
 const DEPTH_MAX = 250;
 const CALLS_MAX = 40;
@@ -227,7 +227,7 @@ export class Reader implements Machine {
   }
 
   handle(handler: Value, asks: Asks, at: At): void {
-    if (handler.kind === "list") for (const one of handler.items) this.handle(one, asks, at);
+    if (handler.kind === "list") for (const one of flat([handler])) this.handle(one, asks, at);
     else if (handler.kind === "function") {
       asks.isHandled = true;
       const before = this.steps;
@@ -236,6 +236,7 @@ export class Reader implements Machine {
       const conditions = this.conditions.splice(0);
       this.callFunction(handler, [{ kind: "asked", part: "root", asks }]);
       this.conditions.push(...conditions);
+      if (this.steps <= 0) this.say("schema_unread", at, "a handler longer than what is followed");
       this.steps = before - (spent - this.steps);
     } else if (handler.kind === "library") this.handleLibrary(handler, asks, at);
   }
@@ -244,6 +245,10 @@ export class Reader implements Machine {
     if (validatorInto(this, asks, handler, at)) return;
     if (VALIDATORS.test(handler.from)) this.say("schema_unread", at, handler.from);
     for (const one of handler.args) if (one.kind === "function") this.handle(one, asks, at);
+  }
+
+  cut(what: string): void {
+    this.said.sayOf("too_many_steps", { file: "", line: 0 }, what);
   }
 
   say(reason: UnreadReason, { node, scope }: At, detail: string): void {

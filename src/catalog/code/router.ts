@@ -7,7 +7,7 @@ import { openApiRoute } from "./hono.ts";
 import type { Machine } from "./machine.ts";
 import { noted, useArguments } from "./mount.ts";
 import { joinPaths } from "./routers.ts";
-import { Asks, NOTHING, plain, textOf, UNKNOWN } from "./values.ts";
+import { Asks, flat, NOTHING, plain, textOf, UNKNOWN } from "./values.ts";
 import type { At, Rec, RouterAt, Value } from "./values.ts";
 
 const METHODS = new Set(["get", "put", "post", "delete", "options", "head", "patch", "trace"]);
@@ -202,12 +202,8 @@ function addRoute(
   asks: Asks,
   at: At,
 ): void {
-  if (path.kind === "list") {
-    const all = path.open ? [...path.items, UNKNOWN] : path.items;
-    for (const one of all) addRoute(machine, of, method, one, asks, at);
-    return;
-  }
-  addAt(machine, of, method, path, asks, written(machine, at));
+  const where = written(machine, at);
+  for (const one of flat([path])) addAt(machine, of, method, one, asks, where);
 }
 
 function addAt(

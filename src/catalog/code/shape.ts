@@ -3,22 +3,30 @@ import type { Machine } from "./machine.ts";
 import type { At, Json, List, Value } from "./values.ts";
 
 const DEPTH_MAX = 40;
+const VALUES_MAX = 20_000;
 
-/** JSON, where all of it is known. */
-export function jsonOf(value: Value, depth = 0): unknown {
-  if (depth > DEPTH_MAX) return undefined;
+/** JSON, where all of it is known, and it is not without an end. */
+export function jsonOf(value: Value): unknown {
+  return known(value, { values: VALUES_MAX }, 0);
+}
+
+function known(value: Value, room: { values: number }, depth: number): unknown {
+  room.values -= 1;
+  if (depth > DEPTH_MAX || room.values < 0) return undefined;
   switch (value.kind) {
     case "plain":
       return value.value;
     case "schema":
       return value.schema;
     case "list": {
-      const items = value.items.map((one) => jsonOf(one, depth + 1));
+      const items = value.items.map((one) => known(one, room, depth + 1));
       return value.open || items.includes(undefined) ? undefined : items;
     }
     case "record": {
       if (value.open) return undefined;
-      const entries = [...value.fields].map(([key, one]) => [key, jsonOf(one, depth + 1)] as const);
+      const entries = [...value.fields].map(
+        ([key, one]) => [key, known(one, room, depth + 1)] as const,
+      );
       return entries.some(([, one]) => one === undefined) ? undefined : Object.fromEntries(entries);
     }
     default:
@@ -33,7 +41,7 @@ export function schemaOf(machine: Machine, value: Value, at: At): Json {
 
 function partOfSchema(machine: Machine, value: Value, at: At, depth: number): Json {
   if (value.kind === "schema") return value.schema;
-  if (value.kind !== "record" || depth > DEPTH_MAX) {
+  if (value.kind !== "record" || depth > DEPTH_MAX || !machine.step()) {
     machine.say("schema_unread", at, "");
     return {};
   }

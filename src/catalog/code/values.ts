@@ -164,9 +164,33 @@ export function plain(value: Plain["value"], assumed?: string): Plain {
   return assumed === undefined ? { kind: "plain", value } : { kind: "plain", value, assumed };
 }
 
+const ITEMS_MAX = 5000;
+
+/** Of a list that is longer than any list of routes, the first part. */
 export function list(items: Value[], open = false): List {
-  return { kind: "list", items, open };
+  if (items.length <= ITEMS_MAX) return { kind: "list", items, open };
+  return { kind: "list", items: items.slice(0, ITEMS_MAX), open: true };
 }
+
+/** At the end of a list, as far as there is room. */
+export function append(to: List, items: readonly Value[]): void {
+  const room = Math.max(0, ITEMS_MAX - to.items.length);
+  to.items.push(...items.slice(0, room));
+  if (items.length > room) to.open = true;
+}
+
+/** What is in a list, and in the lists in it; what is not known, as something unknown. */
+export function flat(values: readonly Value[], depth = 0): Value[] {
+  if (depth > LISTS_MAX) return [UNKNOWN];
+  const all = values.flatMap((one): Value[] => {
+    if (one.kind !== "list") return [one];
+    const inner = flat(one.items, depth + 1);
+    return one.open ? [...inner, UNKNOWN] : inner;
+  });
+  return all.length <= ITEMS_MAX ? all : [...all.slice(0, ITEMS_MAX), UNKNOWN];
+}
+
+const LISTS_MAX = 4;
 
 export function record(fields: Iterable<readonly [string, Value]> = [], open = false): Rec {
   return { kind: "record", fields: new Map(fields), open };

@@ -113,3 +113,43 @@ verifies("import.code-routes", "what is called on an app and not known is said",
     "router.ts:2 router_unmounted",
   ]);
 });
+
+verifies("import.code-static", "values that grow without an end stop growing", () => {
+  const grown: Readonly<Record<string, readonly [text: string, routes: readonly string[]]>> = {
+    shape: [
+      `let s = z.string(); for (const i of many) s = z.object({ a: s, b: s });
+       app.post("/x", (q, r) => r.json(s.parse(q.body)));`,
+      ["POST /x"],
+    ],
+    spread: [
+      `let a = [1]; for (const i of many) a = [...a, ...a]; app.get("/" + a.length, h);`,
+      [],
+    ],
+    push: [`let a = [1]; for (const i of many) a.push(...a); app.get("/y", h);`, ["GET /y"]],
+    text: [`let a = "a"; for (const i of many) a = a + a; app.get("/" + a, h);`, []],
+    mounts: [
+      `let r = express.Router(); r.get("/x", h);
+       for (const i of many) { const n = express.Router(); n.use("/a", r).use("/b", r); r = n; }
+       app.use(r); app.get("/y", h);`,
+      ["GET /y"],
+    ],
+    circles: [
+      `const l = []; l.push(l); app.get(l, h); app.use("/a", app); app.get("/e", h);
+       const o = { type: "object" }; o.properties = { o }; z.object(o).parse(l);`,
+      ["GET /e"],
+    ],
+    names: [
+      `app.post("/__proto__", (q, s) => { s.json(q.body["__proto__"], q.query.__proto__); });
+       const o = {}; o["__proto__"] = h; z.object({ ["__proto__"]: z.string() }).parse(o);`,
+      ["POST /__proto__"],
+    ],
+  };
+  const many = JSON.stringify(Array.from({ length: 200 }, (_, i) => i));
+  const begin = `import { z } from "zod"; const many = ${many}; const h = (q, s) => s.end();`;
+  for (const [name, [text, routes]] of Object.entries(grown)) {
+    const read = readFiles({ "app.ts": `${begin}\n${APP}${text}` });
+    expect([...read.places.keys()], name).toEqual(routes);
+    expect(JSON.stringify(read.document).length, name).toBeLessThan(1_000_000);
+    if (routes.length === 0) expect(read.unread, name).not.toEqual([]);
+  }
+});
