@@ -22,8 +22,9 @@ import type { Json } from "./upstream-messages.ts";
 const MODERN = "2026-07-28";
 /** The newest is asked for; a server that wants another of these gets it. */
 const SESSIONFUL = ["2025-11-25", "2025-06-18", "2025-03-26"] as const;
-/** What servers say to a method or a version that they do not know. */
-const UNKNOWN_STATUS: ReadonlySet<unknown> = new Set([400, 404, 405, 406, 415, 501]);
+/** What is said about who asks, or how often: anything else may be about a method. */
+const KNOWN_STATUS: ReadonlySet<unknown> = new Set([401, 403, 429]);
+const FAREWELL_MS_MAX = 4000;
 const LISTED_BYTES_MAX = 4_194_304;
 
 interface Talk {
@@ -59,6 +60,8 @@ class HttpUpstream implements UpstreamMcp {
   private readonly options: HttpOptions;
   private talk: Promise<UpstreamAnswer<Talk>> | undefined;
   private last_id = 0;
+  /** The last turn, where it was nobody's in particular. */
+  private nobody: UpstreamTurn | undefined;
 
   constructor(options: HttpOptions) {
     this.options = options;
@@ -86,13 +89,23 @@ class HttpUpstream implements UpstreamMcp {
   }
 
   // No credential is kept for a farewell: the id is forgotten, and the server's own clock does the
-  // rest.
-  close(): Promise<void> {
+  // rest. Where none was needed, it is said.
+  async close(): Promise<void> {
+    const { talk, nobody } = this;
     this.talk = undefined;
-    return Promise.resolve();
+    const answer = await talk;
+    if (nobody === undefined || answer?.ok !== true || answer.value.session === undefined) return;
+    const { line, url } = this.options;
+    const path = url.pathname + url.search;
+    const headers = headersOf({}, nobody, answer.value, line);
+    const request = { origin: url.origin, path, method: "DELETE" as const, headers, body: null };
+    const bounds = { timeout_ms: FAREWELL_MS_MAX, bytes_max: 65_536, signals: nobody.signals };
+    // Servers may know no farewell.
+    await dial(line.agent, request, bounds, () => undefined).catch(() => undefined);
   }
 
   private async request(method: string, params: Json, turn: UpstreamTurn) {
+    this.nobody = turn.token === undefined ? turn : undefined;
     const talk = await this.ready(turn);
     if (!talk.ok) return talk;
     const answer = await this.rpc(method, params, turn, talk.value);
@@ -202,7 +215,8 @@ class HttpUpstream implements UpstreamMcp {
 }
 
 function isUnknown({ details = {} }: Refusal): boolean {
-  return UNKNOWN_STATUS.has(details["status"]) || details["rpc_code"] !== undefined;
+  const { status, rpc_code } = details;
+  return rpc_code !== undefined || (Number(status) >= 400 && !KNOWN_STATUS.has(status));
 }
 
 function isSessionId(value: unknown): value is string {

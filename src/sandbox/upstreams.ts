@@ -168,10 +168,15 @@ export class Upstreams {
   }
 
   private async list(connector: string, open: Open, turn: UpstreamTurn): Promise<Listed> {
-    open.looked_ms = this.clock.monotonic();
-    const first = await open.mcp.list(turn);
+    const { clock } = this;
+    open.looked_ms = clock.monotonic();
+    // Others may wait for it, who have less time.
+    const until_ms = open.looked_ms + LOOK_MS_MAX;
+    const left_ms = (): number => Math.min(turn.left_ms(), until_ms - clock.monotonic());
+    const looking = { ...turn, left_ms };
+    const first = await open.mcp.list(looking);
     // Nothing was asked of a session that was over: another one is opened.
-    const answer = !first.ok && first.gone === true ? await open.mcp.list(turn) : first;
+    const answer = !first.ok && first.gone === true ? await open.mcp.list(looking) : first;
     if (answer.ok) await this.listed(connector, answer.value);
     return answer.ok ? answer : { ...answer, sent: false };
   }

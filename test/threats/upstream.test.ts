@@ -243,6 +243,33 @@ verifies(
   },
 );
 
+verifies(
+  "upstream.session",
+  "what was asked as nobody says farewell as nobody; a user's token is kept for none",
+  async () => {
+    const farewells: [unknown, unknown][] = [];
+    peer.serve(async (req, res) => {
+      const { authorization, "mcp-session-id": session } = req.headers;
+      if (req.method === "DELETE") {
+        farewells.push([session, authorization]);
+        return json(res, 200, {});
+      }
+      const { id, method } = JSON.parse(await text(req)) as Message;
+      if (method === "server/discover") return json(res, 500, {});
+      if (method === "initialize") res.setHeader("mcp-session-id", "s1");
+      if (method === "initialize") return json(res, 200, result(id, HELLO));
+      if (id === undefined) return res.writeHead(202).end();
+      return json(res, 200, result(id, { tools: [] }));
+    });
+    for (const more of [{}, { token: undefined }]) {
+      const mcp = open();
+      expect(await mcp.list(turn(more))).toMatchObject({ ok: true });
+      await mcp.close();
+    }
+    expect(farewells).toEqual([["s1", undefined]]);
+  },
+);
+
 verifies("upstream.drift", "that its tools changed is heard on the way of an answer", async () => {
   const before = changes;
   const changed = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };

@@ -10,7 +10,9 @@ import { Notices } from "../../../src/catalog/notices.ts";
 import { Suspensions } from "../../../src/catalog/suspensions.ts";
 import { judgeListed, upstreamsOf } from "../../../src/catalog/upstream-drift.ts";
 import type { UpstreamDefinition } from "../../../src/contract/upstream.ts";
-import { catalogFolder, problemsOf, put, testFolder } from "../../setup/minimal.ts";
+import { compilePolicy } from "../../../src/policy/policy.ts";
+import { catalogFolder, configFrom, minimalConfig } from "../../setup/minimal.ts";
+import { problemsOf, put, testFolder } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -202,5 +204,37 @@ verifies(
     await watch.check();
     expect(isStopped("shop_a")).toBe(false);
     watch.close();
+  },
+);
+
+const DELEGATION = { kind: "exchange", resource: URL_OF };
+
+verifies(
+  "config.mistake-located",
+  "a server is one address, with a delegation, and its own tools",
+  () => {
+    const agents = { desk: { title: "d", purpose: "p", tools: { shop_a: {}, shop_b: {} } } };
+    const roles = { clerk: { desk: "all" } };
+    const configured = (shop: Json) =>
+      configFrom(minimalConfig({ agents, roles, connectors: { shop } }));
+    const pointers = (shop: Json): string[] =>
+      problemsOf(() => configured(shop)).map(({ pointer, message }) => `${pointer} ${message}`);
+    const mcp = { url: URL_OF };
+    expect(pointers({ mcp, delegation: DELEGATION })).toEqual([]);
+    expect(pointers({ mcp })).toEqual(["/connectors/shop has no delegation"]);
+    expect(pointers({ mcp, origin: "https://x.test", delegation: DELEGATION })).toMatchObject([
+      expect.stringMatching(/neither an API nor an MCP server, or both/),
+    ]);
+    expect(pointers({ mcp: { url: "http://x.test/" }, delegation: DELEGATION })).toMatchObject([
+      expect.stringMatching(/^\/connectors\/shop\/mcp\/url .* is not https$/),
+    ]);
+    const catalog = loadCatalog(folderOf());
+    const remote = configured({ mcp, delegation: DELEGATION });
+    expect(problemsOf(() => compilePolicy(remote, catalog))).toEqual([]);
+    const api = configured({ origin: "https://x.test", delegation: DELEGATION });
+    expect(problemsOf(() => compilePolicy(api, catalog))).toMatchObject([
+      { pointer: "/connectors/shop", message: "shop_a is a tool of an MCP server" },
+      { pointer: "/connectors/shop", message: "shop_b is a tool of an MCP server" },
+    ]);
   },
 );
