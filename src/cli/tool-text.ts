@@ -7,6 +7,7 @@ import type { Lock } from "../catalog/lock.ts";
 import { isLocal, originIn } from "../config/connector.ts";
 import type { Config } from "../config/load.ts";
 import type { Schema } from "../contract/schema.ts";
+import { saidOf } from "../contract/upstream.ts";
 import { canonicalJson } from "../kernel/ids.ts";
 import { own } from "../kernel/own.ts";
 import { visibleText } from "../kernel/visible.ts";
@@ -72,9 +73,8 @@ function whereOf({ connectors }: Pick<Config, "connectors">, name: string): stri
 function contractOf(tool: ToolDefinition): readonly (readonly [string, string])[] {
   if (tool.kind === "upstream") {
     const { endpoint, definition } = tool.pin;
-    const where = typeof endpoint === "string" ? endpoint : endpoint.command.join(" ");
     return [
-      ["contract", `${definition.name} of ${where}`],
+      ["contract", `${definition.name} of ${saidOf(endpoint)}`],
       ["there", canonicalJson(definition)],
     ];
   }

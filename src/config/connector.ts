@@ -74,18 +74,19 @@ const keySchema = z
   })
   .describe("Each user's own key, pasted on /connect; for an API that has nothing better");
 
-const check_s = z
-  .int()
-  .min(1)
-  .max(86_400)
-  .default(60)
-  .describe("How old the last look at its tools may be when one of them is called");
+const checkS = (standard: number) =>
+  z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(standard)
+    .describe("How old the last look at its tools may be when one of them is called");
 
 const mcpSchema = z
   .union([
     z.strictObject({
       url: url.describe("Its streamable HTTP endpoint, the only address this connector dials"),
-      check_s,
+      check_s: checkS(60),
     }),
     z.strictObject({
       command: z
@@ -93,7 +94,8 @@ const mcpSchema = z
         .min(1)
         .max(64)
         .describe("A script for Node, run in the sandbox with its own package and nothing else"),
-      check_s,
+      // What runs is a copy: it is the same for as long as we are.
+      check_s: checkS(3600),
     }),
   ])
   .describe("An MCP server, whose tools are this connector's");

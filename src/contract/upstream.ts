@@ -73,6 +73,9 @@ export function judgeUpstream(
   return findings.all();
 }
 
-function saidOf(endpoint: UpstreamEndpoint): string {
-  return typeof endpoint === "string" ? endpoint : endpoint.command.join(" ");
+/** Two that differ are never said alike: who accepts a change accepts this one alone. */
+export function saidOf(endpoint: UpstreamEndpoint): string {
+  if (typeof endpoint === "string") return endpoint;
+  const { command, files = "files that nobody knows" } = endpoint;
+  return `${files} ${JSON.stringify(command)}`;
 }

@@ -13,8 +13,8 @@ import { stdioUpstream } from "./upstream-stdio.ts";
 import type { UpstreamWay } from "./upstream.ts";
 
 const MIB = 1_048_576;
-/** The longest answer that a tool may have (docs/tool-files.md), and what is around it. */
-const LINE_BYTES_MAX = 8_388_608 + 65_536;
+/** Of one message: each server may have this much of our memory before it says anything whole. */
+const LINE_BYTES_MAX = 4_194_304;
 /** Of the resident memory, what V8's heap may take; the rest is Node's own, and buffers. */
 const HEAP_SHARE = 0.5;
 

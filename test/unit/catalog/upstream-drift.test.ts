@@ -9,6 +9,7 @@ import { compareWithLock, lockEntry, readLock, writeLock } from "../../../src/ca
 import { Notices } from "../../../src/catalog/notices.ts";
 import { Suspensions } from "../../../src/catalog/suspensions.ts";
 import { judgeListed, upstreamsOf } from "../../../src/catalog/upstream-drift.ts";
+import { judgeUpstream } from "../../../src/contract/upstream.ts";
 import type { UpstreamDefinition } from "../../../src/contract/upstream.ts";
 import { compilePolicy } from "../../../src/policy/policy.ts";
 import { catalogFolder, configFrom, minimalConfig } from "../../setup/minimal.ts";
@@ -94,6 +95,25 @@ verifies(
     expect(rulesOf(LISTED, "https://other.test/mcp")).toEqual([elsewhere, elsewhere]);
   },
 );
+
+verifies(["upstream.drift", "servers.digest"], "who accepts one program accepts no other", () => {
+  const pinned = {
+    endpoint: { command: ["node", "a b"], files: "sha256:1" },
+    definition: defined("a"),
+  };
+  const changes = [
+    { command: ["node", "a b"], files: "sha256:2" },
+    { command: ["node", "a b"], files: "sha256:3" },
+    { command: ["node", "a", "b"], files: "sha256:1" },
+    { command: ["node", "a b"] },
+  ].map((endpoint) => judgeUpstream(pinned, endpoint, defined("a")));
+  expect(changes.map((found) => found.map(({ rule }) => rule))).toEqual(
+    changes.map(() => ["mcp-endpoint-changed"]),
+  );
+  expect(new Set(changes.map(([found]) => found?.fingerprint)).size).toBe(changes.length);
+  expect(changes[0]?.[0]?.text).toMatch(/sha256:1 .* → sha256:2 /);
+  expect(judgeUpstream(pinned, pinned.endpoint, defined("a"))).toEqual([]);
+});
 
 verifies("upstream.drift", "the order in which a server writes its schema is no change", () => {
   const folder = folderOf(defined("a", { inputSchema: { type: "object", title: "x" } }));
