@@ -11,6 +11,7 @@ import {
   wordAt,
 } from "./ast.ts";
 import type { Node, Source } from "./ast.ts";
+import { FRAMEWORKS } from "./frameworks.ts";
 import type { Machine } from "./machine.ts";
 import type { Module } from "./module.ts";
 import { isRouting } from "./router.ts";
@@ -23,18 +24,6 @@ const APP_LIKE = new RegExp(
   "(?:^|_)(?:app|router|routes?|server|fastify|instance|api|hono|express)$" +
     "|(?:App|Router|Routes?|Server|Api)$",
 );
-const FRAMEWORKS = new Set(
-  (
-    "koa koa-router @koa/router @hapi/hapi hapi restify polka elysia h3 nitropack itty-router " +
-    "find-my-way next next/server @nestjs/common @nestjs/core routing-controllers tsoa " +
-    "@tsoa/runtime inversify-express-utils @trpc/server @feathersjs/feathers @feathersjs/express " +
-    "sails @loopback/rest @remix-run/node @remix-run/express @sveltejs/kit astro moleculer-web " +
-    "@ts-rest/core @ts-rest/express @ts-rest/fastify graphql-yoga hyper-express uWebSockets.js " +
-    "micro @oak/oak trouter express-file-routing @decorators/express @overnightjs/core " +
-    "@tsed/common @tsed/schema"
-  ).split(" "),
-);
-
 /** Runs, with arguments that nobody knows, what nothing ran and something looks like a route in. */
 export function runTheRest(machine: Machine, modules: readonly Module[]): void {
   for (const { source, scope } of modules) {
@@ -177,6 +166,15 @@ function nameOf(node: Node): string {
   return on === undefined ? "" : nameOf(on);
 }
 
+function isAnswering(node: Node): boolean {
+  if (isFunction(node)) return true;
+  return nodesAt(node, "properties").some((one) => {
+    const value = one === undefined ? undefined : nodeAt(one, "value");
+    const name = one === undefined ? "" : wordAt(nodeAt(one, "key"), "name");
+    return name === "routes" || (name === "fetch" && value !== undefined && isFunction(value));
+  });
+}
+
 export function sayTheRest(machine: Machine, modules: readonly Module[], said: Said): void {
   for (const { source } of modules) {
     for (const node of candidatesIn(machine, source)) {
@@ -206,9 +204,14 @@ function importedBy(node: Node): string | undefined {
   return isRequire ? literalOf(nodesAt(node, "arguments")[0]) : undefined;
 }
 
-// A server of Node's own that is given no app: what it answers is decided in code.
+// A server of Node's own that is given no app, or one of Bun's with routes: what it answers is
+// decided in code.
 function isBareServer(machine: Machine, node: Node): boolean {
   if (node.type !== "CallExpression" || machine.hosting.has(node)) return false;
+  const method = methodOf(node);
+  if (method?.name === "serve" && /^(?:Bun|Deno)$/.test(wordAt(method.on, "name"))) {
+    return nodesAt(node, "arguments").some((one) => one !== undefined && isAnswering(one));
+  }
   const callee = nodeAt(node, "callee");
   const name = wordAt(callee, "name") || methodOf(node)?.name;
   if (name !== "createServer" && name !== "createSecureServer") return false;

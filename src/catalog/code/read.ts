@@ -6,6 +6,7 @@ import { describe } from "./describe.ts";
 import type { Described } from "./describe.ts";
 import { flatten } from "./flatten.ts";
 import { CodeFolder } from "./folder.ts";
+import { isRouteByPlace } from "./frameworks.ts";
 import { runTheRest, sayTheRest } from "./leftover.ts";
 import { nodesAt } from "./ast.ts";
 import { Module } from "./module.ts";
@@ -86,6 +87,9 @@ class Service implements Files {
       this.module(file, this.folder.text(file));
     }
     this.startFastify();
+    for (const file of this.folder.files.filter(isRouteByPlace)) {
+      this.said.sayOf("framework_unread", { file, line: 1 }, "its place is its path");
+    }
   }
 
   /** Plugins that `fastify start FILE` makes an app of: a script of package.json says so. */

@@ -1,10 +1,11 @@
 // Which files to begin with: those that may say something of routes, and those that import one of
 // these, for what they make of it counts as well. The others are read when something needs them.
+import { FRAMEWORKS } from "./frameworks.ts";
 import type { CodeFolder } from "./folder.ts";
 import type { Resolver } from "./resolve.ts";
 
 const INTEREST = new RegExp(
-  "\\b(?:express|fastify|hono|Router|createServer|method)\\b" +
+  "\\b(?:express|fastify|hono|Router|createServer|serve|method)\\b" +
     "|\\.(?:get|post|put|patch|delete|all|route|register|use)\\s*[(<]",
   "i",
 );
@@ -26,6 +27,7 @@ export function relevantFiles(
     }
     if (INTEREST.test(text)) next.push(file);
     for (const [, specifier = ""] of text.matchAll(SPECIFIER)) {
+      if (FRAMEWORKS.has(specifier)) next.push(file);
       const found = resolver.find(specifier, file);
       if (!("file" in found)) continue;
       importers.set(found.file, [...(importers.get(found.file) ?? []), file]);

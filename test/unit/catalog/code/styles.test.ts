@@ -135,3 +135,25 @@ verifies(
     });
   },
 );
+
+verifies("import.code-routes", "frameworks whose routes are not read are said", () => {
+  const read = readFiles({
+    "src/cats.controller.ts": `import { Controller, Get } from "@nestjs/common";
+      @Controller("cats") export class Cats { @Get(":id") one() { return 1; } }`,
+    "app/api/users/route.ts": `export async function GET() { return new Response(); }`,
+    "pages/api/hello.js": `export default (req, res) => res.end();`,
+    "bun.ts": `Bun.serve({ routes: { "/x": () => new Response() } });`,
+    "node.ts": `import { createServer as x } from "node:http"; import http from "node:http";
+      http.createServer((q, s) => s.end()).listen(1);`,
+    "koa.js": `const Koa = require("koa");`,
+  });
+  expect(routesOf(read)).toEqual([]);
+  expect(unreadOf(read)).toEqual([
+    "app/api/users/route.ts:1 framework_unread",
+    "bun.ts:1 framework_unread",
+    "koa.js:1 framework_unread",
+    "node.ts:2 framework_unread",
+    "pages/api/hello.js:1 framework_unread",
+    "src/cats.controller.ts:1 framework_unread",
+  ]);
+});
