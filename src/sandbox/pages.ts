@@ -3,7 +3,7 @@
 import { followedIn } from "../catalog/pagination.ts";
 import type { Followed } from "../catalog/pagination-file.ts";
 import type { DeclarativeTool } from "../catalog/definition.ts";
-import { moreIn, nextLinks } from "../contract/paging.ts";
+import { isSizeName, moreIn, nextLinks } from "../contract/paging.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { digestOf } from "../kernel/ids.ts";
@@ -38,6 +38,9 @@ export class Pages {
   private readonly base: string;
   private readonly list: string;
   private readonly seen: Set<string>;
+  /** How many items each page was asked for, where that is said. */
+  private readonly size: number | undefined;
+  private last = "";
   private items = 0;
 
   constructor(tool: DeclarativeTool, request: BrokerRequest, origin: string) {
@@ -49,6 +52,8 @@ export class Pages {
     this.base = origin + request.path;
     this.list = list.from;
     this.seen = new Set([request.path]);
+    const size = Object.entries(tool.fixed.query).find(([name]) => isSizeName(name))?.[1];
+    this.size = size === undefined ? undefined : Number(size);
   }
 
   /** Takes one page: the request for the one after it, or nothing where it was the last. */
@@ -65,6 +70,7 @@ export class Pages {
     const { items_max, pages_max } = this.followed;
     const list = valueAt(page.body, this.list);
     if (!Array.isArray(list)) throw drifted(this.list, "a list");
+    if (this.followed.style === "page" && this.isAgain(this.followed, list)) return undefined;
     this.bodies.push(page.body);
     this.items += list.length;
     if (this.items > items_max) throw tooMany("items", items_max);
@@ -115,6 +121,23 @@ export class Pages {
     throw drifted(next?.from ?? "", `a link with ${parameters.join(" or ")} in its query`);
   }
 
+  /**
+   * Whether this is the page before again, as some APIs answer beyond their last. One that does not
+   * know the parameter answers with its first page for ever, which may be a part.
+   */
+  private isAgain({ total, pages, more }: Of<"page">, list: readonly unknown[]): boolean {
+    if (list.length === 0) return false;
+    const before = this.last;
+    this.last = digestOf("page-v1", JSON.stringify(list));
+    const isKnown = this.seen.has(this.last);
+    this.seen.add(this.last);
+    if (!isKnown) return false;
+    const isShort = this.size !== undefined && list.length < this.size;
+    const isLast = this.last === before && (this.bodies.length > 1 || isShort);
+    if (isLast && (total ?? pages ?? more) === undefined) return true;
+    throw broken("It answered with a page that was read before.");
+  }
+
   private byPage(followed: Of<"page">, body: unknown, list: readonly unknown[]) {
     const { parameter, counts, first = counts === "pages" ? 1 : 0 } = followed;
     const { total, pages, more } = followed;
@@ -128,10 +151,6 @@ export class Pages {
       if (isEmpty) throw drifted(this.list, "items, since it says that there are more");
     }
     if (isEmpty) return undefined;
-    // Who does not know the parameter answers with the first page again and again.
-    const same = digestOf("page-v1", JSON.stringify(list));
-    if (this.seen.has(same)) throw broken("It answered with a page that was read before.");
-    this.seen.add(same);
     return { [parameter]: String(first + (counts === "pages" ? this.bodies.length : this.items)) };
   }
 }
