@@ -105,6 +105,8 @@ describe("the request", () => {
         "content-length",
         "content-type",
         "host",
+        // This connector names a header for it, and each write has one.
+        "idempotency-key",
         "traceparent",
         "user-agent",
         "x-request-id",
