@@ -9,7 +9,7 @@ import { LedgerUnavailable, passing } from "./room.ts";
 export const CHECKPOINTS = "checkpoints";
 
 /** Ends each note. None holds such a line: an origin, digits, base64 and keys cannot be one. */
-const END = "---\n";
+export const END = "---\n";
 // A note a second is many in a year: a start reads the last ones.
 const TAIL_BYTES = 65_536;
 

@@ -1,11 +1,14 @@
 // `audit repair --accept-loss`: a damaged log goes on from its last good record. What was there is
 // kept beside it as evidence, and the loss itself is the next record.
-import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, cpSync, existsSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync } from "node:fs";
 import { basename, join } from "node:path";
-import { parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
-import { CHECKPOINTS, framedNote, framedNotesIn } from "./checkpoint-log.ts";
+import { verifyCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { CHECKPOINTS } from "./checkpoint-log.ts";
 import { lastSigned } from "./last-signed.ts";
 import type { VerifierKey } from "./note.ts";
+import { notesIn, NotesAlong } from "./notes-walk.ts";
 import { LedgerDamaged, segmentName, segmentsOf, walk } from "./segments.ts";
 import type { ChainProblem } from "./segments.ts";
 import { publicKeysIn } from "./signing-key.ts";
@@ -24,51 +27,43 @@ export interface Repaired {
   readonly problems: readonly ChainProblem[];
 }
 
-// A note that is none stands for nothing, and goes.
-function sizesIn(note: string): number[] {
-  try {
-    return [parseCheckpoint(note).size];
-  } catch {
-    return [];
-  }
-}
-
 /** Cuts the log at its first fault. The caller holds the folder's lock, and records the loss. */
 export function repairLedger(folder: string, keys_folder: string, evidence: string): Repaired {
   cpSync(folder, evidence, { recursive: true, errorOnExist: true, force: false });
-  // First: what cannot be read stops the repair before it has cut anything.
-  const notes = notesIn(folder);
+  // Before anything is cut: what cannot be read stops the repair.
   const problems: ChainProblem[] = [];
   const stone = stoneIn(folder, problems);
   problems.push(...cutAtFault(folder, stone));
-  const roots = new Map<number, Buffer>();
   const signed = lastSigned(keys_folder);
-  const sizes = new Set(notes.flatMap(sizesIn));
-  if (signed !== undefined) sizes.add(signed.size);
+  let is_there = signed === undefined;
   const tree = treeAfter(stone);
+  const notes = new StandingNotes(folder, publicKeysIn(keys_folder), stone?.dropped_to ?? 0);
+  const look = (): void => {
+    notes.along.follow(tree);
+    if (signed?.size === tree.size) is_there = tree.root().equals(signed.root);
+  };
+  look();
   const tail = walk(
     segmentsOf(folder),
     () => undefined,
     () => undefined,
     (leaf) => {
       tree.append(leaf);
-      if (sizes.has(tree.size)) roots.set(tree.size, tree.root());
+      look();
     },
     stone,
   );
+  notes.along.end();
   if (tail.path !== undefined) truncateSync(tail.path, tail.size);
-  const dropped_to = stone?.dropped_to ?? 0;
-  const kept = standing(notes, publicKeysIn(keys_folder), roots, dropped_to);
-  const dropped_checkpoints = notes.length - kept.length;
-  if (dropped_checkpoints > 0) writeNotes(folder, kept);
-  const is_there = signed === undefined || roots.get(signed.size)?.equals(signed.root) === true;
-  if (!is_there || (signed !== undefined && kept.length === 0)) {
+  const { kept, dropped } = notes;
+  if (dropped > 0) cut(join(folder, CHECKPOINTS), notes.kept_to);
+  if (!is_there || (signed !== undefined && kept === 0)) {
     const what = is_there ? "is gone" : "is of another log than this";
     const message = `the checkpoint at ${signed?.size ?? 0} that was signed ${what}`;
     problems.push({ file: join(folder, CHECKPOINTS), line: 0, message });
   }
   const gone = stone && { dropped_to: stone.dropped_to, hash: stone.hash };
-  return { kept_to: tail.seq, dropped_checkpoints, stone: gone, evidence, problems };
+  return { kept_to: tail.seq, dropped_checkpoints: dropped, stone: gone, evidence, problems };
 }
 
 // One that cannot be read stands for nothing, where the log has its beginning.
@@ -112,6 +107,16 @@ function cutBefore(folder: string, { file, line }: ChainProblem): void {
   for (const later of paths.slice(paths.indexOf(file) + 1)) rmSync(later);
 }
 
+function cut(file: string, size: number): void {
+  const fd = openSync(file, "r+");
+  try {
+    ftruncateSync(fd, size);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Where the first `lines` lines end. */
 function endOf(lines: number, bytes: Buffer): number {
   let end = 0;
@@ -119,38 +124,39 @@ function endOf(lines: number, bytes: Buffer): number {
   return end;
 }
 
-function notesIn(folder: string): string[] {
-  const file = join(folder, CHECKPOINTS);
-  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-  return framedNotesIn(text).notes.map(({ note }) => note);
+/** Which checkpoints still stand for the log before them: up to the first that does not. */
+class StandingNotes {
+  readonly along: NotesAlong;
+  kept = 0;
+  dropped = 0;
+  /** In the file. */
+  kept_to = 0;
+
+  constructor(folder: string, keys: readonly VerifierKey[], dropped_to: number) {
+    const file = join(folder, CHECKPOINTS);
+    const notes = existsSync(file) ? notesIn(file) : [].values();
+    this.along = new NotesAlong(
+      notes,
+      ({ note, torn }) => {
+        if (torn) return undefined;
+        const checkpoint = signedIn(note, keys);
+        if (checkpoint === undefined) this.dropped++;
+        return checkpoint;
+      },
+      ({ end }, { size, root }, actual) => {
+        // Of what retention dropped nobody can tell any more.
+        const stands = size < dropped_to || actual?.equals(root) === true;
+        if (!stands || this.dropped > 0) this.dropped++;
+        else [this.kept, this.kept_to] = [this.kept + 1, end];
+      },
+    );
+  }
 }
 
-// Those that still stand for the log in front of them, up to the first that does not.
-function standing(
-  notes: readonly string[],
-  keys: readonly VerifierKey[],
-  roots: ReadonlyMap<number, Buffer>,
-  dropped_to: number,
-): readonly string[] {
-  const broken = notes.findIndex((note) => {
-    if (!isSigned(note, keys)) return true;
-    const { size, root } = parseCheckpoint(note);
-    // Of what retention dropped nobody can tell any more.
-    return size >= dropped_to && roots.get(size)?.equals(root) !== true;
-  });
-  return broken === -1 ? notes : notes.slice(0, broken);
-}
-
-function writeNotes(folder: string, notes: readonly string[]): void {
-  const text = notes.map(framedNote).join("");
-  writeFileSync(join(folder, CHECKPOINTS), text, { mode: 0o600, flush: true });
-}
-
-function isSigned(note: string, keys: readonly VerifierKey[]): boolean {
+function signedIn(note: string, keys: readonly VerifierKey[]): Checkpoint | undefined {
   try {
-    verifyCheckpoint(note, keys);
-    return true;
+    return verifyCheckpoint(note, keys);
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -2,12 +2,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { anchoredNotesIn } from "./anchor.ts";
-import { CHECKPOINTS, framedNotesIn } from "./checkpoint-log.ts";
+import { CHECKPOINTS } from "./checkpoint-log.ts";
 import { originOf, parseCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { LOG_ID } from "./checkpointer.ts";
-import type { VerifiedCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint, VerifiedCheckpoint } from "./checkpoint.ts";
 import type { MerkleTree } from "./merkle.ts";
 import type { VerifierKey } from "./note.ts";
+import { notesIn, NotesAlong } from "./notes-walk.ts";
+import type { NoteAt } from "./notes-walk.ts";
 import type { ChainProblem } from "./segments.ts";
 import { treeAfter } from "./tombstone.ts";
 import type { Tombstone } from "./tombstone.ts";
@@ -40,30 +42,44 @@ interface Found {
 }
 
 /**
- * Reads checkpoints, keys and anchored notes; is then given every line of the log in order, and
- * judges at the end. A log without checkpoints is no problem unless some were to be expected.
+ * Reads keys and anchored notes; is then given every line of the log in order, beside which it
+ * reads the checkpoints, and judges at the end. A log without checkpoints is no problem unless
+ * some were to be expected.
  */
 export class CheckpointVerifier {
   private readonly folder: string;
   private readonly evidence: Evidence;
   private readonly report: Report;
-  private readonly own: readonly Found[];
+  private readonly file: string;
+  private readonly own: NotesAlong;
+  /** What the first of its own says that it is of. */
+  private readonly origin: string | undefined;
   private readonly anchored: readonly Found[];
   private readonly tree: MerkleTree;
   private readonly dropped_to: number;
-  /** Sizes whose roots the notes speak of, and what they are in this log. */
+  private readonly keys: { readonly trust: Trust; readonly source: KeySource };
+  /** Sizes whose roots the anchored notes speak of, and what they are in this log. */
   private readonly wanted: ReadonlySet<number>;
   private readonly roots = new Map<number, Buffer>();
+  private covered_to = 0;
+  private before = -1;
 
   constructor(folder: string, evidence: Evidence, report: Report, stone: Tombstone | undefined) {
     this.folder = folder;
     this.evidence = evidence;
     this.report = report;
-    this.own = this.ownNotes();
-    this.anchored = (evidence.anchors ?? []).flatMap((file) => this.anchoredNotes(file));
-    this.wanted = new Set([...this.own, ...this.anchored].flatMap(({ note }) => sizeIn(note)));
+    this.file = join(folder, CHECKPOINTS);
     this.tree = treeAfter(stone);
     this.dropped_to = stone?.dropped_to ?? 0;
+    this.origin = originIn(this.file);
+    this.anchored = (evidence.anchors ?? []).flatMap((file) => this.anchoredNotes(file));
+    this.wanted = new Set(this.anchored.flatMap(({ note }) => sizeIn(note)));
+    this.keys = this.readKeys();
+    this.own = new NotesAlong(
+      this.ownNotes(),
+      (found) => this.readOwn(found),
+      (found, checkpoint, actual) => this.judgeOwn(found, checkpoint, actual),
+    );
     this.remember();
   }
 
@@ -75,14 +91,15 @@ export class CheckpointVerifier {
   private remember(): void {
     const { tree, roots, wanted } = this;
     if (wanted.has(tree.size)) roots.set(tree.size, tree.root());
+    this.own.follow(tree);
   }
 
   /** After the last leaf. */
   judge(): CheckpointVerdict {
+    this.own.end();
     this.judgeName();
-    const { keys, source } = this.keys();
-    const trust = new Trust(keys);
-    const covered_to = this.judgeOwn(trust);
+    const { covered_to } = this;
+    const { trust, source } = this.keys;
     const anchored_to = this.judgeAnchored(trust, covered_to);
     this.judgeKeysBeside();
     return { covered_to, anchored_to, keys: source };
@@ -91,10 +108,9 @@ export class CheckpointVerifier {
   // Of whom the log says that it is; a copy may lack it.
   private judgeName(): void {
     const file = join(this.folder, LOG_ID);
-    const [first] = this.own;
+    const { origin } = this;
     const id = existsSync(file) ? this.textOf(file)?.replace(/\n$/, "") : undefined;
-    if (id === undefined || first === undefined) return;
-    const origin = first.note.split("\n", 1)[0];
+    if (id === undefined || origin === undefined) return;
     if (origin !== originOf(id)) this.say({ file, line: 1 }, `the checkpoints are of ${origin}`);
   }
 
@@ -113,7 +129,8 @@ export class CheckpointVerifier {
     let anchored_to = 0;
     for (const found of this.anchored) {
       const checkpoint = this.attempt(found, () => trust.verifyAny(found.note));
-      if (checkpoint === undefined || !this.holds(found, checkpoint)) continue;
+      const root = checkpoint && this.roots.get(checkpoint.size);
+      if (checkpoint === undefined || !this.holds(found, checkpoint, root)) continue;
       const { size } = checkpoint;
       // Each is durable beside the log before an anchor is given it.
       if (size > covered_to) this.say(found, `is at ${size}; the log's own end at ${covered_to}`);
@@ -122,26 +139,32 @@ export class CheckpointVerifier {
     return anchored_to;
   }
 
-  private judgeOwn(trust: Trust): number {
-    let covered_to = 0;
-    let before = -1;
-    for (const found of this.own) {
-      const checkpoint = this.attempt(found, () => trust.verifyNext(found.note));
-      if (checkpoint === undefined) continue;
-      const { size } = checkpoint;
-      if (size <= before) this.say(found, `a checkpoint at ${size} after one at ${before}`);
-      before = Math.max(before, size);
-      // One of records that were dropped is compared with nothing, so it proves nothing.
-      const compared = this.holds(found, checkpoint) && size >= this.dropped_to;
-      if (compared) covered_to = Math.max(covered_to, size);
-    }
-    return covered_to;
+  private readOwn({ note, line, torn }: NoteAt): Checkpoint | undefined {
+    const found = { file: this.file, line };
+    if (!torn) return this.attempt(found, () => this.keys.trust.verifyNext(note));
+    this.say(found, "ends in a torn checkpoint; a start would cut it");
+    return undefined;
   }
 
-  private holds(found: Found, { size, root }: VerifiedCheckpoint): boolean {
+  private judgeOwn({ line }: NoteAt, checkpoint: Checkpoint, actual: Buffer | undefined): void {
+    const found = { file: this.file, line };
+    const { size } = checkpoint;
+    if (size <= this.before) {
+      return this.say(found, `a checkpoint at ${size} after one at ${this.before}`);
+    }
+    this.before = size;
+    // One of records that were dropped is compared with nothing, so it proves nothing.
+    const compared = this.holds(found, checkpoint, actual) && size >= this.dropped_to;
+    if (compared) this.covered_to = size;
+  }
+
+  private holds(
+    found: Omit<Found, "note">,
+    { size, root }: Checkpoint,
+    actual: Buffer | undefined,
+  ): boolean {
     // Of records that were dropped no root can be made any more.
     if (size < this.dropped_to) return true;
-    const actual = this.roots.get(size);
     if (actual === undefined) {
       this.say(found, `covers ${size} records, and the log has ${this.tree.size}: its end is cut`);
     } else if (!actual.equals(root)) {
@@ -163,22 +186,23 @@ export class CheckpointVerifier {
     this.report({ file, line, message });
   }
 
-  private ownNotes(): Found[] {
-    const file = join(this.folder, CHECKPOINTS);
+  private *ownNotes(): Generator<NoteAt, void> {
+    const { file } = this;
     const { public_keys = join(this.folder, KEYS_BESIDE) } = this.evidence;
     if (!existsSync(file)) {
       if (existsSync(public_keys)) this.say({ file, line: 0 }, "there are keys but no checkpoints");
-      return [];
+      return;
     }
-    const text = this.textOf(file);
-    if (text === undefined) return [];
-    const { notes, rest } = framedNotesIn(text);
-    if (notes.length === 0) this.say({ file, line: 0 }, "holds no checkpoint");
-    if (rest !== "") {
-      const line = (notes.at(-1)?.line ?? 0) + 1;
-      this.say({ file, line }, "ends in a torn checkpoint; a start would cut it");
+    let whole = 0;
+    try {
+      for (const found of notesIn(file)) {
+        if (!found.torn) whole++;
+        yield found;
+      }
+    } catch (error) {
+      return this.say({ file, line: 0 }, error instanceof Error ? error.message : String(error));
     }
-    return notes.map(({ note, line }) => ({ file, line, note }));
+    if (whole === 0) this.say({ file, line: 0 }, "holds no checkpoint");
   }
 
   private anchoredNotes(file: string): Found[] {
@@ -193,17 +217,29 @@ export class CheckpointVerifier {
     return this.attempt({ file, line: 0 }, () => readFileSync(file, "utf8"));
   }
 
-  private keys(): { keys: VerifierKey[]; source: KeySource } {
+  private readKeys(): { trust: Trust; source: KeySource } {
     const { public_keys } = this.evidence;
     const file = public_keys ?? join(this.folder, KEYS_BESIDE);
     const source = public_keys === undefined ? "beside the log" : "given";
-    const needed = this.own.length + this.anchored.length > 0;
+    const needed = this.origin !== undefined || this.anchored.length > 0;
     if (public_keys === undefined && !existsSync(file)) {
       if (needed) this.say({ file, line: 0 }, "there are checkpoints but no keys to verify them");
-      return { keys: [], source: "none" };
+      return { trust: new Trust([]), source: "none" };
     }
     const read = (): VerifierKey[] => parseVerifierKeys(readFileSync(file, "utf8"));
-    return { keys: this.attempt({ file, line: 1 }, read) ?? [], source };
+    return { trust: new Trust(this.attempt({ file, line: 1 }, read) ?? []), source };
+  }
+}
+
+/** Nothing where there is no whole note; why, is said where all are read. */
+function originIn(file: string): string | undefined {
+  try {
+    const notes = notesIn(file);
+    const { value: first } = notes.next();
+    notes.return();
+    return first === undefined || first.torn ? undefined : first.note.split("\n", 1)[0];
+  } catch {
+    return undefined;
   }
 }
 
