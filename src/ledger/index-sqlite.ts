@@ -96,6 +96,7 @@ function open(path: string, log_id: string): SqliteIndex {
     // checkpoints, since each is a sync on the disk that the log writes to.
     db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=8000");
     db.exec("PRAGMA secure_delete=ON; PRAGMA cache_size=-32768");
+    db.exec("BEGIN");
     const version = db.prepare("PRAGMA user_version").get()?.["user_version"];
     if (version !== SCHEMA_VERSION) {
       for (const table of [...TABLES, "state"]) db.exec(`DROP TABLE IF EXISTS ${table}`);
@@ -108,6 +109,7 @@ function open(path: string, log_id: string): SqliteIndex {
       for (const table of [...TABLES, "state"]) db.exec(`DELETE FROM ${table}`);
       db.prepare("INSERT INTO state (last, log_id) VALUES (0, ?)").run(log_id);
     }
+    db.exec("COMMIT");
     return new SqliteIndex(db);
   } catch (error) {
     db.close();
