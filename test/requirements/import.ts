@@ -43,6 +43,11 @@ export const imports = {
     behavior:
       "an imported tool sends what the document describes, and each argument stays in its place",
   },
+  "import.stub": {
+    source: "I7 must show",
+    behavior:
+      "an API that is its document takes each imported tool's request; no text leaves its place",
+  },
   "import.tokens": {
     source: "I7 must show",
     behavior: "twenty picked tools cost fewer than 8,000 tokens in tools/list",

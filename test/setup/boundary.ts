@@ -202,6 +202,7 @@ export function linesIn(folder: string): Claims[] {
 }
 
 function writeTools(folder: string, tools: readonly ToolFileText[]): void {
+  mkdirSync(folder);
   for (const connector of connectorsOf(tools)) {
     mkdirSync(join(folder, connector), { recursive: true });
     const about = { connector, title: connector, idempotency_header: "Idempotency-Key" };

@@ -66,7 +66,9 @@ export function draftInputs(
   const out = settled(schemas, converter.defs);
   const input = Object.fromEntries(
     placed.map(({ name, node, input: { description, ...rest } }) => {
-      const { description: said, ...schema } = out.schemas.get(name) ?? {};
+      const { description: said, ...found } = out.schemas.get(name) ?? {};
+      const isJson = rest.in === "body" && operation.body?.kind === "json";
+      const schema = isJson ? found : written(found);
       const text = description ?? (typeof said === "string" ? said : "");
       const words = saysMore(text, `${name} ${path}`) ? { description: text } : {};
       const ledger = markFor(rest.as ?? name, shapes.of(node), "request");
@@ -76,6 +78,12 @@ export function draftInputs(
   );
   for (const one of converter.unsaid) left_out.push(`left to the API: ${one.slice(0, 100)}`);
   return { path, input, fixed: Object.fromEntries(fixed), defs: out.defs, left_out };
+}
+
+// Where there is only text, a list of nothing has no word, and a call with one would be refused.
+function written(schema: DraftSchema): DraftSchema {
+  const { type, minItems = 0 } = schema;
+  return type === "array" && minItems === 0 ? { ...schema, minItems: 1 } : schema;
 }
 
 // The version of an API is a matter of its author and the operator, not of a model's.

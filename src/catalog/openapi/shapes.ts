@@ -109,7 +109,8 @@ export class Shapes {
         this.both,
       );
       const left = offered.length < parts.length ? ["a form that is not the plain one"] : [];
-      const branches = areMany(offered) ? offered.map(([one]) => one) : undefined;
+      const apart = areMany(offered) || (this.side === "request" && loseValues(offered));
+      const branches = apart ? offered.map(([one]) => one) : undefined;
       const all = { ...some, branches, unsaid: [...some.unsaid, ...left] };
       shape = intersection(all, shape, this.both);
     }
@@ -146,6 +147,20 @@ function areMany(branches: readonly Branch[]): boolean {
   const having = (type: JsonType): number =>
     branches.filter(([, { types }]) => types.has(type)).length;
   return branches.length <= BRANCHES_MAX && (having("object") > 1 || having("array") > 1);
+}
+
+// `now` or a number: together, the words that there are would be any text at all.
+function loseValues(branches: readonly Branch[]): boolean {
+  const types = branches.flatMap(([, shape]) =>
+    shape.values === undefined ? [...shape.types] : [],
+  );
+  const open = new Set<JsonType>(types.map((type) => (type === "integer" ? "number" : type)));
+  const values = branches.flatMap(([, shape]) => shape.values ?? []);
+  return (
+    branches.length <= BRANCHES_MAX &&
+    types.some((type) => type !== "null") &&
+    values.some((value) => value !== null && !open.has(typeOf(value)))
+  );
 }
 
 const WORDS = ["description", "title", "readOnly", "writeOnly", "deprecated"];

@@ -195,7 +195,7 @@ const THREE: readonly Case[] = [
         { ...optional, style: "deepObject", explode: true },
       ),
       b: inBody(
-        { type: "array", items: { type: "integer" }, maxItems: 100 },
+        { type: "array", items: { type: "integer" }, maxItems: 100, minItems: 1 },
         { ...optional, explode: false },
       ),
     },

@@ -46,7 +46,7 @@ const SWAGGER: readonly Case[] = [
     {
       a: inBody(T(5)),
       b: inBody(
-        { type: "array", items: { type: "integer" }, maxItems: 100 },
+        { type: "array", items: { type: "integer" }, maxItems: 100, minItems: 1 },
         { ...optional, explode: false },
       ),
     },
@@ -57,7 +57,10 @@ const SWAGGER: readonly Case[] = [
       parameters: [{ name: "q", in: "query", type: "array", items: { type: "integer" } }],
     }),
     {
-      q: inQuery({ type: "array", items: { type: "integer" }, maxItems: 100 }, { explode: false }),
+      q: inQuery(
+        { type: "array", items: { type: "integer" }, maxItems: 100, minItems: 1 },
+        { explode: false },
+      ),
     },
   ),
   of(
@@ -73,7 +76,7 @@ const SWAGGER: readonly Case[] = [
         },
       ],
     }),
-    { q: inQuery({ type: "array", items: { type: "integer" }, maxItems: 100 }) },
+    { q: inQuery({ type: "array", items: { type: "integer" }, maxItems: 100, minItems: 1 }) },
   ),
   of(
     "a list by pipes",
@@ -90,7 +93,7 @@ const SWAGGER: readonly Case[] = [
     }),
     {
       q: inQuery(
-        { type: "array", items: { type: "integer" }, maxItems: 100 },
+        { type: "array", items: { type: "integer" }, maxItems: 100, minItems: 1 },
         { style: "pipeDelimited" },
       ),
     },
