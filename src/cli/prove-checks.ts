@@ -327,7 +327,7 @@ export const CHECKS: readonly Check[] = [
   check("servers.jail", "a local MCP server gets at nothing but its own files", serversJailed),
   check("import.demo", "tools ask for what the API's own document says", importedAsWritten),
   check("import.code-demo", "the API's source has the operations of its document", readAsServed),
-  check("upstream.pinned", "a word that an MCP server changes stops its tool alone", pinnedByWord),
+  check("upstream.drift", "a word that an MCP server changes stops its tool alone", pinnedByWord),
   check("tools.lock", "what nobody approved as it is does not exist", approvedOnly),
   check("policy.rules", "arguments that the rules do not allow are refused", argumentRules),
   check("policy.seen", "mail goes only where the session has read that it may", seenOnly),
