@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Config } from "../config/load.ts";
 import { secretFiles } from "../config/secrets.ts";
 import { lintHouse, readHouse } from "../console/house.ts";
@@ -92,10 +92,12 @@ function lookAtData({ data_dir, ledger }: Config): readonly Finding[] {
 }
 
 // A start goes on without: a mount that is missing now may come back.
-function lookAtAnchors({ ledger }: Config): readonly Finding[] {
+function lookAtAnchors({ ledger, file }: Config): readonly Finding[] {
   return ledger.anchors.flatMap((anchor, i) => {
-    if (anchor.kind !== "file" || existsSync(dirname(anchor.path))) return [];
-    const said = `/ledger/anchors/${i}/path: ${dirname(anchor.path)} is not there`;
+    if (anchor.kind !== "file") return [];
+    const folder = dirname(resolve(dirname(file), anchor.path));
+    if (existsSync(folder)) return [];
+    const said = `/ledger/anchors/${i}/path: ${folder} is not there`;
     return [wrong("anchor", said, "make the folder inside its mount, or mount it")];
   });
 }

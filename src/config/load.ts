@@ -86,6 +86,7 @@ function build(
   checkLiveness(data, report);
   checkMemory(data, report);
   checkKept(data, report);
+  checkAnchors(data, file, report);
   const vault_keys_file = placeKeys(data, file, report);
   const secrets =
     environment === undefined ? NO_SECRETS : readSecrets(data, file, environment, report);
@@ -134,11 +135,6 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${issue.path.join(".") || "value"}: ${issueInWords(issue)}`;
 }
 
-// UDP is never told that nobody listens: alone it anchors nothing.
-function tellsOfLoss(anchor: ConfigFile["ledger"]["anchors"][number]): boolean {
-  return anchor.kind !== "syslog" || anchor.transport === "tcp";
-}
-
 function checkAddresses(data: ConfigFile, report: Report): void {
   const https = (pointer: string, value: string): void => {
     const { protocol, hostname, username, password } = new URL(value);
@@ -162,16 +158,15 @@ function checkAddresses(data: ConfigFile, report: Report): void {
     }
   }
   checkConnectors(data, https, report);
-  // The log's lines name people; an anchor's checkpoints name nobody.
+  // The log's lines name people; an anchor's checkpoints name nobody, and its credential is ours.
   for (const [name, sink] of Object.entries(data.ledger.sinks)) {
     if (sink.kind === "http") https(`/ledger/sinks/${name}/url`, sink.url);
   }
-  const isPublic = !isLoopback(new URL(data.public_url).hostname);
-  const { anchors, without_anchor } = data.ledger;
-  if (isPublic && without_anchor === undefined && !anchors.some(tellsOfLoss)) {
-    const mend = 'add one, or write "without_anchor": "accepted" (docs/threat-model.md)';
-    report("/ledger", "no anchor beyond loopback: a cut end of the log would not show", mend);
+  for (const [i, anchor] of data.ledger.anchors.entries()) {
+    if (anchor.kind !== "http" || anchor.authorization === undefined) continue;
+    https(`/ledger/anchors/${i}/url`, anchor.url);
   }
+  const isPublic = !isLoopback(new URL(data.public_url).hostname);
   checkIsolation(data.isolation, isPublic || !isLoopback(data.listen.host), report);
   if (!isLoopback(data.listen.host) && data.public_url.startsWith("http:")) {
     report("/listen/host", "listens beyond loopback with an http public_url", "use https there");
@@ -203,12 +198,29 @@ function serverUrls({ delegation }: ConnectorConfig): [pointer: string, url: str
   );
 }
 
+function checkAnchors(data: ConfigFile, file: string, report: Report): void {
+  const hosts = [new URL(data.public_url).hostname, data.listen.host];
+  const { anchors, without_anchor } = data.ledger;
+  if (hosts.every(isLoopback) || without_anchor !== undefined) return;
+  const folder = resolve(dirname(file), data.data);
+  // UDP is never told that nobody listens; what lies in the data folder is cut with it.
+  const shows = (anchor: (typeof anchors)[number]): boolean => {
+    if (anchor.kind === "syslog") return anchor.transport === "tcp";
+    return anchor.kind !== "file" || !isIn(folder, resolve(dirname(file), anchor.path));
+  };
+  if (anchors.some(shows)) return;
+  const mend = 'add one, or write "without_anchor": "accepted" (docs/threat-model.md)';
+  report("/ledger", "no anchor beyond loopback: a cut end of the log would not show", mend);
+}
+
+const isIn = (folder: string, path: string): boolean => path.startsWith(`${folder}${sep}`);
+
 /** A stolen data folder must not hold the key to itself. */
 function placeKeys(data: ConfigFile, file: string, report: Report): string {
   const folder = resolve(dirname(file), data.data);
   const { keys } = data.vault;
   const placed = keys === undefined ? `${folder}.keys/vault.json` : resolve(dirname(file), keys);
-  if (placed.startsWith(`${folder}${sep}`)) {
+  if (isIn(folder, placed)) {
     report(
       "/vault/keys",
       "lies inside the data folder",

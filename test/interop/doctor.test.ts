@@ -190,6 +190,12 @@ verifies("cli.doctor", "a tool that does not load, and a full disk, are found", 
     const [, anchor] = wrongIn(await lookAtFiles(load(save({ ledger: { anchors } }))));
     expect(anchor).toMatchObject({ about: "anchor", mend: expect.stringContaining("folder") });
     expect(anchor?.said).toBe(`/ledger/anchors/0/path: ${join(folder, "no-mount")} is not there`);
+    // Beside the configuration, wherever the verb is typed.
+    const beside = { anchors: [{ kind: "file", path: "tools/checkpoints" }] };
+    const abouts = wrongIn(await lookAtFiles(load(save({ ledger: beside })))).map(
+      (one) => one.about,
+    );
+    expect(abouts).toEqual(["tools"]);
   } finally {
     cpSync(join(folder, "tools", "shop", "item_get.tool.yaml"), bad);
   }
