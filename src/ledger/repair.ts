@@ -101,8 +101,8 @@ function cutAtFault(folder: string, stone: Tombstone | undefined): readonly Chai
 
 function cutBefore(folder: string, { file, line }: ChainProblem): void {
   const paths = segmentsOf(folder);
-  // One that cannot be read holds no record; the copy has whatever is there.
-  if (line === 0) rmSync(file, { recursive: true });
+  // Without a record before the fault its name may be wrong, too; the copy has whatever is there.
+  if (line <= 1) rmSync(file, { recursive: true });
   else truncateSync(file, endOf(line - 1, readFileSync(file)));
   for (const later of paths.slice(paths.indexOf(file) + 1)) rmSync(later);
 }

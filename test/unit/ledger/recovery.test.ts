@@ -193,6 +193,25 @@ describe("a rewritten log is not signed again", () => {
     expect(verifyLedger(folder)).toMatchObject({ intact: true });
   });
 
+  for (const [what, which] of Object.entries({ middle: 2, first: 0 })) {
+    verifies("ledger.repair", `also where the ${what} of its segments is gone`, async () => {
+      const { ledger, folder } = await opened(undefined, { segment_bytes_max: 900 });
+      for (const id of ["a", "b", "c", "d", "e"]) await call(ledger, id);
+      await ledger.close();
+      const paths = segmentsOf(folder);
+      expect(paths.length).toBeGreaterThan(4);
+      rmSync(paths[which] ?? "");
+      await expect(opened(folder)).rejects.toThrow(/audit repair|begins with/);
+      if (which === 0) writeFileSync(inFolder(folder, "000000000001.jsonl"), "x\n");
+      repairLedger(folder, `${folder}-keys`, `${testFolder()}/evidence`);
+      const repaired = await opened(folder, { accept_loss: true });
+      await call(repaired.ledger, "after");
+      await repaired.ledger.close();
+      expect(verifyLedger(folder).problems).toEqual([]);
+      await (await opened(folder)).ledger.close();
+    });
+  }
+
   verifies("ledger.repair", "also where a tombstone that is none stands for nothing", async () => {
     const { ledger, folder } = await opened();
     await call(ledger, "a");
