@@ -124,7 +124,8 @@ export function buildCodeTool(
 type Unhashed = Omit<CodeTool, "hash" | "meaning">;
 
 function checkFit(tool: Unhashed, complain: Complain): void {
-  for (const [name, { schema }] of tool.inputs) checkBounded(`/input/${name}`, schema, complain);
+  for (const [name, { schema }] of tool.inputs)
+    checkBounded(pointerTo("/input", name), schema, complain);
   checkTarget(tool, complain);
   for (const operation of tool.uses) {
     const [method = "", path = ""] = operation.split(" ");
@@ -143,7 +144,7 @@ type ObjectSchema = z.infer<typeof jsonSchema>;
 function inputsOf(schema: ObjectSchema, complain: Complain): Map<string, Input> {
   const inputs = new Map<string, Input>();
   for (const [name, said] of Object.entries(schema.properties)) {
-    const read = readSchema(said, `/input/${name}`, complain);
+    const read = readSchema(said, pointerTo("/input", name), complain);
     if (read === undefined) continue;
     const { schema: known, ledger = markOf(known) } = read;
     const optional = !schema.required.includes(name);
@@ -157,7 +158,7 @@ function inputsOf(schema: ObjectSchema, complain: Complain): Map<string, Input> 
 function outputOf(schema: ObjectSchema, pointer: string, complain: Complain): Projection {
   const fields = new Map<string, Field>();
   for (const [name, said] of Object.entries(schema.properties)) {
-    const at = `${pointer}/${name}`;
+    const at = pointerTo(pointer, name);
     const base = {
       from: pointerTo("", name),
       optional: !schema.required.includes(name),

@@ -132,6 +132,10 @@ describe("a code tool's manifest", () => {
       { change: { input: "z.object({ q: z.int().meta({ ledger: 'open' }) })" } },
       /no such mark/,
     ],
+    "a field's mark that is none": [
+      { change: { output: `z.object({ "a/b": z.int().meta({ ledger: "open" }) })` } },
+      /^\/output\/a~1b\/ledger: no such mark/,
+    ],
     "another tool's name": [{ change: { name: '"item_other"' } }, /is not the file's name/],
     "no scopes": [{ change: { scopes: "[]" } }, /^\/scopes/],
   };
