@@ -76,7 +76,7 @@ with \`isError: true\`, one line of text (\`CODE: message\`) and \`structuredCon
 |---|---|
 | \`code\` | which row of this page |
 | \`message\` | what it means, for people and models; never a stack, a token or the API's answer |
-| \`retry\` | \`never\`, \`after\` or \`after_user_action\` |
+| \`retry\` | \`never\`, \`after\` or \`after_user_action\`; never \`after\` where \`effect\` is \`unknown\` or \`done\` |
 | \`retry_after_ms\` | how long to wait, where that is known |
 | \`who_can_fix\` | \`agent\`, \`user\` or \`operator\` |
 | \`effect\` | what happened: \`none\`, \`unknown\` or \`done\`; a read is always \`none\` |

@@ -27,6 +27,7 @@ const COLUMNS = [
   "duration_ms",
   "trace_id",
   "count",
+  "replay_of",
 ] as const;
 
 const PRINTED = {

@@ -21,11 +21,12 @@ import type { Given, Verb } from "./verb.ts";
 
 export const call: Verb = {
   name: "call",
-  usage: "call TOOL [JSON] --agent AGENT [--dry-run]",
+  usage: "call TOOL [JSON] --agent AGENT [--dry-run] [--idempotency-key KEY]",
   summary: "one call, as who is signed in; or with DOORLESS_TOKEN",
   help: [
     "--agent AGENT   the agent to call it through",
     "--dry-run       the decision, and the request as it would be sent; nothing runs",
+    "--idempotency-key KEY   of a write: sent again with it, it runs once and is answered alike",
     "--remote URL    a doorless elsewhere",
     ...CORE_HELP,
   ],
@@ -34,6 +35,7 @@ export const call: Verb = {
     agent: { type: "string" },
     remote: { type: "string" },
     "dry-run": { type: "boolean" },
+    "idempotency-key": { type: "string" },
   },
   async run(given) {
     const [tool = "", text = "{}"] = wordsOf(call, given, "TOOL", "JSON?");
@@ -65,7 +67,9 @@ async function callTool(
   );
   try {
     await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }));
-    const result = await client.callTool({ name, arguments: args });
+    const key = given.text("idempotency-key");
+    const meta = key === undefined ? {} : { _meta: { "doorless/idempotency_key": key } };
+    const result = await client.callTool({ name, arguments: args, ...meta });
     if (given.flag("json")) printJson(result);
     else if (result.isError === true) note(textOf(result.content));
     else print(JSON.stringify(result.structuredContent ?? textOf(result.content), null, 2));

@@ -167,7 +167,8 @@ export class Gate {
         refused = await this.step(at, call, progress);
         if (refused === undefined) continue;
         refused = this.repeated(at, call, progress, refused) ?? refused;
-        if (at.name === "limits" || refused.code === "loop_detected") {
+        const { code } = refused;
+        if (at.name === "limits" || code === "loop_detected" || code === "capacity") {
           this.crossed(call.entry, refused);
         }
         break;
@@ -335,7 +336,7 @@ export class Gate {
       return undefined;
     } catch (error) {
       log.error({ err: error, call_id: call.call_id }, "the end of a call could not be recorded");
-      if (progress.first !== undefined) return unavailable(error);
+      if (progress.first !== undefined) return { ...unavailable(error), reason: KEPT };
       return progress.intended === true ? unrecorded(progress) : undefined;
     }
   }
@@ -357,3 +358,5 @@ export class Gate {
     }
   }
 }
+
+const KEPT = "This call ran when it was first sent, and what it was answered is kept.";

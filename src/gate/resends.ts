@@ -96,7 +96,7 @@ interface Held {
   effect: Effect;
   /** Without a key: its answer did not reach its client: the same call is that one again. */
   unheard: boolean;
-  /** Without a key: one that came again is being answered. */
+  /** Without a key: one that came again is being answered with it. */
   taken: boolean;
   bytes: number;
   until_ms: number;
@@ -129,9 +129,9 @@ export class Resends {
     this.sweep();
     const id = idOf(sent);
     const hasKey = sent.marks.key !== null;
-    const before = [...(this.held.get(id) ?? [])].find(
-      ({ unheard, taken }) => hasKey || (unheard && !taken),
-    );
+    const same = [...(this.held.get(id) ?? [])].filter(({ unheard }) => hasKey || unheard);
+    // Of several that nobody heard, each is for one; but none runs while there is one.
+    const before = same.find(({ taken }) => !taken) ?? same[0];
     if (before !== undefined && before.sent.marks.args !== sent.marks.args) {
       return { kind: "other_arguments", call_id: before.sent.call_id };
     }

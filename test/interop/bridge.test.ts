@@ -85,6 +85,22 @@ verifies("mcp.stdio-bridge", "a request that waits its turn can be cancelled uns
   await done;
 });
 
+verifies(
+  ["mcp.stdio-bridge", "resend.once"],
+  "a call's key goes on as it came, in either era",
+  async () => {
+    for (const meta of [{}, _meta]) {
+      const { say, next, stdin, done } = world.bridge(ada);
+      const keyed = { ...meta, "doorless/idempotency_key": "k \u202e é" };
+      say({ id: 9, method: "tools/call", params: { name: "x", arguments: {}, _meta: keyed } });
+      expect(await next()).toMatchObject({ id: 9 });
+      expect(world.came.at(-1)?.["params"]).toMatchObject({ _meta: keyed });
+      stdin.end();
+      await done;
+    }
+  },
+);
+
 verifies("mcp.stdio-bridge", "an answer that breaks off is an error, and no silence", async () => {
   world.answer = (_message, res) => {
     res.writeHead(200, { "content-type": "text/event-stream" });

@@ -56,3 +56,21 @@ verifies("ledger.record", "the outcomes that one can ask for are those of INTERF
       "cancelled, drift, revoked, unknown",
   );
 });
+
+verifies(
+  ["ledger.record", "resend.recorded"],
+  "a record that got another call's answer names that call last, and is found as any other",
+  async () => {
+    const { ledger } = await opened();
+    await call(ledger, "first");
+    const { kind: _, ...facts } = intent("again");
+    const { kind: _end, call_id: _id, ...end } = outcome("again", { effect: "none", result: null });
+    await ledger.intent({ kind: "replay", ...facts, ...end, replay_of: "first" });
+    const { records } = await asked(ledger, { limit: 10 });
+    expect(records.map(({ call_id }) => call_id)).toEqual(["again", "first"]);
+    expect(Object.keys(records[0] ?? {}).join(", ")).toBe(`${KEYS}, replay_of`);
+    expect(records[0]).toMatchObject({ outcome: "ok", effect: "none", replay_of: "first" });
+    const [found] = (await asked(ledger, { limit: 1, call_id: "again" })).records;
+    expect(found).toEqual(records[0]);
+  },
+);

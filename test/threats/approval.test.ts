@@ -59,6 +59,8 @@ async function place(client_id = TRUSTED) {
   return { url, requestInit: { headers: { authorization: `Bearer ${token}` } } };
 }
 
+type Call = typeof CALL & { readonly _meta?: Record<string, unknown> };
+
 interface Result {
   readonly isError?: boolean | undefined;
   readonly structuredContent?: unknown;
@@ -68,7 +70,7 @@ interface Result {
 interface Asking {
   /** What it was asked, in order. */
   readonly asked: string[];
-  call(call?: typeof CALL): Promise<Result>;
+  call(call?: Call): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -139,6 +141,29 @@ for (const [era, open] of Object.entries(ERAS)) {
         expect(intent).toMatchObject({ approved_by: who["sub"], approval: given?.["approval"] });
         // The next one is another call: it is asked again.
         await client.call();
+        expect(client.asked).toHaveLength(2);
+        await client.close();
+      },
+    );
+
+    verifies(
+      ["resend.checked", "resend.once"],
+      `${era}: a call that is sent again asks nobody a second time, and takes no second call`,
+      async () => {
+        const client = await open(() => YES);
+        const keyed = { ...CALL, _meta: { "doorless/idempotency_key": "once" } };
+        const first = await client.call(keyed);
+        expect(first).toMatchObject({ structuredContent: { id: "7" } });
+        // Two calls of this tool are allowed, in all.
+        for (let i = 0; i < 3; i++) {
+          const again = await client.call(keyed);
+          expect(again.structuredContent).toEqual(first.structuredContent);
+          expect(again["_meta"]).toMatchObject({ "doorless/replayed": true });
+        }
+        expect(client.asked).toHaveLength(1);
+        expect(boundary.api.seen).toHaveLength(1);
+        const other = { ...CALL, _meta: { "doorless/idempotency_key": "another" } };
+        expect(await client.call(other)).toMatchObject({ structuredContent: { id: "7" } });
         expect(client.asked).toHaveLength(2);
         await client.close();
       },

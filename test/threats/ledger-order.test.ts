@@ -27,7 +27,8 @@ async function open(options?: BoundaryOptions): Promise<void> {
 
 afterEach(() => boundary.close());
 
-const call = (tool: string, args: unknown = { id: "7", name: "x" }): Promise<Called> =>
+const RENAME = { id: "7", name: "x" };
+const call = (tool: string, args: unknown = RENAME): Promise<Called> =>
   callTool(`${boundary.url}/mcp/desk`, `Bearer ${token}`, tool, args);
 
 const kinds = (lines: readonly Claims[]): unknown[] =>
@@ -209,6 +210,22 @@ describe("a ledger that fails", () => {
       expect(boundary.api.seen).toHaveLength(1);
     });
   }
+
+  verifies(
+    ["ledger.no-sink-no-call", "resend.recorded"],
+    "before a first answer is given again: it is withheld",
+    async () => {
+      const keyed = () =>
+        callTool(`${boundary.url}/mcp/desk`, `Bearer ${token}`, "item_rename", RENAME, "k");
+      expect((await keyed()).result).toEqual(ITEM);
+      lose();
+      const again = await keyed();
+      expect(again.error).toMatchObject({ code: "audit_unavailable", effect: "none" });
+      expect(again.error?.message).toContain("ran when it was first sent");
+      expect(again.text).not.toContain("a lamp");
+      expect(boundary.api.seen).toHaveLength(1);
+    },
+  );
 
   verifies("ledger.no-sink-no-call", "during a write that failed: nobody can say", async () => {
     boundary.api.answer = (res) => {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
+import { askLocal } from "../../src/console/local.ts";
 import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { ITEM } from "../setup/hostile-peer.ts";
@@ -252,6 +253,50 @@ describe("with a key", () => {
     expect(boundary.api.seen).toHaveLength(2);
   });
 
+  verifies(
+    "resend.checked",
+    "a rule that came since counts, and so does one that went",
+    async () => {
+      const rename = keyed();
+      const first = await ada.send(rename);
+      let before: Record<string, unknown> = {};
+      await boundary.reconfigure((file) => {
+        before = file;
+        const agents = file["agents"] as Record<string, { tools: object }>;
+        const item_rename = { arguments: { name: { enum: ["another"] } } };
+        const desk = { ...agents["desk"], tools: { ...agents["desk"]?.tools, item_rename } };
+        return { ...file, agents: { ...agents, desk } };
+      });
+      const refused = await ada.send(rename);
+      expect(refused.error).toMatchObject({ code: "argument_not_allowed", effect: "none" });
+      await boundary.reconfigure(() => before);
+      expectReplay(await ada.send(rename), first);
+      expect(boundary.api.seen).toHaveLength(1);
+    },
+  );
+
+  verifies(
+    "resend.bounded",
+    "an erased person's answer is lost, and runs no second time",
+    async () => {
+      const her = Sender.modern(boundary, await boundary.token("desk", { sub: "joan" }));
+      const rename = keyed();
+      const first = await her.send(rename);
+      const asked = { os_user: "a test", subject: "joan", reason: "a test" };
+      await askLocal(boundary.data, "core", "/audit/erase", asked);
+      const again = await her.send(rename);
+      expect(again.error).toMatchObject({
+        code: "answer_lost",
+        effect: "done",
+        retry: "never",
+        call_id: first.call_id,
+        details: { first_call_id: first.call_id },
+      });
+      expect(again.first).toBe(first.call_id);
+      expect(boundary.api.seen).toHaveLength(1);
+    },
+  );
+
   verifies("resend.downstream", "the API gets one too, the same one each time", async () => {
     const rename = keyed();
     await ada.send(rename);
@@ -274,6 +319,35 @@ for (const era of ["modern", "legacy"] as const) {
     beforeAll(async () => {
       her = await Sender[era](boundary, await boundary.token("desk", { sid: `cut-${era}` }));
     });
+
+    verifies("resend.hung-up", "what was heard is over: the same call is another one", async () => {
+      const rename = write();
+      expect((await her.send(rename)).first).toBeUndefined();
+      expect((await her.send(rename)).first).toBeUndefined();
+      expect(boundary.api.seen).toHaveLength(2);
+    });
+
+    verifies(
+      "resend.hung-up",
+      "cut again and again it is one call, until it is heard",
+      async () => {
+        const rename = write();
+        const held = holdAnswer(boundary);
+        await her.sendAndCut(rename, held.arrived);
+        // Each is cut in its turn, wherever it is by then.
+        for (let i = 0; i < 3; i++) {
+          const read = her.send({ tool: "item_get", args: { id: "7" } });
+          await her.sendAndCut(rename, read);
+        }
+        const last = her.send(rename);
+        held.release();
+        const answer = await last;
+        const writes = boundary.api.seen.filter(({ method }) => method === "PATCH");
+        expect(answer.first).toBe(writes[0]?.headers["x-request-id"]);
+        expect(writes).toHaveLength(1);
+        expect((await her.send(rename)).first).toBeUndefined();
+      },
+    );
 
     for (const [how, make] of [
       ["with a key", keyed],

@@ -96,7 +96,7 @@ verifies(
     const asked = sent(null, { tool: "item_cut" });
     // The second try is cut as well; the third one is heard.
     const second = again(resends.claim(asked, cut));
-    expect(resends.claim(asked, undefined).kind, "it is being answered").toBe("first");
+    expect(resends.claim(asked, cut).kind, "nobody has it yet").toBe("again");
     second.leave(true);
     await cut;
     const third = again(resends.claim(asked, Promise.resolve(true)));
@@ -114,7 +114,7 @@ verifies("resend.hung-up", "two that were cut are two, whoever comes first", asy
   await cut;
   const waiting = [0, 1].map(() => again(resends.claim(sent(null), undefined)));
   expect(new Set(waiting.map(({ call_id }) => call_id)).size).toBe(2);
-  expect(resends.claim(sent(null), undefined).kind).toBe("first");
+  expect(resends.claim(sent(null), undefined).kind).toBe("again");
   for (const one of both) one.end(DONE);
   await Promise.all(waiting.map(({ over }) => over));
   for (const one of waiting) expect(one.answer("sha256:1")).toEqual(DONE);
