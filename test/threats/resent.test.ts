@@ -33,6 +33,20 @@ const keyed = (changes: Partial<Write> = {}): Write => write({ key: `key ${used}
 const linesOf = (call_id: string) =>
   boundary.ledger().filter((line) => line["call_id"] === call_id);
 
+const codeOf = ({ error }: Sent): unknown => error?.["code"];
+const writesSeen = () => boundary.api.seen.filter(({ method }) => method === "PATCH");
+
+/** Sends it twice: the API has the first, and keeps its answer; the second waits for that. */
+async function oneWaits(rename: Write) {
+  const held = holdAnswer(boundary);
+  const first = ada.send(rename);
+  await held.arrived;
+  const both = [first, ada.send(rename)] as const;
+  // What came after it has gone all the way meanwhile.
+  for (let i = 0; i < 3; i++) await ada.send({ tool: "item_get", args: { id: "7" } });
+  return { both, release: held.release };
+}
+
 /** The very answer of the first, under another call's id. */
 function expectReplay(again: Sent, first: Sent): void {
   expect(again.first).toBe(first.call_id);
@@ -215,17 +229,18 @@ describe("with a key", () => {
   verifies("resend.checked", "who waits for the first loses access, and gets nothing", async () => {
     const desk = stopDesk(boundary);
     const rename = keyed();
-    const held = holdAnswer(boundary);
-    const both = [ada.send(rename), ada.send(rename)];
-    await held.arrived;
+    const { both, release } = await oneWaits(rename);
     await desk.lock("tool:item_rename");
-    held.release();
-    const codes = (await Promise.all(both)).map(({ error }) => error?.["code"]);
-    expect(codes).toEqual(["access_revoked", "access_revoked"]);
+    release();
+    const answers = await Promise.all(both);
+    expect(answers.map(codeOf)).toEqual(["access_revoked", "access_revoked"]);
+    // It did not wait for the first one's end, which is no answer of its own.
+    const kinds = answers.map(({ call_id }) => linesOf(call_id).map(({ kind }) => kind));
+    expect(kinds).toEqual([["intent", "outcome"], ["refusal"]]);
     await desk.unlock("tool:item_rename");
     // Whatever came of it, it was told, and stays so.
-    expect((await ada.send(rename)).error).toMatchObject({ code: "access_revoked" });
-    expect(boundary.api.seen).toHaveLength(1);
+    expect(codeOf(await ada.send(rename))).toBe("access_revoked");
+    expect(writesSeen()).toHaveLength(1);
   });
 
   verifies("resend.restart", "a restart changes nothing: the same answer, once run", async () => {
@@ -253,27 +268,29 @@ describe("with a key", () => {
     expect(boundary.api.seen).toHaveLength(2);
   });
 
-  verifies(
-    "resend.checked",
-    "a rule that came since counts, and so does one that went",
-    async () => {
-      const rename = keyed();
-      const first = await ada.send(rename);
-      let before: Record<string, unknown> = {};
-      await boundary.reconfigure((file) => {
-        before = file;
-        const agents = file["agents"] as Record<string, { tools: object }>;
-        const item_rename = { arguments: { name: { enum: ["another"] } } };
-        const desk = { ...agents["desk"], tools: { ...agents["desk"]?.tools, item_rename } };
-        return { ...file, agents: { ...agents, desk } };
-      });
-      const refused = await ada.send(rename);
-      expect(refused.error).toMatchObject({ code: "argument_not_allowed", effect: "none" });
-      await boundary.reconfigure(() => before);
-      expectReplay(await ada.send(rename), first);
-      expect(boundary.api.seen).toHaveLength(1);
-    },
-  );
+  verifies("resend.checked", "a rule that came since counts, also while one waits", async () => {
+    const rename = keyed();
+    const first = await ada.send(rename);
+    const { both, release } = await oneWaits(keyed());
+    let before: Record<string, unknown> = {};
+    await boundary.reconfigure((file) => {
+      before = file;
+      const agents = file["agents"] as Record<string, { tools: object }>;
+      const item_rename = { arguments: { name: { enum: ["another"] } } };
+      const desk = { ...agents["desk"], tools: { ...agents["desk"]?.tools, item_rename } };
+      return { ...file, agents: { ...agents, desk } };
+    });
+    release();
+    // Each is refused for itself: neither is told what the other was.
+    for (const answer of await Promise.all(both)) {
+      expect(answer.error).toMatchObject({ code: "access_revoked", effect: "done" });
+      expect(answer.first).toBeUndefined();
+    }
+    expect(codeOf(await ada.send(rename))).toBe("argument_not_allowed");
+    await boundary.reconfigure(() => before);
+    expectReplay(await ada.send(rename), first);
+    expect(writesSeen()).toHaveLength(2);
+  });
 
   verifies(
     "resend.bounded",
