@@ -69,6 +69,27 @@ verifies("revocation.sessions", "sessions ls shows a session, sessions kill ends
   await client.close();
 });
 
+verifies(
+  ["cli.call", "resend.once", "resend.recorded"],
+  "call --idempotency-key runs a write once, and audit query shows both calls",
+  async () => {
+    const env = { DOORLESS_TOKEN: await house.token("mia", "sales") };
+    const words = ["call", "crm_update_deal_stage", '{"id":42,"stage":"won"}', "--agent", "sales"];
+    const key = ["--idempotency-key", "a script's own", "--json"];
+    const both = await Promise.all(
+      [1, 2].map(() => doorless([...words, ...key, ...at()], { env })),
+    );
+    const metas = both.map((ran) => jsonLines<{ _meta: Json }>(ran)[0]?._meta ?? {});
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    const again = metas.find((meta) => meta["doorless/replayed"] === true);
+    const first = metas.find((meta) => meta !== again)?.["doorless/call_id"];
+    expect(again).toMatchObject({ "doorless/first_call_id": first });
+    const call = String(again?.["doorless/call_id"]);
+    const found = jsonLines<Json>(await run("audit", "query", "--call", call, "--json"));
+    expect(found).toMatchObject([{ outcome: "ok", effect: "none", replay_of: first }]);
+  },
+);
+
 verifies("revocation.durable", "a lock outlives the process", async () => {
   await run("lock", "add", "tool:crm_get_deal", "--reason", "audit");
   await house.stopCore();
