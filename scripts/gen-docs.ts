@@ -76,12 +76,14 @@ with \`isError: true\`, one line of text (\`CODE: message\`) and \`structuredCon
 |---|---|
 | \`code\` | which row of this page |
 | \`message\` | what it means, for people and models; never a stack, a token or the API's answer |
-| \`retry\` | \`never\`, \`after\` or \`after_user_action\`; never \`after\` where \`effect\` is \`unknown\` or \`done\` |
+| \`retry\` | \`never\`, \`after\` or \`after_user_action\` |
 | \`retry_after_ms\` | how long to wait, where that is known |
 | \`who_can_fix\` | \`agent\`, \`user\` or \`operator\` |
 | \`effect\` | what happened: \`none\`, \`unknown\` or \`done\`; a read is always \`none\` |
 | \`call_id\` | the call's id, in the audit log and in the API's own log |
 | \`details\` | fields, limits or a status code, where they help |
+
+Where \`effect\` is \`unknown\` or \`done\`, \`retry\` is never \`after\`.
 
 A *refusal* said no and nothing ran: steps 1 to 8 of the path. A *failure* ran and broke. What
 reaches the client as an HTTP status or as a JSON-RPC error says so below.

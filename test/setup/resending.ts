@@ -1,5 +1,6 @@
 // An agent that sends its writes again: with a key, without, and on connections that it cuts.
 import { once } from "node:events";
+import { expect } from "vitest";
 import type { Boundary } from "./boundary.ts";
 import { ITEM } from "./hostile-peer.ts";
 import { mcpHeaders, post, rpc, toolCall } from "./mcp-post.ts";
@@ -136,4 +137,15 @@ export function holdAnswer(boundary: Boundary): HeldAnswer {
     res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(ITEM));
   };
   return { arrived: arrived.promise, release: released.resolve };
+}
+
+/** The very answer of the first, under another call's id. */
+export function expectReplay(again: Sent, first: Sent): void {
+  expect(again.first).toBe(first.call_id);
+  expect(again.call_id).not.toBe(first.call_id);
+  expect([again.content, again.result, again.error]).toEqual([
+    first.content,
+    first.result,
+    first.error,
+  ]);
 }

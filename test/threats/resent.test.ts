@@ -7,7 +7,7 @@ import { openBoundary } from "../setup/boundary.ts";
 import type { Boundary } from "../setup/boundary.ts";
 import { toolFiles } from "../setup/boundary-tools.ts";
 import { ITEM } from "../setup/hostile-peer.ts";
-import { holdAnswer, Sender } from "../setup/resending.ts";
+import { expectReplay, holdAnswer, Sender } from "../setup/resending.ts";
 import type { Sent, Write } from "../setup/resending.ts";
 import { stopDesk } from "../setup/stop-desk.ts";
 import { verifies } from "../verifies.ts";
@@ -58,17 +58,6 @@ async function oneWaits(rename: Write) {
   // What came after it has gone all the way meanwhile.
   for (let i = 0; i < 3; i++) await ada.send({ tool: "item_get", args: { id: "7" } });
   return { both, release: held.release };
-}
-
-/** The very answer of the first, under another call's id. */
-function expectReplay(again: Sent, first: Sent): void {
-  expect(again.first).toBe(first.call_id);
-  expect(again.call_id).not.toBe(first.call_id);
-  expect([again.content, again.result, again.error]).toEqual([
-    first.content,
-    first.result,
-    first.error,
-  ]);
 }
 
 describe("with a key", () => {

@@ -1,7 +1,7 @@
 // What the ledger's lines say of writes that may come again.
 import { expect } from "vitest";
 import { ResendRecall } from "../../../src/gate/resend-recall.ts";
-import type { Line, LedgerRecord } from "../../../src/ledger/record.ts";
+import type { LedgerRecord } from "../../../src/ledger/record.ts";
 import { intent, outcome } from "../ledger/entries.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -13,7 +13,7 @@ function recall(...records: readonly (readonly [at_ms: number, record: LedgerRec
   const heard = new ResendRecall(KEPT_MS);
   for (const [at_ms, record] of records) {
     const head = { v: 1, seq: 1, prev: "", time: new Date(T0 + at_ms).toISOString() } as const;
-    heard.hear({ ...head, ...record } as Line);
+    heard.hear({ ...head, ...record });
   }
   return {
     at: (now_ms: number) =>
