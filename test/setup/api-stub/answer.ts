@@ -12,11 +12,12 @@ const FORMATS: Readonly<Record<string, string>> = {
   uuid: "6f9619ff-8b86-4011-b42d-00c04fc964ff",
 };
 
-/** The deeper it is, the less of it: what is required, in the end. */
+/** The last page of its kind. The deeper it is, the less of it: what is required, in the end. */
 export function sampleOf(document: Document, node: Json, level = 0): unknown {
   const schema = document.resolve(node);
   const [branch] = [...listOf(schema["oneOf"]), ...listOf(schema["anyOf"])].map(jsonOf);
   const all = listOf(schema["allOf"]).map(jsonOf);
+  if (mayBeNull(schema)) return null;
   if (all.length > 0) return mergedSample(document, schema, all, level);
   if (branch !== undefined && !("properties" in schema)) return sampleOf(document, branch, level);
   if ("const" in schema) return schema["const"];
@@ -37,10 +38,16 @@ function typedSample(document: Document, schema: Json, level: number): unknown {
     case "number":
       return numberOf(schema);
     case "boolean":
-      return true;
+      return false;
     default:
       return null;
   }
+}
+
+function mayBeNull(schema: Json): boolean {
+  const branches = [...listOf(schema["oneOf"]), ...listOf(schema["anyOf"])].map(jsonOf);
+  const types = [schema["type"], ...branches.map((one) => one["type"])].flat();
+  return types.includes("null") && !("properties" in schema);
 }
 
 function mergedSample(document: Document, schema: Json, parts: readonly Json[], level: number) {
@@ -53,7 +60,7 @@ function mergedSample(document: Document, schema: Json, parts: readonly Json[], 
 function recordOf(document: Document, schema: Json, level: number): Record<string, unknown> {
   const required = listOf(schema["required"]);
   const chosen = Object.entries(jsonOf(schema["properties"])).filter(
-    ([name]) => level < 3 || required.includes(name),
+    ([name]) => required.includes(name) || (level < 3 && !/next|more|cursor/i.test(name)),
   );
   if (level > LEVELS_MAX * 3) return {};
   return Object.fromEntries(
