@@ -110,8 +110,20 @@ export function walk(
       start = end + 1;
     }
     size = bytes.length - cut_bytes;
+    judgeName(path, start, seq, problem);
   }
   return { seq, hash: prev, path: paths.at(-1), size, cut_bytes };
+}
+
+// Where it holds no line, the next record would go there, under a number that is not its own.
+function judgeName(
+  path: string,
+  lines_end: number,
+  seq: number,
+  problem: (problem: ChainProblem) => void,
+): void {
+  if (lines_end > 0 || basename(path) === segmentName(seq + 1)) return;
+  problem({ file: path, line: 0, message: "holds nothing, and has another record's number" });
 }
 
 /** What is in it; nothing where it cannot be read, and that is a problem. */

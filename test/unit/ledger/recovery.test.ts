@@ -63,6 +63,20 @@ describe("a torn tail", () => {
 describe("a damaged log", () => {
   verifies(
     "ledger.chain",
+    "with an empty segment of a wrong number is not written on",
+    async () => {
+      const folder = await crashed();
+      writeFileSync(inFolder(folder, "000000009999.jsonl"), "");
+      expect(verifyLedger(folder).intact).toBe(false);
+      await expect(opened(folder)).rejects.toThrow(/000000009999.jsonl:0 holds nothing/);
+      repairLedger(folder, `${folder}-keys`, `${testFolder()}/evidence`);
+      await (await opened(folder, { accept_loss: true })).ledger.close();
+      expect(verifyLedger(folder).intact).toBe(true);
+    },
+  );
+
+  verifies(
+    "ledger.chain",
     "with a changed middle stops the start and changes nothing",
     async () => {
       const folder = await crashed(["a", "b"]);
