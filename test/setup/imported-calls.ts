@@ -141,7 +141,9 @@ function filled(value: unknown): unknown {
 
 function judgeCall(tool: DeclarativeTool, args: Args, done: Done): string[] {
   const [seen, ...more] = done.seen;
-  if (more.length > 0) return ["it was sent twice"];
+  // Of a list in pages each page is a request, and as right as the first.
+  const isTwice = more.length > 0 && tool.pagination === undefined;
+  if (isTwice) return ["it was sent twice"];
   const code = done.error?.code;
   if (seen === undefined) {
     return code === "invalid_arguments" ? [] : [`it was not sent: ${JSON.stringify(done.error)}`];
@@ -149,7 +151,7 @@ function judgeCall(tool: DeclarativeTool, args: Args, done: Done): string[] {
   const template = tool.path.replaceAll(/\{[^{}]*\}/g, "{}");
   const at = seen.operation?.key.replaceAll(/\{[^{}]*\}/g, "{}") ?? "";
   const [method = "", path = ""] = at.split(" ");
-  const wrong = [...seen.wrong];
+  const wrong = [seen, ...more].flatMap((one) => one.wrong);
   if (method !== tool.method || !template.endsWith(path)) wrong.push(`it went to ${at}`);
   wrong.push(...misplaced(tool, args, named(tool, seen)));
   if (code !== undefined && seen.wrong.length === 0 && seen.answeredWell()) {

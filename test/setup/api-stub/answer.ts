@@ -17,7 +17,7 @@ export function sampleOf(document: Document, node: Json, level = 0): unknown {
   const schema = document.resolve(node);
   const [branch] = [...listOf(schema["oneOf"]), ...listOf(schema["anyOf"])].map(jsonOf);
   const all = listOf(schema["allOf"]).map(jsonOf);
-  if (mayBeNull(schema)) return null;
+  if (level > 0 && mayBeNull(schema)) return null;
   if (all.length > 0) return mergedSample(document, schema, all, level);
   if (branch !== undefined && !("properties" in schema)) return sampleOf(document, branch, level);
   if ("const" in schema) return schema["const"];

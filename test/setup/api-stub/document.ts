@@ -133,8 +133,11 @@ export class Document {
       ([type, media]) => [bare(type), jsonOf(jsonOf(media)["schema"])] as const,
     );
     // Some documents require a body of which they say nothing.
-    const said = ["properties", "items", "allOf", "oneOf", "anyOf"];
-    const says = types.some(([, schema]) => said.some((key) => key in this.resolve(schema)));
+    const says = types.some(([, schema]) => {
+      const { properties = {}, ...rest } = this.resolve(schema);
+      const hasMore = ["items", "allOf", "oneOf", "anyOf"].some((key) => key in rest);
+      return hasMore || Object.keys(jsonOf(properties)).length > 0;
+    });
     return { bodies: new Map(types), body_required: says && body["required"] === true };
   }
 
