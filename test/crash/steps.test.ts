@@ -55,7 +55,8 @@ async function letItRun(): Promise<void> {
 /** A peer; keys are known and connections stand, so that it is the write that meets it. */
 async function killAtPeer(set: () => Promise<Trap>): Promise<Left> {
   const core = await house.start();
-  await house.call("mia", "sales", "crm_get_deal", { id: 42 });
+  const read = await house.call("mia", "sales", "crm_get_deal", { id: 42 });
+  expect(read.result, read.text).toBeDefined();
   return killAt(core, await set());
 }
 
@@ -78,10 +79,11 @@ async function killAt(core: Child, trap: Trap): Promise<Left> {
   const next = await house.start();
   const recovered = house.evidence.log().lines.slice(lines_before);
   const rows = (await house.evidence.api_rows()).slice(rows_before);
-  const { error } = await send();
+  const { error, result, text } = await send();
   await next.stop();
   const whole = house.evidence.log();
   const all_rows = (await house.evidence.api_rows()).slice(rows_before);
+  const ran = result === undefined ? text : "ran";
   expect(whole.breaks).toEqual([]);
   expect(rows.filter(({ request_id }) => !whole.intents.has(request_id))).toEqual([]);
   return {
@@ -90,7 +92,7 @@ async function killAt(core: Child, trap: Trap): Promise<Left> {
     recovered: outcomesIn(recovered),
     effects: rows.length,
     answered,
-    again: error === undefined ? "ran" : `${error.code}, ${error.effect}`,
+    again: error === undefined ? ran : `${error.code}, ${error.effect}`,
     effects_again: all_rows.length - rows.length,
   };
 }

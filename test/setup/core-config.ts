@@ -41,6 +41,8 @@ export interface CoreConfigOptions {
   readonly segment_bytes_max?: number;
   /** Instead of limits that nobody reaches. */
   readonly limits?: Json;
+  /** Instead of the example's, by which the provider is asked, and has two seconds to answer. */
+  readonly liveness?: Json;
   /** Without it no code runs, and no probe at each start. */
   readonly isolation?: Json;
 }
@@ -52,7 +54,8 @@ export function writeCoreConfig(options: CoreConfigOptions): string {
   const { data, port, world } = options;
   const config = JSON.parse(readFileSync(join(ROOT, "mcp.config.json"), "utf8")) as Json;
   const issuers = config["issuers"] as Record<string, Json>;
-  const issuer = { ...issuers["demo"], issuer: world.issuer };
+  const liveness = options.liveness ?? issuers["demo"]?.["liveness"];
+  const issuer = { ...issuers["demo"], issuer: world.issuer, liveness };
   const client = { client_id: BOUNDARY.client_id, client_secret: "file:keys/client_secret" };
   if (options.demo === false) Reflect.deleteProperty(issuer, "demo");
   const file = join(data, options.name ?? "mcp.config.json");

@@ -68,7 +68,7 @@ export class Sender {
     return read(await post(url, headers, body));
   }
 
-  /** Sends it, and cuts the connection when `when` resolves. Resolves when it is cut. */
+  /** Sends it, and cuts the connection when `when` resolves. Resolves when both ends have it so. */
   async sendAndCut(write: Write, when: Promise<unknown>): Promise<void> {
     const { url, headers, body } = this.requestOf(write);
     const { pathname, host, origin } = new URL(url);
@@ -84,7 +84,8 @@ export class Sender {
     line.send(`${head.join("\r\n")}\r\n\r\n${body}`);
     await when;
     const closed = once(line.socket, "close");
-    line.close();
+    // The server ends its half when it has seen the end of this one, and not before.
+    line.socket.end();
     await closed;
   }
 
