@@ -35,7 +35,10 @@ function open(path: string): AnswerStore {
       db.exec(`DROP TABLE IF EXISTS answers; PRAGMA user_version=${SCHEMA_VERSION}`);
     }
     db.exec(SCHEMA);
-    return storeOn(db);
+    const store = storeOn(db);
+    // All of it is read once: what is damaged behind a whole first page is found here, too.
+    store.sizes();
+    return store;
   } catch (error) {
     db.close();
     throw error;

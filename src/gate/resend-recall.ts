@@ -5,15 +5,16 @@ import type { Recalled } from "./resends.ts";
 
 interface Write {
   readonly sent: Omit<Recalled, "effect" | "cut_off" | "age_ms">;
-  effect: Recalled["effect"];
-  cut_off: boolean;
-  /** When it began or ended, on a clock that nobody sets. */
-  at_ms: number;
+  readonly effect: Recalled["effect"];
+  readonly cut_off: boolean;
+  readonly runs: boolean;
+  /** When it ended, or began where it runs; on a clock that nobody sets. */
+  readonly at_ms: number;
 }
 
 export class ResendRecall {
   private readonly kept_ms: number;
-  /** In the order of their intents. */
+  /** In the order of `at_ms`. */
   private readonly writes = new Map<string, Write>();
   private jumped_ms = 0;
 
@@ -31,29 +32,34 @@ export class ResendRecall {
         const who = { tenant, issuer, subject };
         const whose = { issuer, subject, family: undefined, session, agent };
         const sent = { call_id, tool, tool_hash: tool_hash ?? "", marks, who, whose };
-        this.writes.set(call_id, { sent, effect: "unknown", cut_off: true, at_ms });
+        this.writes.set(call_id, { sent, effect: "unknown", cut_off: true, runs: true, at_ms });
         return this.forgetOld(at_ms);
       }
       case "outcome": {
         const write = this.writes.get(line.call_id);
         if (write === undefined) return;
-        if (line.effect === "none") return void this.writes.delete(line.call_id);
+        this.writes.delete(line.call_id);
         const { effect, outcome, error_code } = line;
+        if (effect === "none") return;
         // Only a start writes so of a call that had no end.
         const cut_off = outcome === "unknown" && error_code === null;
-        return void Object.assign(write, { effect, cut_off, at_ms });
+        const { sent } = write;
+        return void this.writes.set(line.call_id, { sent, effect, cut_off, runs: false, at_ms });
       }
-      case "replay": {
-        // Without a key the next such call is another one.
-        const first = this.writes.get(line.replay_of);
-        if (first?.sent.marks.key === null) this.writes.delete(line.replay_of);
-        return;
-      }
+      case "replay":
+        return void (line.error_code === "answer_lost" && this.toldLost(line.replay_of));
       case "event":
         if (line.event === "clock") this.jumped_ms += line.detail.by_ms;
         return;
       case "refusal":
     }
+  }
+
+  // Without a key, whoever was cut off is told so once. What had an answer stays for as long as that
+  // is kept, which is until somebody has it.
+  private toldLost(call_id: string): void {
+    const first = this.writes.get(call_id);
+    if (first?.sent.marks.key === null) this.writes.set(call_id, { ...first, cut_off: false });
   }
 
   found(now_ms: number): readonly Recalled[] {
@@ -63,10 +69,11 @@ export class ResendRecall {
     });
   }
 
+  // What runs has its time before it, however long it takes.
   private forgetOld(now_ms: number): void {
-    for (const [call_id, { at_ms }] of this.writes) {
+    for (const [call_id, { at_ms, runs }] of this.writes) {
       if (at_ms > now_ms - this.kept_ms) break;
-      this.writes.delete(call_id);
+      if (!runs) this.writes.delete(call_id);
     }
   }
 }

@@ -192,13 +192,14 @@ export class Resends {
     const { sealer, store, log, clock, limits } = this.options;
     const { call_id, who } = held.sent;
     held.effect = "refusal" in ended ? ended.refusal.effect : "done";
+    const mayKeep = held.state === "running";
     held.state = "lost";
     held.until_ms = clock.monotonic() + limits.resend_s * 1000;
     this.ended.add(held);
     try {
       const sealed = sealer.sealWhole(who, pathOf(call_id), ended);
       const bytes = KEPT_FRAME_BYTES + sealed.length;
-      if (this.fullFor(held.user, bytes - held.bytes) === undefined) {
+      if (mayKeep && this.fullFor(held.user, bytes - held.bytes) === undefined) {
         store.put(call_id, sealed);
         held.state = "kept";
         return this.count(held, bytes);
@@ -236,12 +237,17 @@ export class Resends {
     this.sweep();
   }
 
-  /** Whoever may not come back gets nothing: what was kept for her goes. A lock may be lifted. */
+  /**
+   * Whoever may not come back gets nothing: what was kept for her goes, and of what runs nothing
+   * will be. A lock may be lifted.
+   */
   heed({ reach, lifted, isLock }: Change): void {
     if (lifted || isLock) return;
-    for (const held of this.ended) {
-      if (held.state !== "kept" || !isReached(reach, held.sent.whose)) continue;
+    for (const held of [...this.held.values()].flatMap((same) => [...same])) {
+      if (!isReached(reach, held.sent.whose)) continue;
+      const wasKept = held.state === "kept";
       held.state = "lost";
+      if (!wasKept) continue;
       this.remove(held);
       this.count(held, KEPT_FRAME_BYTES);
     }

@@ -4,7 +4,7 @@ import { originIn } from "../config/connector.ts";
 import type { CodeTool, GeneratedTool, ToolDefinition } from "../catalog/definition.ts";
 import { refusal, refusalToError } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
-import { digestOf } from "../kernel/ids.ts";
+import { canonicalJson, digestOf } from "../kernel/ids.ts";
 import { no } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
 import type { BrokerAnswer } from "../sandbox/broker.ts";
@@ -119,8 +119,8 @@ export function ownerOf({ entry }: CallContext) {
 
 /**
  * For an API that takes one: of the client's where it gave one, so that a repetition is one there,
- * too; else of this call alone. Two users' keys never meet, nor one user's for two tools or
- * requests.
+ * too; else of this call alone. Two users' keys never meet, nor one user's for two tools, arguments
+ * or requests: her agents know nothing of each other, and one must not get another's answer.
  */
 export function idempotencyKey(
   call: CallContext,
@@ -131,7 +131,16 @@ export function idempotencyKey(
   const { issuer, subject } = call.entry.credential.principal;
   const more = nth === 0 ? [] : [String(nth)];
   if (call.idempotency_key === undefined) return digestOf("call-v1", call.call_id, ...more);
-  return digestOf("idempotency-v1", issuer, subject, call.tool, call.idempotency_key, ...more);
+  const args = canonicalJson(call.args);
+  return digestOf(
+    "idempotency-v2",
+    issuer,
+    subject,
+    call.tool,
+    args,
+    call.idempotency_key,
+    ...more,
+  );
 }
 
 // What a tool says to its operator may hold anything that the user sees: it is sealed like a

@@ -79,11 +79,11 @@ async function killAt(core: Child, trap: Trap): Promise<Left> {
   const next = await house.start();
   const recovered = house.evidence.log().lines.slice(lines_before);
   const rows = (await house.evidence.api_rows()).slice(rows_before);
-  const { error, result, text } = await send();
+  const { error, result, text: said } = await send();
   await next.stop();
   const whole = house.evidence.log();
   const all_rows = (await house.evidence.api_rows()).slice(rows_before);
-  const ran = result === undefined ? text : "ran";
+  const ran = result === undefined ? said : "ran";
   expect(whole.breaks).toEqual([]);
   expect(rows.filter(({ request_id }) => !whole.intents.has(request_id))).toEqual([]);
   return {

@@ -325,12 +325,17 @@ describe("with a key", () => {
     await ada.send(rename);
     await ada.send(write());
     await ada.send(write({ tool: "item_get", args: { id: "7" } }));
+    const garage = Sender.modern(boundary, await boundary.token("garage"));
+    await garage.send({ ...rename, agent: "garage", args: { ...rename.args, name: "another" } });
     const keys = boundary.api.seen.map(({ headers }) => headers["idempotency-key"]);
     expect(keys[0]).toMatch(/^[\w-]{43}$/);
     expect(keys[1]).toBe(keys[0]);
     expect(keys[2]).toMatch(/^[\w-]{43}$/);
     expect(keys[2]).not.toBe(keys[0]);
     expect(keys[3]).toBeUndefined();
+    // Her other agent gets no answer of this one's, whatever its key.
+    expect(keys[4]).toMatch(/^[\w-]{43}$/);
+    expect(keys[4]).not.toBe(keys[0]);
   });
 });
 

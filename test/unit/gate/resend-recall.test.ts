@@ -1,7 +1,7 @@
 // What the ledger's lines say of writes that may come again.
 import { expect } from "vitest";
 import { ResendRecall } from "../../../src/gate/resend-recall.ts";
-import type { LedgerRecord } from "../../../src/ledger/record.ts";
+import type { CallEnd, LedgerRecord } from "../../../src/ledger/record.ts";
 import { intent, outcome } from "../ledger/entries.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -53,22 +53,34 @@ verifies("resend.restart", "what ended is known, and what was cut off is known a
   ]);
 });
 
-verifies("resend.restart", "without a key, what was answered again is over", () => {
-  const again = (call_id: string, replay_of: string): LedgerRecord => {
-    const { kind: _, ...facts } = intent(call_id);
-    const { kind: _end, ...end } = outcome(call_id);
-    return { kind: "replay", ...facts, ...end, replay_of };
+verifies("resend.restart", "without a key, who was cut off is told so once", () => {
+  const again = (replay_of: string, error_code: CallEnd["error_code"]): LedgerRecord => {
+    const { kind: _, ...facts } = intent(`after ${replay_of}`);
+    const { kind: _end, ...end } = outcome("", { error_code });
+    return { kind: "replay", ...facts, ...end, call_id: facts.call_id, replay_of };
   };
   const log = recall(
     [0, write("keyed")],
-    [0, write("plain", null)],
+    [0, write("told", null)],
+    [0, write("refused", null)],
+    [0, write("done", null)],
     [1, outcome("keyed", CRASHED)],
-    [1, outcome("plain", CRASHED)],
-    [2, again("a", "keyed")],
-    [2, again("b", "plain")],
-    [3, again("c", "of long ago")],
+    [1, outcome("told", CRASHED)],
+    [1, outcome("refused", CRASHED)],
+    [1, outcome("done")],
+    [2, again("keyed", "answer_lost")],
+    [2, again("told", "answer_lost")],
+    [2, again("refused", "access_revoked")],
+    // Whether anybody has it, the store knows that its answer is in.
+    [2, again("done", null)],
+    [3, again("of long ago", "answer_lost")],
   );
-  expect(log.at(3).map(({ call_id }) => call_id)).toEqual(["keyed"]);
+  expect(log.at(3).map(({ call_id, cut_off }) => [call_id, cut_off])).toEqual([
+    ["keyed", true],
+    ["told", false],
+    ["refused", true],
+    ["done", false],
+  ]);
 });
 
 verifies("resend.restart", "a clock that was set, ahead or back, ages nothing", () => {
@@ -96,4 +108,21 @@ verifies("resend.bounded", "what is older than it may come again is forgotten on
     [KEPT_MS + 2, write("newer")],
   );
   expect(log.at(KEPT_MS + 2).map(({ call_id }) => call_id)).toEqual(["new", "newer"]);
+});
+
+verifies("resend.restart", "what takes longer than it may come again is known by its end", () => {
+  const log = recall(
+    [0, write("slow")],
+    [1, write("quick")],
+    [2, outcome("quick")],
+    [KEPT_MS + 10, write("next")],
+    [KEPT_MS + 20, outcome("slow")],
+    [KEPT_MS + 30, write("last")],
+  );
+  const ages = log.at(KEPT_MS + 30).map(({ call_id, age_ms }) => [call_id, age_ms]);
+  expect(ages).toEqual([
+    ["next", 20],
+    ["slow", 10],
+    ["last", 0],
+  ]);
 });

@@ -1,6 +1,6 @@
 // What is kept for writes that come again: whose it is, how long, how much, and what is left of it.
 import { DatabaseSync } from "node:sqlite";
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { expect } from "vitest";
 import { keptBytesMax } from "../../../src/config/limits.ts";
 import type { Again, Claimed, First, Resends, Sent } from "../../../src/gate/resends.ts";
@@ -192,6 +192,29 @@ verifies("resend.checked", "an ending takes what was kept, a lock does not", asy
   expect(told(resends, sent("k"))).toEqual({ lost: "done" });
 });
 
+verifies("resend.checked", "an ending takes what still runs, too: its answer is lost", async () => {
+  const { resends } = stand();
+  const [one, cut] = [sent("k"), sent(null, { tool: "item_cut" })];
+  const both = [one, cut].map((its) => first(resends.claim(its, Promise.resolve(false))));
+  const reach = { kind: "session", session: "ses_1", until_s: 1 } as const;
+  resends.heed({ reach, lifted: false, isLock: false });
+  for (const its of both) its.end(DONE);
+  expect(told(resends, one)).toEqual({ lost: "done" });
+  await Promise.resolve();
+  expect(told(resends, cut)).toBe("first");
+});
+
+verifies("resend.restart", "without a key, only what is still kept may come again", async () => {
+  const { resends, again: start } = stand();
+  const [unheard, heard] = [sent(null), sent(null, { tool: "item_heard" })];
+  await run(resends, unheard);
+  first(resends.claim(heard, Promise.resolve(true))).end(DONE);
+  await Promise.resolve();
+  const next = start([recalled(unheard, 10), recalled(heard, 10)]);
+  expect(told(next, unheard)).toEqual(DONE);
+  expect(told(next, heard)).toBe("first");
+});
+
 verifies(
   "resend.restart",
   "a start takes over what may come again, for the rest of its time",
@@ -229,11 +252,24 @@ verifies("resend.restart", "a start removes what the ledger does not know of", a
 });
 
 verifies("resend.restart", "a store that is none is made anew; its answers are lost", async () => {
-  const { resends, again: start, file } = stand();
-  const one = sent("k");
-  await run(resends, one);
-  const damage = (): void => writeFileSync(file, "no database");
-  expect(told(start([recalled(one, 0)], damage), sent("k"))).toEqual({ lost: "done" });
+  const damages: ((file: string) => void)[] = [
+    (file) => writeFileSync(file, "no database"),
+    (file) => {
+      // Its first page is whole; all that is in it is not.
+      const fd = openSync(file, "r+");
+      writeSync(fd, Buffer.alloc(4096, 0xff), 0, 4096, 4096);
+      closeSync(fd);
+    },
+  ];
+  for (const damage of damages) {
+    const { resends, again: start, file } = stand();
+    const one = sent("k");
+    await run(resends, one);
+    const next = start([recalled(one, 0)], () => damage(file));
+    expect(told(next, sent("k"))).toEqual({ lost: "done" });
+    first(next.claim(sent("k2"), undefined)).end(DONE);
+    expect(told(next, sent("k2"))).toEqual(DONE);
+  }
 });
 
 verifies("resend.bounded", "what takes most fits what is reserved for it", async () => {
