@@ -42,9 +42,10 @@ export function* nodesBelow(root: Node): Generator<Node> {
     const inner: Node[] = [];
     for (const value of Object.values(node)) {
       if (isNode(value)) inner.push(value);
-      else if (Array.isArray(value)) inner.push(...value.filter(isNode));
+      // One by one: a list of data has more items than a call may have arguments.
+      else if (Array.isArray(value)) for (const one of value) if (isNode(one)) inner.push(one);
     }
-    next.push(...inner.toReversed());
+    for (const one of inner.toReversed()) next.push(one);
   }
 }
 

@@ -2,7 +2,7 @@
 import { nodeAt, nodesAt, nodesBelow, wordAt } from "./ast.ts";
 import type { Node } from "./ast.ts";
 import type { Machine } from "./machine.ts";
-import { list, NOTHING, record, UNKNOWN } from "./values.ts";
+import { list, NOTHING, record, TEXT_MAX, UNKNOWN } from "./values.ts";
 import type { Scope, Value } from "./values.ts";
 
 /** Binds the names of a pattern; each is declared in `scope`. */
@@ -98,7 +98,9 @@ function changed(machine: Machine, node: Node, target: Node, right: Value, scope
   if (node["operator"] !== "+=") return before.kind === "plain" ? right : before;
   if (before.kind !== "plain" || right.kind !== "plain") return UNKNOWN;
   const { value } = before;
-  return { ...right, value: typeof value === "string" ? value + String(right.value) : undefined };
+  if (typeof value !== "string") return { ...right, value: undefined };
+  const text = value + String(right.value);
+  return text.length > TEXT_MAX ? UNKNOWN : { ...right, value: text };
 }
 
 function assignMember(machine: Machine, target: Node, value: Value, scope: Scope): void {

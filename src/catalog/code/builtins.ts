@@ -1,11 +1,13 @@
 // What the language itself can do to values that are known: lists, texts, records.
 import { posix } from "node:path";
 import type { Machine } from "./machine.ts";
-import { append, list, NOTHING, plain, record, textOf, truthOf, UNKNOWN } from "./values.ts";
+import { append, list, NOTHING, plain, record, TEXT_MAX, textOf } from "./values.ts";
+import { truthOf, UNKNOWN } from "./values.ts";
 import type { At, Library, List, Value } from "./values.ts";
 
 const ROUNDS_MAX = 1000;
-const TEXT_MAX = 100_000;
+/** Of a path. */
+const PARTS_MAX = 1000;
 
 /** Runs what is given as a function, in case something calls it. */
 export function runCallbacks(machine: Machine, args: readonly Value[], at: At): void {
@@ -34,9 +36,9 @@ const LIST_METHODS: Readonly<Record<string, ListMethod>> = {
   join: ({ items, open }, _each, [between]) => {
     const parts = items.map((one) => (one.kind === "plain" ? String(one.value) : undefined));
     const isKnown = !open && !parts.includes(undefined);
-    const chars = parts.reduce((sum, one) => sum + (one?.length ?? 0), 0);
-    const isShort = isKnown && chars < TEXT_MAX;
-    return isShort ? plain(parts.join(textOf(between) ?? ",")) : UNKNOWN;
+    const gap = textOf(between) ?? ",";
+    const isShort = isKnown && charsIn(parts) + gap.length * parts.length < TEXT_MAX;
+    return isShort ? plain(parts.join(gap)) : UNKNOWN;
   },
   slice: (of, _each, args) => (args.length > 0 ? list(of.items, true) : of),
   reverse: same,
@@ -97,7 +99,8 @@ const TEXT_METHODS: Readonly<Record<string, (of: string, words: readonly string[
 
 export function textMethod(of: string, name: string, args: readonly Value[]): Value {
   const words = args.flatMap((one) => (one.kind === "plain" ? String(one.value) : []));
-  const isKnown = words.length === args.length && Object.hasOwn(TEXT_METHODS, name);
+  const isShort = of.length + charsIn(words) <= TEXT_MAX;
+  const isKnown = isShort && words.length === args.length && Object.hasOwn(TEXT_METHODS, name);
   return (isKnown ? TEXT_METHODS[name]?.(of, words) : undefined) ?? UNKNOWN;
 }
 
@@ -197,5 +200,11 @@ function fromEntries(value: Value): Value {
 
 function joined(args: readonly Value[]): Value {
   const parts = args.map(textOf);
-  return parts.includes(undefined) ? UNKNOWN : plain(posix.join(...parts.map((one) => one ?? "")));
+  const isLong = parts.length > PARTS_MAX || charsIn(parts) > TEXT_MAX;
+  if (isLong || parts.includes(undefined)) return UNKNOWN;
+  return plain(posix.join(...parts.map((one) => one ?? "")));
+}
+
+function charsIn(texts: readonly (string | undefined)[]): number {
+  return texts.reduce((sum, one) => sum + (one?.length ?? 0), 0);
 }

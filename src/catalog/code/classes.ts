@@ -5,9 +5,10 @@ import type { Machine } from "./machine.ts";
 import { UNKNOWN } from "./values.ts";
 import type { At, Cls, Rec, Scope, Value } from "./values.ts";
 
+const PARENTS_MAX = 100;
+
 export function classOf(machine: Machine, node: Node, scope: Scope): Value {
-  const superclass = nodeAt(node, "superClass");
-  const parent = superclass === undefined ? undefined : machine.evaluate(superclass, scope);
+  const parent = parentOf(machine, node, scope);
   const cls: Cls = { kind: "class", node, scope, parent, fields: new Map() };
   const inner = scope.called(cls);
   const name = wordAt(nodeAt(node, "id"), "name");
@@ -17,6 +18,15 @@ export function classOf(machine: Machine, node: Node, scope: Scope): Value {
     else if (one["static"] === true) cls.fields.set(nameOf(one), valueOf(machine, one, inner));
   }
   return cls;
+}
+
+// A loop can put class upon class; what has more above it than anybody writes is not known.
+function parentOf(machine: Machine, node: Node, scope: Scope): Value | undefined {
+  const superclass = nodeAt(node, "superClass");
+  const parent = superclass === undefined ? undefined : machine.evaluate(superclass, scope);
+  let above = 0;
+  for (let cls = parent; cls?.kind === "class"; cls = cls.parent) above += 1;
+  return above > PARENTS_MAX ? UNKNOWN : parent;
 }
 
 function membersOf(node: Node): readonly Node[] {

@@ -6,7 +6,8 @@ import { assign } from "./bind.ts";
 import { classOf } from "./classes.ts";
 import type { Machine } from "./machine.ts";
 import { handedOn } from "./request.ts";
-import { append, either, list, NOTHING, plain, record, truthOf, UNKNOWN } from "./values.ts";
+import { append, either, list, NOTHING, plain, record, TEXT_MAX } from "./values.ts";
+import { truthOf, UNKNOWN } from "./values.ts";
 import type { At, Plain, Rec, Scope, Value } from "./values.ts";
 
 type Reader = (machine: Machine, node: Node, scope: Scope) => Value;
@@ -99,8 +100,6 @@ function template(machine: Machine, node: Node, scope: Scope): Value {
   }
   return text;
 }
-
-const TEXT_MAX = 100_000;
 
 function added(a: Value, b: Value): Value {
   if (a.kind !== "plain" || b.kind !== "plain") return UNKNOWN;

@@ -11,6 +11,8 @@ export class Module implements ModuleValue {
   readonly scope: Names;
   private readonly exported = new Map<string, () => Value>();
   private readonly stars: ModuleValue[] = [];
+  /** Names that somebody looks up just now. */
+  private readonly asked = new Set<string>();
   /** CommonJS's `module`. */
   private readonly moduleObject: Rec;
 
@@ -48,7 +50,19 @@ export class Module implements ModuleValue {
     return [...this.exported.keys()];
   }
 
-  get(name: string): Value {
+  /** Where modules give each other what none of them has, it is unknown. */
+  get(name: string, above: Set<ModuleValue> = new Set()): Value {
+    if (above.has(this) || this.asked.has(name)) return UNKNOWN;
+    above.add(this);
+    this.asked.add(name);
+    try {
+      return this.found(name, above);
+    } finally {
+      this.asked.delete(name);
+    }
+  }
+
+  private found(name: string, above: Set<ModuleValue>): Value {
     const own = this.exported.get(name);
     if (own !== undefined) return own();
     const assigned = this.exportsObject;
@@ -56,7 +70,7 @@ export class Module implements ModuleValue {
     const found = fieldOf(assigned, name);
     if (found !== undefined) return found;
     for (const star of this.stars) {
-      const value = star.get(name);
+      const value = star.get(name, above);
       if (value.kind !== "unknown") return value;
     }
     return UNKNOWN;

@@ -25,6 +25,9 @@ import { list, plain, record, UNKNOWN } from "./values.ts";
 import type { At, Json, Value } from "./values.ts";
 
 const CODE_BYTES_MAX = 33_554_432;
+/** Files that import each other in a row: each is gone into from the one before it. */
+const NESTED_MAX = 500;
+const SCRIPT_CHARS_MAX = 2000;
 const START = /\bfastify start\b[^&|;]*\s(\S+\.[cm]?[jt]s)\b/;
 
 export interface CodeRead extends Described {
@@ -65,6 +68,7 @@ class Service implements Files {
   private readonly resolver: Resolver;
   private readonly known = new Map<string, Module | undefined>();
   private bytes = 0;
+  private nested = 0;
 
   constructor(folder: CodeFolder, said: Said, parse: Parse, progress: CodeOptions["progress"]) {
     this.folder = folder;
@@ -98,7 +102,7 @@ class Service implements Files {
       const manifest = jsonOf(this.json(file));
       const scripts = isJson(manifest) ? objectAt(manifest, "scripts") : undefined;
       const named = Object.values(scripts ?? {}).flatMap(
-        (one) => START.exec(String(one))?.[1] ?? [],
+        (one) => START.exec(String(one).slice(0, SCRIPT_CHARS_MAX))?.[1] ?? [],
       );
       for (const entry of new Set(named)) this.startPlugin(posix.join(posix.dirname(file), entry));
     }
@@ -140,6 +144,12 @@ class Service implements Files {
 
   private module(file: string, text: string | undefined): Module | undefined {
     if (this.known.has(file)) return this.known.get(file);
+    if (this.nested >= NESTED_MAX) {
+      // It is read when its own turn comes; who imports it here has nothing of it.
+      const what = `more than ${NESTED_MAX} files that import each other`;
+      this.said.sayOf("too_many_steps", { file, line: 1 }, what);
+      return undefined;
+    }
     this.known.set(file, undefined);
     if (text === undefined) {
       this.said.sayOf("file_too_large", { file, line: 1 }, "");
@@ -154,6 +164,13 @@ class Service implements Files {
     if (module === undefined) return undefined;
     this.known.set(file, module);
     this.progress("read", this.known.size);
+    this.nested += 1;
+    this.follow(module);
+    this.nested -= 1;
+    return module;
+  }
+
+  private follow(module: Module): void {
     linkImports(this.reader, module);
     const statements = nodesAt(module.source.program, "body");
     // Functions are there before the first statement, whoever asks in the meantime.
@@ -165,7 +182,6 @@ class Service implements Files {
       if (node === undefined || runExport(this.reader, node, module)) continue;
       this.reader.run([node], module.scope);
     }
-    return module;
   }
 
   private parsed(file: string, text: string): Module | undefined {

@@ -173,8 +173,10 @@ export class Reader implements Machine {
       case "class":
         if (self !== undefined) construct(this, callee, args, self);
         return UNKNOWN;
-      case "module":
-        return this.call(callee.get("default"), args, at);
+      case "module": {
+        const inner = callee.get("default");
+        return this.call(inner.kind === "module" ? UNKNOWN : inner, args, at);
+      }
       default:
         if (args.some((one) => one.kind === "router") && callee.kind !== "router") {
           this.say("app_given_away", at, "");

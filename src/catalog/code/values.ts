@@ -136,7 +136,8 @@ interface Pattern {
 /** A module of the service, all of its exports. */
 export interface ModuleValue {
   readonly kind: "module";
-  get(name: string): Value;
+  /** `above` are the modules that it was looked for in already. */
+  get(name: string, above?: Set<ModuleValue>): Value;
 }
 
 export interface Unknown {
@@ -165,6 +166,8 @@ export function plain(value: Plain["value"], assumed?: string): Plain {
 }
 
 const ITEMS_MAX = 5000;
+/** Characters of a text that is put together. */
+export const TEXT_MAX = 100_000;
 
 /** Of a list that is longer than any list of routes, the first part. */
 export function list(items: Value[], open = false): List {

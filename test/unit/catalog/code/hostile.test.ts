@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { nodesBelow } from "../../../../src/catalog/code/ast.ts";
 import { testFolder } from "../../../setup/minimal.ts";
 import { verifies } from "../../../verifies.ts";
 import { readFiles, readFolder, routesOf, unreadOf } from "./reading.ts";
@@ -114,6 +115,63 @@ verifies("import.code-routes", "what is called on an app and not known is said",
   ]);
 });
 
+verifies("import.code-static", "modules that give each other what none of them has end", () => {
+  const circles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    stars: {
+      "a.ts": `export * from "./b.ts"; import { x } from "./b.ts";`,
+      "b.ts": `export * from "./a.ts";`,
+    },
+    names: {
+      "a.ts": `import { x } from "./b.ts"; export { x };`,
+      "b.ts": `import { x } from "./a.ts"; export { x };`,
+    },
+    itself: { "a.ts": `export * as default from "./a.ts"; import x from "./a.ts"; x(app);` },
+  };
+  for (const [name, files] of Object.entries(circles)) {
+    const route = `app.get(x, () => 1); app.get("/y", () => 1);`;
+    const read = readFiles({ ...files, "a.ts": `${APP}${files["a.ts"] ?? ""}\n${route}` });
+    expect(routesOf(read), name).toEqual(["GET /y a.ts:3"]);
+    expect(unreadOf(read), name).toContain("a.ts:3 path_computed");
+  }
+});
+
+verifies("import.code-static", "what two modules give each other is found all the same", () => {
+  const read = readFiles({
+    "a.ts": `${APP}export * from "./b.ts"; export const y = "/y";
+      import { x, y as z } from "./b.ts"; app.get(x, () => 1); app.get(z, () => 1);`,
+    "b.ts": `export * from "./a.ts"; export const x = "/x";`,
+  });
+  expect(routesOf(read)).toEqual(["GET /x a.ts:3", "GET /y a.ts:3"]);
+});
+
+verifies(
+  "import.code-static",
+  "files that import each other in a long row are read, and said",
+  () => {
+    const name = (i: number): string => `f${String(i).padStart(4, "0")}.ts`;
+    const files = Array.from({ length: 700 }, (_, i) => [
+      name(i),
+      `import { x } from "./${name(i + 1)}"; // express\nexport { x };`,
+    ]);
+    const last = `${APP}app.get("/last", () => 1); export const x = 1;`;
+    const read = readFiles({ ...Object.fromEntries(files), [name(700)]: last });
+    expect(routesOf(read)).toEqual([`GET /last ${name(700)}:2`]);
+    expect(unreadOf(read)).toEqual([`${name(500)}:1 too_many_steps`]);
+  },
+);
+
+verifies(
+  "import.code-static",
+  "more nodes than a call has arguments, or blanks, are no matter",
+  () => {
+    const one = { type: "Literal", start: 0, end: 1 };
+    const many = { ...one, elements: Array.from({ length: 300_000 }, () => one) };
+    expect([...nodesBelow(many)]).toHaveLength(300_001);
+    const blanks = " ".repeat(500_000);
+    expect(unreadOf(readFiles({ "app.ts": `${APP}import${blanks}x` }))).toHaveLength(1);
+  },
+);
+
 verifies("import.code-static", "values that grow without an end stop growing", () => {
   const grown: Readonly<Record<string, readonly [text: string, routes: readonly string[]]>> = {
     shape: [
@@ -127,6 +185,16 @@ verifies("import.code-static", "values that grow without an end stop growing", (
     ],
     push: [`let a = [1]; for (const i of many) a.push(...a); app.get("/y", h);`, ["GET /y"]],
     text: [`let a = "a"; for (const i of many) a = a + a; app.get("/" + a, h);`, []],
+    added: [`let a = "a"; for (const i of many) a += a; app.get("/" + a, h);`, []],
+    concat: [`let a = "a"; for (const i of many) a = a.concat(a); app.get("/" + a, h);`, []],
+    path: [`let a = "a"; for (const i of many) a = join(a, a); app.get("/" + a, h);`, []],
+    parts: [`app.get(join(${`"",`.repeat(130_000)}), h);`, []],
+    classes: [
+      `let C = class { a = 1 };
+       for (const i of many) for (const j of many) C = class extends C {};
+       new C(); app.get("/y", h);`,
+      ["GET /y"],
+    ],
     mounts: [
       `let r = express.Router(); r.get("/x", h);
        for (const i of many) { const n = express.Router(); n.use("/a", r).use("/b", r); r = n; }
@@ -145,7 +213,8 @@ verifies("import.code-static", "values that grow without an end stop growing", (
     ],
   };
   const many = JSON.stringify(Array.from({ length: 200 }, (_, i) => i));
-  const begin = `import { z } from "zod"; const many = ${many}; const h = (q, s) => s.end();`;
+  const begin = `import { z } from "zod"; import { join } from "node:path";
+    const many = ${many}; const h = (q, s) => s.end();`;
   for (const [name, [text, routes]] of Object.entries(grown)) {
     const read = readFiles({ "app.ts": `${begin}\n${APP}${text}` });
     expect([...read.places.keys()], name).toEqual(routes);
