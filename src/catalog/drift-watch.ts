@@ -85,6 +85,8 @@ export class DriftWatch {
   /** By document: of which state of it, and of the contracts, the verdicts are. */
   private readonly judged = new Map<string, string>();
   private running: Promise<void> = Promise.resolve();
+  /** Connectors with a look that has not begun: however often a server asks, it is one. */
+  private readonly awaited = new Set<string>();
   /** Tools of which answers have said something. */
   private readonly noticed = new Set<string>();
   /** Servers that list nothing without a token. */
@@ -168,6 +170,9 @@ export class DriftWatch {
 
   /** The server says that its tools changed. */
   lookAgain(connector: string): void {
+    if (this.awaited.has(connector)) return;
+    this.awaited.add(connector);
+    this.running = this.running.then(() => void this.awaited.delete(connector));
     void this.check(this.options.every_s.get(connector));
   }
 

@@ -227,6 +227,24 @@ verifies(
   },
 );
 
+verifies(
+  "upstream.drift",
+  "however often a server says that its tools changed, one look is waited for",
+  async () => {
+    const listing: Listing = { endpoint: URL_OF, tools: LISTED };
+    const { watch, looks } = watching(folderOf(), join(testFolder(), "s.json"), () => listing);
+    await watch.check();
+    const before = looks();
+    for (let i = 0; i < 100; i++) watch.lookAgain("shop");
+    await watch.check();
+    expect(looks()).toBe(before + 2);
+    watch.lookAgain("shop");
+    await watch.check();
+    expect(looks()).toBe(before + 4);
+    watch.close();
+  },
+);
+
 const DELEGATION = { kind: "exchange", resource: URL_OF };
 
 verifies(
