@@ -117,7 +117,7 @@ function fileAt(path: string, word: string): string {
 }
 
 function firstLine(file: string): string {
-  return readFileSync(file).subarray(0, 200).toString("latin1").split("\n")[0] ?? "";
+  return contentOf(file).subarray(0, 200).toString("latin1").split("\n")[0] ?? "";
 }
 
 // The nearest package; where that is the operator's own, with the configuration in it, no more than
@@ -226,7 +226,7 @@ export function readProgram(
   const files = new Set<string>();
   for (const folder of packages) addFiles(folder, 0, files);
   for (const file of inOrder(files)) {
-    const bytes = readFileSync(file);
+    const bytes = contentOf(file);
     bytes_in_all += bytes.length;
     if (bytes_in_all > BYTES_MAX) throw tooLarge(`more than ${BYTES_MAX} bytes`);
     const own = createHash("sha256").update(bytes).digest("hex");
@@ -239,6 +239,17 @@ export function readProgram(
     take({ path: at(place), to });
   }
   return `sha256:${digest.digest("hex")}`;
+}
+
+// Looked at before it is read: what is too large never stands in memory.
+function contentOf(file: string): Buffer {
+  try {
+    if (statSync(file).size <= BYTES_MAX) return readFileSync(file);
+  } catch (error) {
+    const why = `${file}: ${systemErrorInWords(error)}`;
+    throw new NoServerProgram(why, "install the server anew, as the user that doorless runs as");
+  }
+  throw tooLarge(`more than ${BYTES_MAX} bytes`);
 }
 
 function inOrder(paths: Iterable<string>): readonly string[] {

@@ -48,11 +48,13 @@ export function createBubblewrapBackend(folder: string): IsolationBackend {
         const stdio = ["pipe", "pipe", "pipe", fd, "pipe"] as const;
         const child = spawn(program, args, { env: {}, cwd: "/", stdio: [...stdio] });
         let inside: number | undefined;
+        // First of all: it hears of a start that failed, where there are no pipes at all.
+        const held = isolated(child, () => inside);
         child.stdio[INFO_FD]?.on("data", (chunk: Buffer) => {
           inside ??= Number(/"child-pid": (\d+)/.exec(chunk.toString("latin1"))?.[1]);
         });
         child.stdio[INFO_FD]?.on("error", () => undefined);
-        return isolated(child, () => inside);
+        return held;
       } finally {
         closeSync(fd);
       }

@@ -6,6 +6,7 @@ import { decodeUtf8, parseJson } from "../kernel/json.ts";
 const LIMITS = { depth_max: 64, keys_max: 200_000 };
 const METHOD_CHARS_MAX = 128;
 const ID_CHARS_MAX = 128;
+const CHUNKS_MAX = 1024;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -47,6 +48,8 @@ export class LineReader {
       throw new LineTooLong(`a line of more than ${this.bytes_max} bytes`);
     }
     if (bytes.length > 0) this.chunks.push(bytes);
+    // Each has a cost of its own, a hundred times a byte's.
+    if (this.chunks.length > CHUNKS_MAX) this.chunks = [Buffer.concat(this.chunks)];
   }
 }
 

@@ -105,9 +105,9 @@ export class Seat {
     return this.users === 0 && this.coming === undefined;
   }
 
-  /** Its process, where it still has the one that it had. */
+  /** Its process, where it still has the one that it had; one that has not greeted is none yet. */
   get running(): StdioServer | undefined {
-    return this.server?.alive === true ? this.server : undefined;
+    return this.coming === undefined && this.server?.alive === true ? this.server : undefined;
   }
 
   /** Its process, a new one where there is none: greeted, and ready to be asked. */

@@ -71,7 +71,7 @@ verifies(
 
 describe("a local MCP server", () => {
   beforeAll(async () => {
-    if (skip === undefined) world = await openLocalWorld(TOOLS, { cpu_ms_max: 500 });
+    if (skip === undefined) world = await openLocalWorld(TOOLS, { cpu_ms_max: 2000 });
   });
   afterAll(() => world?.close());
 

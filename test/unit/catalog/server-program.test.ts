@@ -1,5 +1,6 @@
 // What a command of a local MCP server names: which are taken, what is looked at, what is not.
-import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, symlinkSync, truncateSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect } from "vitest";
 import {
@@ -113,6 +114,15 @@ describe("a command", () => {
       expect(refusalOf(folderOf(), command)).toMatch(says);
     });
   }
+
+  verifies("servers.program", "whose file no memory would hold is refused by its size", () => {
+    const folder = folderOf({ ...INSTALLED, "node_modules/server/data.bin": "", "x.run": "" });
+    for (const file of ["node_modules/server/data.bin", "x.run"]) {
+      truncateSync(join(folder, file), 3 * 2 ** 30);
+    }
+    expect(refusalOf(folder, COMMAND)).toMatch(/more than 268435456 bytes/);
+    expect(refusalOf(folder, ["./x.run"])).toMatch(/more than 268435456 bytes/);
+  });
 
   verifies("servers.program", "whose package is not all there is refused", () => {
     const folder = folderOf();

@@ -163,6 +163,31 @@ describe("a seat", () => {
     },
   );
 
+  verifies(
+    ["servers.session", "servers.protocol"],
+    "has a process only when it has greeted, however long that takes",
+    async () => {
+      const { started, seat } = world({}, undefined, SILENT);
+      const mine = seat("mia");
+      const abort = new AbortController();
+      const first = mine.started(abort.signal);
+      await turn();
+      abort.abort();
+      await first;
+      expect(mine.running).toBeUndefined();
+      const methods = (): unknown[] => (started[0]?.heard ?? []).map(({ method }) => method);
+      const listed = stdioUpstream(mine, "local").list(upstreamTurn());
+      await turn();
+      expect(methods()).toEqual(["initialize"]);
+      const id = started[0]?.heard[0]?.["id"];
+      started[0]?.script.say({ id, result: { protocolVersion: "2025-11-25" } });
+      while (methods().length < 3) await turn();
+      expect(methods()).toEqual(["initialize", "notifications/initialized", "tools/list"]);
+      await mine.close();
+      expect((await listed).ok).toBe(false);
+    },
+  );
+
   verifies("servers.session", "is not waited for by who hung up; who did not gets it", async () => {
     const { started, seat } = world({}, undefined, SILENT);
     const mine = seat("mia");

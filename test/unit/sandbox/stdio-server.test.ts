@@ -129,10 +129,11 @@ describe("what a server writes", () => {
 
   verifies("servers.protocol", "lines are lines, however the bytes are cut", async () => {
     const { asked } = await called((id, { raw }) => {
-      const line = Buffer.from(`{"jsonrpc":"2.0","id":${String(id)},"result":{"a":"é😀"}}\r\n`);
+      const result = `{"a":"é😀","b":"${"x".repeat(3000)}"}`;
+      const line = Buffer.from(`{"jsonrpc":"2.0","id":${String(id)},"result":${result}}\r\n`);
       for (const byte of line) raw(Buffer.from([byte]));
     });
-    expect(asked).toMatchObject({ ok: true, result: { a: "é😀" } });
+    expect(asked).toMatchObject({ ok: true, result: { a: "é😀", b: "x".repeat(3000) } });
   });
 });
 
