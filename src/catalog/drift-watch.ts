@@ -1,7 +1,7 @@
 // The scheduled check: where the configuration names a connector's document, it is looked at again
 // and again, and what breaks a tool stops that tool. Nothing is ever adopted by itself.
 import type { Clock } from "../kernel/clock.ts";
-import type { UpstreamDefinition, UpstreamEndpoint } from "../contract/upstream.ts";
+import type { UpstreamDefinition, UpstreamEndpoint, UpstreamSeen } from "../contract/upstream.ts";
 import { connectorOf } from "./definition.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
 import { fingerprint } from "../kernel/ids.ts";
@@ -12,6 +12,7 @@ import { readLock } from "./lock.ts";
 import { digestAt } from "./openapi/source.ts";
 import { noticed } from "./noticed.ts";
 import type { Notices } from "./notices.ts";
+import { stopping } from "./suspensions.ts";
 import type { Suspensions } from "./suspensions.ts";
 import { asApproved, judgeListed, unlisted, upstreamsOf } from "./upstream-drift.ts";
 import type { UpstreamWatched } from "./upstream-drift.ts";
@@ -85,8 +86,8 @@ export class DriftWatch {
   /** By document: of which state of it, and of the contracts, the verdicts are. */
   private readonly judged = new Map<string, string>();
   private running: Promise<void> = Promise.resolve();
-  /** Connectors with a look that has not begun: however often a server asks, it is one. */
-  private readonly awaited = new Set<string>();
+  /** Intervals whose look is due and has not begun: servers that hang make no queue of them. */
+  private readonly wanted = new Set<number | undefined>();
   /** Tools of which answers have said something. */
   private readonly noticed = new Set<string>();
   /** Servers that list nothing without a token. */
@@ -97,7 +98,7 @@ export class DriftWatch {
   constructor(options: DriftWatchOptions) {
     this.options = options;
     this.timers = [...new Set(options.every_s.values())].map((every_s) =>
-      setInterval(() => void this.check(every_s), every_s * 1000).unref(),
+      setInterval(() => this.soon(every_s), every_s * 1000).unref(),
     );
     this.timers.push(setInterval(() => void this.hear(), HOUR_MS).unref());
     options.notices.onNews((error) => {
@@ -110,7 +111,10 @@ export class DriftWatch {
   /** Looks now, at those of one interval or at all; one look after the other. Never rejects. */
   check(every_s?: number): Promise<void> {
     this.running = this.running
-      .then(() => this.look(every_s))
+      .then(() => {
+        this.wanted.delete(every_s);
+        return this.look(every_s);
+      })
       .catch((error: unknown) => {
         if (this.ending.signal.aborted) return;
         this.options.log.warn({ err: error }, "the contracts could not be checked");
@@ -149,12 +153,15 @@ export class DriftWatch {
     await this.settle(isAway);
   }
 
-  /** What a server lists for one of our sessions: whatever is different is so for everybody. */
+  /**
+   * What a server lists for one of our sessions: whatever is different is so for everybody.
+   * Resolves with what this list is for each tool in it, whatever others are shown.
+   */
   async take(
     connector: string,
     endpoint: UpstreamEndpoint,
     listed: readonly UpstreamDefinition[],
-  ): Promise<void> {
+  ): Promise<ReadonlyMap<string, UpstreamSeen>> {
     const { catalog, where } = this.options;
     const served = catalog();
     const mine = upstreamsOf(served, readLock(where.tools_dir)).filter(
@@ -166,14 +173,22 @@ export class DriftWatch {
     if (made.length < mine.length && !this.closed.has(connector)) this.lookAgain(connector);
     for (const verdict of made) this.verdicts.set(verdict.tool, verdict);
     await this.hear();
+    const pins = new Map(mine.map(({ tool, pin }) => [tool, pin.hashes.definition]));
+    const seen = (one: Verdict): UpstreamSeen => {
+      return { pinned: pins.get(one.tool) ?? "", rules: stopping(one).map(({ rule }) => rule) };
+    };
+    return new Map(made.map((one) => [one.tool, seen(one)]));
   }
 
   /** The server says that its tools changed. */
   lookAgain(connector: string): void {
-    if (this.awaited.has(connector)) return;
-    this.awaited.add(connector);
-    this.running = this.running.then(() => void this.awaited.delete(connector));
-    void this.check(this.options.every_s.get(connector));
+    this.soon(this.options.every_s.get(connector));
+  }
+
+  private soon(every_s: number | undefined): void {
+    if (this.wanted.has(every_s)) return;
+    this.wanted.add(every_s);
+    void this.check(every_s);
   }
 
   /** Answers, or a server, have said something new. Never rejects. */

@@ -174,8 +174,9 @@ async function judgeServers(
   config: Config,
 ): Promise<readonly Verdict[]> {
   const made: Verdict[] = [];
-  for (const [connector, group] of Map.groupBy(watched, (one) => one.connector)) {
-    const listed = await listConfigured(config, connector);
+  const groups = Map.groupBy(watched, (one) => one.connector);
+  for (const [connector, group] of groups) {
+    const listed = await listConfigured(config, connector, [...groups.keys()]);
     if ("tools" in listed) made.push(...judgeListed(group, listed.endpoint, listed.tools));
     else made.push(...group.map((one) => unlisted(one, listed.why)));
   }

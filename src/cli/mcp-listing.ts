@@ -4,6 +4,7 @@ import { createGuardedFetch } from "../identity/guarded-fetch.ts";
 import { openNativeClient, SignInFailed } from "../identity/native.ts";
 import { protectionOf } from "../identity/protected-resource.ts";
 import type { Protection } from "../identity/protected-resource.ts";
+import { originIn } from "../config/connector.ts";
 import type { Config } from "../config/load.ts";
 import { withSandboxOffline } from "../console/house.ts";
 import type { UpstreamDefinition, UpstreamEndpoint } from "../contract/upstream.ts";
@@ -45,11 +46,20 @@ export interface ListingOptions {
   readonly no_browser: boolean;
 }
 
-/** The tools of a configured server, for `contracts`: with the token of the variable, if there. */
-export function listConfigured(config: Config, name: string): Promise<Asked | Unlisted> {
+/**
+ * The tools of a configured server, for `contracts`: with the token of the variable, if there, and
+ * if of all that are asked this is the only one that it can be for.
+ */
+export function listConfigured(
+  config: Config,
+  name: string,
+  all: readonly string[],
+): Promise<Asked | Unlisted> {
   const connector = own(config.connectors, name);
   const remote = connector === undefined ? undefined : openHttpWay(connector, VERSION);
-  if (remote !== undefined) return listAt(remote, tokenGiven());
+  const isRemote = (one: string): boolean => originIn(config, one) !== undefined;
+  const token = all.filter(isRemote).length > 1 ? undefined : tokenGiven();
+  if (remote !== undefined) return listAt(remote, token);
   const asked = async (sandbox: Sandbox | undefined): Promise<Asked | Unlisted> => {
     const local = sandbox?.servers.get(name);
     if (local !== undefined) return listAt(local, undefined);
@@ -67,7 +77,8 @@ async function listAt(way: UpstreamWay, token: Secret | undefined): Promise<Aske
   await way.close();
   if (listed.ok) return { endpoint: way.endpoint, tools: listed.value };
   const { why, closed } = unlistedWhy(listed.refusal);
-  return { why: closed ? `${why}: put one of yours into ${TOKEN_VARIABLE}` : why };
+  const mend = `put one of yours into ${TOKEN_VARIABLE}, and name this server's tools alone`;
+  return { why: closed ? `${why}: ${mend}` : why };
 }
 
 function tokenGiven(): Secret | undefined {
@@ -138,13 +149,17 @@ async function signedIn(
   try {
     const client = await openNativeClient(issuer, options.client_id, {
       any_kind: true,
+      allow_private: options.allow_private,
       callbacks: options.callback === undefined ? [] : [options.callback],
     });
     try {
       const wanted = { resources: [resource], scopes };
-      const { access_token } = await inBrowser(client, wanted, options.no_browser);
+      const { access_token, refresh_token } = await inBrowser(client, wanted, options.no_browser);
       const answer = await list(url, options.allow_private, access_token);
-      await client.revoke(access_token).catch(() => undefined);
+      // RFC 7009 section 2.1: the one may leave the other as it is.
+      for (const one of [refresh_token, access_token]) {
+        if (one !== undefined) await client.revoke(one).catch(() => undefined);
+      }
       if (!answer.ok) throw unreachable(url, answer);
       return { tools: answer.value, protection, client_id: client.client_id };
     } finally {

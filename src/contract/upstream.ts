@@ -39,6 +39,14 @@ export function upstreamHashes({ endpoint, definition }: UpstreamContract): Upst
   return { definition: fingerprint(definition), endpoint: fingerprint(endpoint) };
 }
 
+/** A tool of ours in one session's list of its server's. */
+export interface UpstreamSeen {
+  /** Fingerprint of the definition that it was held against. */
+  readonly pinned: string;
+  /** What stops it; none where nothing does. */
+  readonly rules: readonly string[];
+}
+
 const PARTS = [
   ["title", "mcp-tool-title-changed"],
   ["description", "mcp-tool-description-changed"],

@@ -55,8 +55,8 @@ export class ResendRecall {
     }
   }
 
-  // Without a key, whoever was cut off is told so once. What had an answer stays for as long as that
-  // is kept, which is until somebody has it.
+  // Without a key, whoever was cut off is told so once. What had an answer stays for as long as
+  // that is kept, which is until somebody has it.
   private toldLost(call_id: string): void {
     const first = this.writes.get(call_id);
     if (first?.sent.marks.key === null) this.writes.set(call_id, { ...first, cut_off: false });

@@ -1,7 +1,6 @@
 // Step 9 of a tool that an MCP server has: it is looked at, then called, in this session's own
 // session of the server, as this user.
 import type { UpstreamTool } from "../catalog/definition.ts";
-import type { UpstreamDefinition } from "../contract/upstream.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Effect, Refusal } from "../kernel/errors.ts";
 import { fingerprint } from "../kernel/ids.ts";
@@ -45,11 +44,14 @@ async function once(
 ): Promise<UpstreamAnswer<UpstreamResult>> {
   const owner = ownerOf(call);
   const connector = tool.connector.name;
-  const { endpoint } = tool.pin.hashes;
+  const { endpoint, definition } = tool.pin.hashes;
   if (fingerprint(rooms.upstreams.endpointOf(connector)) !== endpoint) return elsewhere();
-  const listed = await rooms.upstreams.look(connector, owner, turn);
-  if (!listed.ok) return listed;
-  const stopped = call.watch.ended() ?? stopOn(rooms, tool) ?? notThere(tool, listed.value);
+  const wanted = { tool: tool.name, upstream: tool.upstream, pinned: definition };
+  const look = await rooms.upstreams.look(connector, owner, wanted, turn);
+  if (!look.ok) return look;
+  const { names, seen } = look.value;
+  const shown = notThere(tool, names) ?? otherwise(seen.get(tool.name)?.rules ?? []);
+  const stopped = call.watch.ended() ?? stopOn(rooms, tool) ?? shown;
   if (stopped !== undefined) return { ok: false, refusal: stopped, sent: false };
   progress.sent_unsafe = !tool.effects.readOnly;
   const asked = { name: tool.upstream, args: wireArguments(tool, call.args) };
@@ -64,14 +66,19 @@ function elsewhere(): UpstreamAnswer<never> {
 }
 
 // A server may show each user other tools: that she has none is no reason to stop everybody's.
-function notThere(
-  { upstream }: UpstreamTool,
-  listed: readonly UpstreamDefinition[],
-): Refusal | undefined {
-  if (listed.some(({ name }) => name === upstream)) return undefined;
+function notThere({ upstream }: UpstreamTool, names: ReadonlySet<string>): Refusal | undefined {
+  if (names.has(upstream)) return undefined;
   const reason =
     "The MCP server does not offer this tool, or not to this user. The tool was not called.";
   return refusal("contract_drift", { reason, details: { rules: [{ id: "mcp-tool-removed" }] } });
+}
+
+// What it shows others meanwhile may have brought the tool back: not for whom it is another one.
+function otherwise(rules: readonly string[]): Refusal | undefined {
+  if (rules.length === 0) return undefined;
+  const reason =
+    "The MCP server describes this tool otherwise than it was approved. The tool was not called.";
+  return refusal("contract_drift", { reason, details: { rules: rules.map((id) => ({ id })) } });
 }
 
 function turnOf(

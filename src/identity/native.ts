@@ -90,6 +90,8 @@ export interface NativeClient {
 interface NativeOptions {
   /** An authorization server of any kind (RFC 8414), and not only an OpenID provider. */
   readonly any_kind?: boolean;
+  /** Whether it may be in a private network: the company's own provider may. */
+  readonly allow_private?: boolean;
   /** Where else its people come back to, if it has to be registered. */
   readonly callbacks?: readonly string[];
 }
@@ -98,10 +100,9 @@ interface NativeOptions {
 export async function openNativeClient(
   issuer: string,
   known_client: string | undefined,
-  { any_kind = false, callbacks = [] }: NativeOptions = {},
+  { any_kind = false, allow_private = true, callbacks = [] }: NativeOptions = {},
 ): Promise<NativeClient> {
-  // On a person's machine the provider may be in the company's own network.
-  const guarded = createGuardedFetch(true);
+  const guarded = createGuardedFetch(allow_private);
   const close = (): Promise<void> => guarded.close();
   const fetch = (url: string, init: object) => guarded.fetch(url, init);
   const insecure = issuer.startsWith("http:") && isLoopback(new URL(issuer).hostname);

@@ -22,8 +22,8 @@ export async function protectionOf(url: URL, guarded: GuardedFetch): Promise<Pro
   for (const place of places) {
     const about = await metadataAt(place, url, guarded);
     if (about === undefined) continue;
-    const scope = parameterOf(challenge, "scope")?.split(" ");
-    return { ...about, scopes: scope ?? about.scopes };
+    const scope = parameterOf(challenge, "scope")?.split(" ") ?? about.scopes;
+    return { ...about, scopes: scope.filter((one) => one !== "") };
   }
   throw new Error(`${url.origin} wants a token, and does not say whose (RFC 9728)`);
 }

@@ -177,13 +177,23 @@ export function credentialHeader(
 /** What the API itself calls the request, where it says so: as our own log names it, too. */
 export function requestIdOf(
   headers: ApiAnswer["headers"],
-  call: { readonly connector: Pick<Connector, "request_id_header">; readonly call_id: string },
+  call: {
+    readonly connector: Pick<Connector, "request_id_header">;
+    readonly call_id: string;
+    readonly token: Secret | undefined;
+  },
 ): string {
   const given = headers[call.connector.request_id_header.toLowerCase()];
-  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : call.call_id;
+  if (typeof given !== "string" || !/^[\x21-\x7e]{1,128}$/.test(given)) return call.call_id;
+  // It goes on record: a token that was given back so would, too.
+  const said = { headers: { given }, body: Buffer.alloc(0) };
+  return call.token !== undefined && holdsToken(said, call.token) ? call.call_id : given;
 }
 
-export function holdsToken({ headers, body }: ApiAnswer, token: Secret): boolean {
+export function holdsToken(
+  { headers, body }: Pick<ApiAnswer, "headers" | "body">,
+  token: Secret,
+): boolean {
   const value = token.reveal();
   return [body.toString("utf8"), JSON.stringify(headers)].some((text) => {
     const read = text.replaceAll(JSON_ESCAPE, (_escape, hex: string | undefined) =>

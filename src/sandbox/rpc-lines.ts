@@ -3,7 +3,7 @@
 import { decodeUtf8, parseJson } from "../kernel/json.ts";
 
 /** 64 levels: a schema of a schema, and no more than what a frame may hold. */
-const LIMITS = { depth_max: 64, keys_max: 200_000 };
+export const MESSAGE_LIMITS = { depth_max: 64, keys_max: 200_000 };
 const METHOD_CHARS_MAX = 128;
 const ID_CHARS_MAX = 128;
 const CHUNKS_MAX = 1024;
@@ -64,7 +64,7 @@ export type ServerMessage =
 export function readMessage(line: Buffer): ServerMessage {
   let said: unknown;
   try {
-    said = parseJson(decodeUtf8(line), LIMITS);
+    said = parseJson(decodeUtf8(line), MESSAGE_LIMITS);
   } catch {
     throw new LineError("a line that is not JSON, or not within its bounds");
   }

@@ -6,13 +6,14 @@ import type { ConnectorConfig } from "../config/connector.ts";
 import type { UpstreamDefinition } from "../contract/upstream.ts";
 import { refusal } from "../kernel/errors.ts";
 import type { Refusal } from "../kernel/errors.ts";
-import { decodeUtf8 } from "../kernel/json.ts";
+import { decodeUtf8, parseJson } from "../kernel/json.ts";
 import { credentialHeader, failure, holdsToken, openLine, refused } from "./broker.ts";
 import { requestIdOf, retryAfterOf } from "./broker.ts";
 import type { Line } from "./broker.ts";
 import { dial } from "./dial.ts";
 import type { ApiAnswer } from "./dial.ts";
 import { EventStream } from "./event-stream.ts";
+import { MESSAGE_LIMITS } from "./rpc-lines.ts";
 import { askedBack, notMcp, refusedWith } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamTurn, UpstreamWay } from "./upstream.ts";
 import { definitionsIn, PAGES_MAX, resultIn } from "./upstream-messages.ts";
@@ -70,10 +71,15 @@ class HttpUpstream implements UpstreamMcp {
   async list(turn: UpstreamTurn): Promise<UpstreamAnswer<readonly UpstreamDefinition[]>> {
     const found: UpstreamDefinition[] = [];
     let cursor: string | undefined;
+    // Of all pages together, and of what is said to get them.
+    let bytes_max = Math.max(turn.bytes_max, LISTED_BYTES_MAX);
+    const moved = (bytes: number): void => {
+      bytes_max = Math.max(0, bytes_max - bytes);
+      turn.moved(bytes);
+    };
     for (let page = 0; page < PAGES_MAX; page++) {
       const params = cursor === undefined ? {} : { cursor };
-      const bytes_max = Math.max(turn.bytes_max, LISTED_BYTES_MAX);
-      const answer = await this.request("tools/list", params, { ...turn, bytes_max });
+      const answer = await this.request("tools/list", params, { ...turn, bytes_max, moved });
       if (!answer.ok) return answer;
       const read = definitionsIn(answer.value, found);
       if (read === undefined) return { ok: false, refusal: notMcp("a list of tools"), sent: true };
@@ -93,8 +99,9 @@ class HttpUpstream implements UpstreamMcp {
   async close(): Promise<void> {
     const { talk, nobody } = this;
     this.talk = undefined;
+    if (nobody === undefined) return;
     const answer = await talk;
-    if (nobody === undefined || answer?.ok !== true || answer.value.session === undefined) return;
+    if (answer?.ok !== true || answer.value.session === undefined) return;
     const { line, url } = this.options;
     const path = url.pathname + url.search;
     const headers = headersOf({}, nobody, answer.value, line);
@@ -277,7 +284,7 @@ class Heard {
   take(piece: Buffer): boolean {
     try {
       for (const data of this.events?.feed(piece) ?? []) {
-        this.hear(JSON.parse(data) as unknown);
+        this.hear(parseJson(data, MESSAGE_LIMITS));
         if (this.message !== undefined || this.asked !== undefined) return true;
       }
     } catch {
@@ -288,7 +295,8 @@ class Heard {
 
   /** The whole body, where it is no stream. */
   read(body: Buffer): void {
-    if (this.events === undefined && body.length > 0) this.hear(JSON.parse(decodeUtf8(body)));
+    if (this.events === undefined && body.length > 0)
+      this.hear(parseJson(decodeUtf8(body), MESSAGE_LIMITS));
   }
 
   private hear(said: unknown): void {

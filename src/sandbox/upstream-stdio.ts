@@ -50,12 +50,16 @@ function endOf({ signals, left_ms }: UpstreamTurn): AbortSignal {
 
 /** All pages: how many they are is bounded, and what they hold together. */
 async function list(asking: Asking): Promise<Listed> {
-  const bytes_max = Math.max(asking.turn.bytes_max, LISTED_BYTES_MAX);
-  const wide = { ...asking, turn: { ...asking.turn, bytes_max } };
+  let bytes_max = Math.max(asking.turn.bytes_max, LISTED_BYTES_MAX);
+  const moved = (bytes: number): void => {
+    bytes_max = Math.max(0, bytes_max - bytes);
+    asking.turn.moved(bytes);
+  };
   const found: UpstreamDefinition[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
     const params = cursor === undefined ? {} : { cursor };
+    const wide = { ...asking, turn: { ...asking.turn, bytes_max, moved } };
     const answer = await ask(wide, "tools/list", params);
     if (!answer.ok) return answer;
     const read = definitionsIn(answer.value, found);

@@ -75,9 +75,18 @@ export interface UpstreamWay {
 const ASKED =
   "The MCP server asked something in the middle of the call, and doorless answers for nobody.";
 
+/** What servers may ask. Any other word would be the server's own, and a model would read it. */
+const ASKABLE: ReadonlySet<string> = new Set([
+  "elicitation/create",
+  "input_required",
+  "ping",
+  "roots/list",
+  "sampling/createMessage",
+]);
+
 /** A server's own question (sampling, elicitation, roots, `input_required`): nobody hears it. */
 export function askedBack(method: string): Refusal {
-  const details = { asked: method.replaceAll(/[^\w/.-]/g, "?").slice(0, 64) };
+  const details = { asked: ASKABLE.has(method) ? method : "?" };
   return refusal("downstream_error", { reason: ASKED, details });
 }
 

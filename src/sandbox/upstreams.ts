@@ -1,7 +1,7 @@
 // The MCP servers behind this deployment: each session of ours has its own of theirs, never another
 // one's. And before a tool is called, somebody has looked whether it still is what was approved.
 import type { Config } from "../config/load.ts";
-import type { UpstreamDefinition, UpstreamEndpoint } from "../contract/upstream.ts";
+import type { UpstreamDefinition, UpstreamEndpoint, UpstreamSeen } from "../contract/upstream.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Refusal } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
@@ -19,6 +19,27 @@ const LOOK_BYTES_MAX = 4_194_304;
 
 type Listed = UpstreamAnswer<readonly UpstreamDefinition[]>;
 
+/** What a session saw when it looked. It is kept for as long: what the server says there is not. */
+interface Look {
+  /** As the server calls them. */
+  readonly names: ReadonlySet<string>;
+  readonly seen: ReadonlyMap<string, UpstreamSeen>;
+}
+
+/** The tool that is to be called, as it is approved now. */
+interface Wanted {
+  readonly tool: string;
+  /** The server's name for it. */
+  readonly upstream: string;
+  readonly pinned: string;
+}
+
+/** Of a tool that was otherwise then, or was held against something else, another look is due. */
+function isAsApproved({ names, seen }: Look, { tool, upstream, pinned }: Wanted): boolean {
+  const known = seen.get(tool);
+  return !names.has(upstream) || (known?.pinned === pinned && known.rules.length === 0);
+}
+
 /** Whose session of a server it is. */
 export interface UpstreamOwner {
   readonly credential: Credential;
@@ -32,13 +53,13 @@ interface Open {
   readonly credential: Credential;
   readonly mcp: UpstreamMcp;
   /** The last look at its tools, or the one under way; nothing where one is due. */
-  look: Promise<Listed> | undefined;
+  look: Promise<UpstreamAnswer<Look>> | undefined;
   looked_ms: number;
   used_ms: number;
 }
 
-/** Hears what a server's tools are, whenever somebody looked. */
-type OnListed = (connector: string, tools: readonly UpstreamDefinition[]) => Promise<void>;
+/** Hears what a server's tools are, whenever somebody looked; knows what that is for ours. */
+type OnListed = (connector: string, tools: readonly UpstreamDefinition[]) => Promise<Look["seen"]>;
 
 /** The servers that the configuration names; nothing is opened before somebody needs it. */
 export function openUpstreams(
@@ -99,7 +120,7 @@ export class Upstreams {
   private readonly clock: Clock;
   private readonly open = new Map<string, Open>();
   private readonly sweeper: NodeJS.Timeout;
-  private listed: OnListed = () => Promise.resolve();
+  private listed: OnListed = () => Promise.resolve(new Map());
   private changed: (connector: string) => void = () => undefined;
 
   constructor(ways: ReadonlyMap<string, UpstreamWay>, clock: Clock) {
@@ -118,18 +139,27 @@ export class Upstreams {
   }
 
   /** What the server lists for this session: now, or `check_s` ago at most. */
-  async look(connector: string, owner: UpstreamOwner, turn: UpstreamTurn): Promise<Listed> {
+  async look(
+    connector: string,
+    owner: UpstreamOwner,
+    wanted: Wanted,
+    turn: UpstreamTurn,
+  ): Promise<UpstreamAnswer<Look>> {
     const { check_s } = this.wayTo(connector);
     const open = this.openFor(connector, owner);
     const now_ms = this.clock.monotonic();
     if (now_ms - open.looked_ms >= check_s * 1000) open.look = undefined;
     const known = open.look;
-    const look = (open.look ??= this.list(connector, open, turn));
+    const look = (open.look ??= this.list(connector, open, turn).catch((error: unknown) => {
+      open.look = undefined;
+      throw error;
+    }));
     const answer = await look;
-    if (answer.ok) return answer;
+    const isNew = known === undefined;
+    if (answer.ok && (isNew || isAsApproved(answer.value, wanted))) return answer;
     if (open.look === look) open.look = undefined;
     // Somebody else's look broke off, for reasons of his own.
-    return known === undefined ? answer : this.look(connector, owner, turn);
+    return isNew ? answer : this.look(connector, owner, wanted, turn);
   }
 
   /** One call; never repeated here. Where the server has forgotten the session, a look is due. */
@@ -167,7 +197,11 @@ export class Upstreams {
     await Promise.all([...this.ways.values()].map((way) => way.close()));
   }
 
-  private async list(connector: string, open: Open, turn: UpstreamTurn): Promise<Listed> {
+  private async list(
+    connector: string,
+    open: Open,
+    turn: UpstreamTurn,
+  ): Promise<UpstreamAnswer<Look>> {
     const { clock } = this;
     open.looked_ms = clock.monotonic();
     // Others may wait for it, who have less time.
@@ -177,8 +211,9 @@ export class Upstreams {
     const first = await open.mcp.list(looking);
     // Nothing was asked of a session that was over: another one is opened.
     const answer = !first.ok && first.gone === true ? await open.mcp.list(looking) : first;
-    if (answer.ok) await this.listed(connector, answer.value);
-    return answer.ok ? answer : { ...answer, sent: false };
+    if (!answer.ok) return { ...answer, sent: false };
+    const seen = await this.listed(connector, answer.value);
+    return { ok: true, value: { names: new Set(answer.value.map(({ name }) => name)), seen } };
   }
 
   private openFor(connector: string, owner: UpstreamOwner): Open {

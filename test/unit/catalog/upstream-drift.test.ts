@@ -180,7 +180,11 @@ verifies(
     await first.watch.check();
     expect([first.isStopped("shop_a"), first.isStopped("shop_b")]).toEqual([false, false]);
     const changed = defined("a", { description: "Now it gives orders" });
-    await first.watch.take("shop", URL_OF, [changed, defined("b")]);
+    const seen = await first.watch.take("shop", URL_OF, [changed, defined("b")]);
+    expect([...seen].map(([tool, { rules }]) => [tool, rules])).toEqual([
+      ["shop_a", ["mcp-tool-description-changed"]],
+      ["shop_b", []],
+    ]);
     expect([first.isStopped("shop_a"), first.isStopped("shop_b")]).toEqual([true, false]);
     expect(first.records).toContainEqual(
       expect.objectContaining({ tool: "shop_a", state: "drift", severity: "break" }),
@@ -228,19 +232,19 @@ verifies(
 );
 
 verifies(
-  "upstream.drift",
-  "however often a server says that its tools changed, one look is waited for",
+  "upstream.hostile",
+  "a server that says it a thousand times is looked at once",
   async () => {
-    const listing: Listing = { endpoint: URL_OF, tools: LISTED };
+    const listing = { endpoint: URL_OF, tools: LISTED };
     const { watch, looks } = watching(folderOf(), join(testFolder(), "s.json"), () => listing);
     await watch.check();
     const before = looks();
-    for (let i = 0; i < 100; i++) watch.lookAgain("shop");
+    for (let i = 0; i < 1000; i++) watch.lookAgain("shop");
     await watch.check();
-    expect(looks()).toBe(before + 2);
+    expect(looks() - before).toBe(2);
     watch.lookAgain("shop");
     await watch.check();
-    expect(looks()).toBe(before + 4);
+    expect(looks() - before).toBe(4);
     watch.close();
   },
 );

@@ -32,6 +32,7 @@ function serving(list: () => Promise<Listed> = () => Promise.resolve(FINE)) {
   };
   const clock = { now: () => now_ms, monotonic: () => now_ms };
   const upstreams = new Upstreams(new Map([["hub", way]]), clock);
+  upstreams.onListed(() => Promise.resolve(AS_APPROVED));
   return { upstreams, opened, pass: (ms: number) => void (now_ms += ms) };
 }
 
@@ -40,6 +41,8 @@ const owner = (user: string, session = `s-${user}`, rights = "r") => {
   return { credential: credentialOf(user), user, session, rights };
 };
 const TURN = {} as UpstreamTurn;
+const WANTED = { tool: "hub_a", upstream: "a", pinned: "p" };
+const AS_APPROVED = new Map([["hub_a", { pinned: "p", rules: [] as string[] }]]);
 
 verifies(
   "upstream.as-the-user",
@@ -52,8 +55,8 @@ verifies(
       owner("ada", "other"),
       owner("ada", "s-ada", "more"),
     ]) {
-      await upstreams.look("hub", one, TURN);
-      await upstreams.look("hub", one, TURN);
+      await upstreams.look("hub", one, WANTED, TURN);
+      await upstreams.look("hub", one, WANTED, TURN);
     }
     expect(opened.map(({ lists }) => lists)).toEqual([1, 1, 1, 1]);
     await upstreams.close();
@@ -66,11 +69,11 @@ verifies(
   "it ends with the access that it was opened with, and with no other",
   async () => {
     const { upstreams, opened } = serving();
-    for (const user of ["ada", "bob"]) await upstreams.look("hub", owner(user), TURN);
+    for (const user of ["ada", "bob"]) await upstreams.look("hub", owner(user), WANTED, TURN);
     const isAda = (one: Credential): boolean => (one as unknown as { user: string }).user === "ada";
     upstreams.endSessions(isAda);
     expect(opened.map(({ closed }) => closed)).toEqual([true, false]);
-    await upstreams.look("hub", owner("ada"), TURN);
+    await upstreams.look("hub", owner("ada"), WANTED, TURN);
     expect(opened).toHaveLength(3);
     await upstreams.close();
   },
@@ -84,9 +87,12 @@ verifies(
     const told: string[] = [];
     const listed: unknown[] = [];
     upstreams.onChanged((connector) => void told.push(connector));
-    upstreams.onListed((_connector, tools) => Promise.resolve(void listed.push(tools)));
+    upstreams.onListed((_connector, tools) => {
+      listed.push(tools);
+      return Promise.resolve(AS_APPROVED);
+    });
     const look = async (): Promise<number> => {
-      await upstreams.look("hub", owner("ada"), TURN);
+      await upstreams.look("hub", owner("ada"), WANTED, TURN);
       return opened[0]?.lists ?? 0;
     };
     expect([await look(), await look()]).toEqual([1, 1]);
@@ -106,7 +112,8 @@ verifies(
   async () => {
     const answers: Listed[] = [{ ok: false, refusal: refusal("cancelled"), sent: true }, FINE];
     const { upstreams, opened } = serving(() => Promise.resolve(answers.shift() ?? FINE));
-    const both = await Promise.all([1, 2].map(() => upstreams.look("hub", owner("ada"), TURN)));
+    const look = () => upstreams.look("hub", owner("ada"), WANTED, TURN);
+    const both = await Promise.all([look(), look()]);
     expect(both.map(({ ok }) => ok)).toEqual([false, true]);
     expect(opened[0]?.lists).toBe(2);
     // What a look says of itself, the call had not been sent.
@@ -114,6 +121,44 @@ verifies(
     await upstreams.close();
   },
 );
+
+verifies(
+  "upstream.drift",
+  "a look that saw the tool otherwise, or held against another pin, is not asked again",
+  async () => {
+    const { upstreams, opened } = serving();
+    const rules = ["mcp-tool-title-changed"];
+    let seen = new Map([["hub_a", { pinned: "p", rules }]]);
+    upstreams.onListed(() => Promise.resolve(seen));
+    const look = (pinned = "p") => upstreams.look("hub", owner("ada"), { ...WANTED, pinned }, TURN);
+    const lists = () => opened[0]?.lists;
+    expect(await look()).toMatchObject({ ok: true, value: { seen } });
+    // Whatever others have seen meanwhile.
+    expect(await look()).toMatchObject({ ok: true, value: { seen } });
+    expect(lists()).toBe(2);
+    seen = AS_APPROVED;
+    await look();
+    await look();
+    expect(lists()).toBe(3);
+    await look("another");
+    expect(lists()).toBe(4);
+    // Of a tool that her list does not have, nothing more is to be seen.
+    await upstreams.look("hub", owner("ada"), { ...WANTED, upstream: "b", tool: "hub_b" }, TURN);
+    expect(lists()).toBe(4);
+    await upstreams.close();
+  },
+);
+
+verifies("upstream.drift", "a look that nobody could judge is made again", async () => {
+  const { upstreams, opened } = serving();
+  const look = () => upstreams.look("hub", owner("ada"), WANTED, TURN);
+  upstreams.onListed(() => Promise.reject(new Error("the lock cannot be read")));
+  await expect(look()).rejects.toThrow("the lock");
+  upstreams.onListed(() => Promise.resolve(AS_APPROVED));
+  expect(await look()).toMatchObject({ ok: true });
+  expect(opened[0]?.lists).toBe(2);
+  await upstreams.close();
+});
 
 verifies("upstream.hostile", "events are read as they come, wherever their bytes are cut", () => {
   const text =
