@@ -5,9 +5,11 @@ import { z } from "zod";
 import { announce, announcedIn } from "../contract/announced.ts";
 import { anyItem, Findings } from "../contract/findings.ts";
 import type { Finding } from "../contract/findings.ts";
+import type { Projection } from "../contract/projection.ts";
 import type { Mismatch } from "../contract/schema.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { canonicalJson, digestOf } from "../kernel/ids.ts";
+import { pointerTo, tokensOf } from "../kernel/json.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
 
@@ -82,8 +84,9 @@ export class Notices {
     this.rows.set(tool.name, { calls });
     if (calls.size < MISFITS.calls) return;
     calls.clear();
+    const placeOf = placesOf(tool);
     const places = new Map(
-      drift.slice(0, PLACES_MAX).map(({ path, expected }) => [anyItem(path), expected]),
+      drift.slice(0, PLACES_MAX).map(({ path, expected }) => [placeOf(path), expected]),
     );
     const misfit = {
       definition: tool.hash,
@@ -154,6 +157,30 @@ export function findingsIn(
     }
     return findings.all();
   });
+}
+
+/** Where in any answer: a name that the definition does not have may be a person's. */
+function placesOf({ output }: ToolDefinition): (path: string) => string {
+  const known = new Set<string>();
+  const learn = (fields: Projection): void => {
+    for (const field of fields.values()) {
+      for (const name of tokensOf(field.from)) known.add(name);
+      if (field.kind === "list") learn(field.items);
+      else if (field.kind === "object") learn(field.fields);
+      else for (const word of wordsIn(field.schema)) known.add(word);
+    }
+  };
+  learn(output);
+  return (path) => {
+    const names = tokensOf(anyItem(path)).map((name) => (known.has(name) ? name : "*"));
+    return names.reduce(pointerTo, "");
+  };
+}
+
+function wordsIn(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  if (value === null || typeof value !== "object") return [];
+  return Object.entries(value).flatMap(([name, inner]) => [name, ...wordsIn(inner)]);
 }
 
 function keyOf(tool: string, operation: string): string {

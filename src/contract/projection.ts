@@ -126,12 +126,11 @@ function fieldSchema(field: Field): Schema {
   }
 }
 
-/** Whether a result holds a list. */
+/** Whether a result holds a list, by itself or in a record. */
 export function hasList(output: Projection): boolean {
   return [...output.values()].some((field) => {
-    return (
-      field.kind === "list" || (field.kind === "value" && typesOf(field.schema).includes("array"))
-    );
+    if (field.kind === "object") return hasList(field.fields);
+    return field.kind === "list" || typesOf(field.schema).includes("array");
   });
 }
 

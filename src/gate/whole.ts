@@ -1,6 +1,6 @@
 // An agent gets a whole answer, or an error that says how to ask for less (ADR 22): the pages of
 // a list are one answer, and one that holds a part without saying so is none.
-import type { DeclarativeTool, ToolDefinition } from "../catalog/definition.ts";
+import type { DeclarativeTool, PlacedInput, ToolDefinition } from "../catalog/definition.ts";
 import { followedIn } from "../catalog/pagination.ts";
 import { isPositionName, isSizeName, moreIn, nextLinks } from "../contract/paging.ts";
 import { hasList, project, projectPages, saysMore } from "../contract/projection.ts";
@@ -76,9 +76,7 @@ export function unsaidRest(
 ): Refusal | undefined {
   const { output, effects, inputs, pagination } = tool;
   if (!effects.readOnly || pagination !== undefined || !hasList(output)) return undefined;
-  const isPart = [...inputs].some(
-    ([name, { as }]) => Object.hasOwn(args, name) && (isPositionName(as) || isSizeName(as)),
-  );
+  const isPart = [...inputs].some(([name, input]) => Object.hasOwn(args, name) && saysPart(input));
   if (isPart || saysMore(output)) return undefined;
   const at = nextLinks(answer?.link ?? "").length > 0 ? "Link" : moreIn(answer?.body);
   if (at === undefined) return undefined;
@@ -91,6 +89,12 @@ export function unsaidRest(
       cause: `the answer says at ${at} that there is more: give the tool \`pagination\``,
     }),
   );
+}
+
+// `from` and `after` a day are which records are meant, and not how many of them.
+function saysPart({ as, schema }: Pick<PlacedInput, "as" | "schema">): boolean {
+  const isTime = schema.format === "date" || schema.format === "date-time";
+  return isSizeName(as) || (isPositionName(as) && !isTime);
 }
 
 /** The same, with the arguments by which an agent can ask for less. */

@@ -174,7 +174,7 @@ export function anchoredNotesIn(text: string): string[] {
   const { notes, rest } = framedNotesIn(text);
   const posted = [...notes.map(({ note }) => note), rest].flatMap((part) => part.split(BEGINS));
   const lines = text.match(LINES) ?? [];
-  const found = [...posted.map((note) => note.replace(/\n*$/, "\n")), ...lines.map(lineNote)];
+  const found = [...posted.map((note) => `${note.trimEnd()}\n`), ...lines.map(lineNote)];
   return found.filter(isCheckpoint);
 }
 

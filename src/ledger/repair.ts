@@ -104,7 +104,7 @@ function cutBefore(folder: string, { file, line }: ChainProblem): void {
   // Without a record before the fault its name may be wrong, too; the copy has whatever is there.
   if (line <= 1) rmSync(file, { recursive: true });
   else truncateSync(file, endOf(line - 1, readFileSync(file)));
-  for (const later of paths.slice(paths.indexOf(file) + 1)) rmSync(later);
+  for (const later of paths.slice(paths.indexOf(file) + 1)) rmSync(later, { recursive: true });
 }
 
 function cut(file: string, size: number): void {

@@ -245,8 +245,11 @@ export class Wal {
     const { path, size, written } = this;
     if (path === undefined || !isCopy(path, size, written.hash)) return false;
     await this.file?.close();
-    this.file = await this.openIn(path);
-    await this.file.sync();
+    const file = (this.file = await this.openIn(path));
+    await file.sync().catch((cause: unknown) => {
+      // Not one that passes, whatever its code.
+      throw new Error("a segment that was put back could not be made durable", { cause });
+    });
     return true;
   }
 

@@ -146,11 +146,11 @@ export class Pages {
       if (isEmpty) throw broken("It gave fewer items than it says that there are.");
     } else if (total !== undefined) return undefined;
     if (pages !== undefined && this.bodies.length >= numberAt(body, pages)) return undefined;
-    if (more !== undefined) {
-      if (!flagAt(body, more)) return undefined;
-      if (isEmpty) throw drifted(this.list, "items, since it says that there are more");
+    if (more !== undefined && !flagAt(body, more)) return undefined;
+    if (isEmpty) {
+      if ((pages ?? more) === undefined) return undefined;
+      throw drifted(this.list, "items, since it says that there are more");
     }
-    if (isEmpty) return undefined;
     return { [parameter]: String(first + (counts === "pages" ? this.bodies.length : this.items)) };
   }
 }

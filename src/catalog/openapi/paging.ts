@@ -186,16 +186,19 @@ function byNumber(
     (one) => NUMBERS.test(pagingWord(one.name)) && isWhole(one, shapes),
   );
   if (parameter === undefined) return undefined;
-  const sure = told.filter(({ always }) => always);
-  const total = sure.find((one) => isTotalField(one.name) && isOf(one, ["integer"]));
-  const pages = sure.find((one) => PAGES.test(pagingWord(one.name)) && isOf(one, ["integer"]));
-  const more = sure.find((one) => isMoreField(one.name) && isOf(one, ["boolean"]));
-  if (size === undefined && (total ?? pages ?? more) === undefined) return undefined;
   const { name, schema } = parameter;
   const counts = pagingWord(name).startsWith("page") ? "pages" : "items";
   const { preset, bounds } = shapes.of(schema);
   const usual = counts === "pages" ? 1 : 0;
-  const first = [bounds.minimum, preset].find((one) => one === 0 || one === 1) ?? usual;
+  // The first request does not say it: then it is what the API takes for said.
+  const first = [preset, bounds.minimum].find((one) => one === 0 || one === 1) ?? usual;
+  const sure = told.filter(({ always }) => always);
+  const total = sure.find((one) => isTotalField(one.name) && isOf(one, ["integer"]));
+  // Counted from 0, the last page's number is one less than how many there are.
+  const many = first === 0 ? COUNT : PAGES;
+  const pages = sure.find((one) => many.test(pagingWord(one.name)) && isOf(one, ["integer"]));
+  const more = sure.find((one) => isMoreField(one.name) && isOf(one, ["boolean"]));
+  if (size === undefined && (total ?? pages ?? more) === undefined) return undefined;
   const [end] = Object.entries({ more, pages, total }).filter(([, one]) => one !== undefined);
   return {
     style: "page",
@@ -208,6 +211,7 @@ function byNumber(
 }
 
 const NUMBERS = /^(?:page|pagenumber|pageno|offset|startat|startindex|skip)$/;
+const COUNT = /^(?:pages|totalpages|pagecount)$/;
 const PAGES = /^(?:pages|totalpages|pagecount|lastpage)$/;
 
 /** Whether each answer has it, and says by it that there is more. */

@@ -41,7 +41,7 @@ describe("a tool file", () => {
       const folder = catalogFolder({ "item_get.tool.yaml": text });
       const started = performance.now();
       const problems = problemsOf(() => loadCatalog(folder));
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(performance.now() - started).toBeLessThan(4000);
       expect(problems.length).toBeGreaterThan(0);
       for (const { file } of problems) expect(file).toBe(`${folder}/shop/item_get.tool.yaml`);
       expect(({} as Record<string, unknown>)["name"]).toBeUndefined();

@@ -22,11 +22,16 @@ interface Noted {
   readonly rules: readonly object[];
 }
 
+const INTEGER = { type: "integer" };
+const OUTPUT = {
+  rows: { from: "/rows", items: { id: { from: "/id", schema: INTEGER } } },
+  shares: { from: "/shares", schema: { type: "object", additionalProperties: INTEGER } },
+};
 const ALL = { operation: "GET /items", input: {}, target: "none" };
 const TOOLS = {
-  "item_get.tool.yaml": toolFile("item_get"),
-  "item_all.tool.yaml": toolFile("item_all", ALL),
-  "item_put.tool.yaml": toolFile("item_put", WRITES),
+  "item_get.tool.yaml": toolFile("item_get", { output: OUTPUT }),
+  "item_all.tool.yaml": toolFile("item_all", { ...ALL, output: OUTPUT }),
+  "item_put.tool.yaml": toolFile("item_put", { ...WRITES, output: OUTPUT }),
 };
 
 /** Three tools, their notices, and the watch that judges them; `restart` opens all anew. */
@@ -82,8 +87,8 @@ async function noticing() {
       now = await open();
     },
     stopOf: (name: string) => now.suspensions.of(name, "shop")?.details?.["rules"],
-    misfit: async (name: string, args: unknown) => {
-      now.notices.misfit(tool(name), args, DRIFT);
+    misfit: async (name: string, args: unknown, drift = DRIFT) => {
+      now.notices.misfit(tool(name), args, drift);
       await now.watch.hear();
     },
     fit: async (name: string) => {
@@ -204,6 +209,17 @@ describe("answers that do not fit", () => {
       pass(HOUR_MS);
     }
     expect([stopOf("item_get"), stopOf("item_put"), records]).toEqual([undefined, undefined, []]);
+  });
+
+  verifies("contract.answers", "are told without names that only answers have", async () => {
+    const { misfit, stopOf, records, file } = await noticing();
+    for (const id of [1, 2, 3]) {
+      const path = `/shares/ada~1${id}@shop.test`;
+      await misfit("item_get", { id }, [{ path, expected: "integer", got: "a string" }]);
+    }
+    const stopped = [{ id: "answer-not-as-agreed", pointer: "/answer/shares/*" }];
+    expect(stopOf("item_get")).toEqual(stopped);
+    expect(JSON.stringify(records) + readFileSync(file, "utf8")).not.toContain("ada");
   });
 
   verifies("contract.answers", "stop a tool without arguments, and a write", async () => {

@@ -1,5 +1,5 @@
 // Durability: nothing resolves before its sync, and a disk that failed once is never trusted again.
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { verifyFiles } from "../../../scripts/verify-ledger.ts";
 import { verifies } from "../../verifies.ts";
@@ -217,6 +217,25 @@ describe("a disk that fails", () => {
       expect(fatal).toEqual([]);
     },
   );
+
+  verifies("ledger.no-sink-no-call", "a sync of what was put back never passes", async () => {
+    const folder = testFolder();
+    let opens = 0;
+    const openSegment = async (path: string): Promise<SegmentFile> => {
+      const file = await openSegmentFile(path);
+      if (++opens === 1) return file;
+      const full = Object.assign(new Error("no room"), { code: "ENOSPC" });
+      return { ...file, sync: () => Promise.reject(full) };
+    };
+    const { ledger, fatal } = await opened(folder, { openSegment });
+    await call(ledger, "a");
+    const [path = ""] = segmentsOf(folder);
+    copyFileSync(path, `${path}.copy`);
+    renameSync(`${path}.copy`, path);
+    await expect(ledger.intent(intent("b"))).rejects.toThrow(/cannot be written/);
+    expect(fatal).toHaveLength(1);
+    expect(ledger.healthy).toBe(false);
+  });
 
   verifies("ledger.no-sink-no-call", "closed is closed", async () => {
     const { ledger } = await opened();

@@ -1,6 +1,6 @@
 // A start after a crash: what is cut, what is refused, and what happens to calls that were running.
 import { createHash } from "node:crypto";
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { rememberSigned } from "../../../src/ledger/last-signed.ts";
 import { LedgerDamaged, segmentsOf } from "../../../src/ledger/segments.ts";
@@ -225,6 +225,16 @@ describe("a rewritten log is not signed again", () => {
       await (await opened(folder)).ledger.close();
     });
   }
+
+  verifies("ledger.repair", "also where folders stand after the fault", async () => {
+    const { ledger, folder } = await opened();
+    await call(ledger, "a");
+    await ledger.close();
+    for (const seq of [8, 9]) mkdirSync(inFolder(folder, `00000000000${seq}.jsonl`));
+    repairLedger(folder, `${folder}-keys`, `${testFolder()}/evidence`);
+    expect(segmentsOf(folder)).toHaveLength(1);
+    await (await opened(folder, { accept_loss: true })).ledger.close();
+  });
 
   verifies("ledger.repair", "also where a tombstone that is none stands for nothing", async () => {
     const { ledger, folder } = await opened();

@@ -291,6 +291,11 @@ const HOSTILE: Readonly<Record<string, readonly [Json, Api, string]>> = {
     (query) => ({ body: { data: query.has("offset") ? [] : ONE, total: 3 } }),
     "contract_drift",
   ],
+  "an empty page before the last": [
+    { style: "page", parameter: "page", pages: "/pages" },
+    (query) => ({ body: { data: query.has("page") ? [] : ONE, pages: 3 } }),
+    "contract_drift",
+  ],
   "a total in words": [
     { style: "page", parameter: "page", total: "/total" },
     said({ data: ONE, total: "3" }),

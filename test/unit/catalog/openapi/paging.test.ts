@@ -129,6 +129,24 @@ const PLAIN: readonly Plain[] = [
     fixed: { query: { size: "50" } },
   },
   {
+    what: "page numbers from 0 of which the first is usual, and no word of how many",
+    document: api(
+      [number("page", { minimum: 0, default: 1 }), number("size", { maximum: 50 })],
+      object({ items: ITEMS }),
+    ),
+    pagination: { style: "page", parameter: "page" },
+    fixed: { query: { size: "50" } },
+  },
+  {
+    what: "page numbers from 0 and the last one's number",
+    document: api(
+      [number("page", { minimum: 0 }), number("size", { maximum: 50 })],
+      object({ items: ITEMS, lastPage: INTEGER }),
+    ),
+    pagination: { style: "page", parameter: "page", first: 0 },
+    fixed: { query: { size: "50" } },
+  },
+  {
     what: "an offset and a total",
     document: api(
       [number("startAt"), number("maxResults", { maximum: 5000 })],
