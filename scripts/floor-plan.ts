@@ -54,6 +54,8 @@ export const LIBRARY_ROOMS: Readonly<Record<string, readonly string[]>> = {
   "js-yaml": ["catalog"],
   // An optional peer: the source of a service is read, where somebody has it (ADR 23).
   "oxc-parser": ["catalog"],
+  // An optional peer: Parquet and reports of the log, where somebody has it (ADR 6).
+  "@duckdb/node-api": ["cli"],
   // Patterns of argument rules, in linear time (ADR 15).
   re2js: ["contract", "policy"],
   // Identity needs its guarded discovery; delegation exchanges tokens.

@@ -1,11 +1,17 @@
-// `audit export`: the records as JSON lines, OCSF events, or a CSV that no spreadsheet executes.
+// `audit export`: the records as JSON lines, OCSF events, a CSV that no spreadsheet executes, or a
+// Parquet file.
+import { resolve } from "node:path";
+import type { AuditFilter } from "../ledger/query.ts";
 import type { AuditRecord } from "../ledger/record.ts";
-import { FILTER_HELP, FILTER_OPTIONS, filterOf, query } from "./audit.ts";
+import { FILTER_HELP, FILTER_OPTIONS, filterOf, query, queryAll } from "./audit.ts";
 import { CORE_HELP, CORE_OPTIONS, placeOf } from "./core.ts";
+import type { Place } from "./core.ts";
+import { withDuckdb } from "./duckdb.ts";
 import { ocsfOf } from "./ocsf.ts";
 import { EXIT, note, print, printJson } from "./output.ts";
+import { callsTable, newFile, writeParquet } from "./parquet.ts";
 import { usageError, wordsOf } from "./verb.ts";
-import type { Verb } from "./verb.ts";
+import type { Given, Verb } from "./verb.ts";
 
 const PAGE = 500;
 const COLUMNS = [
@@ -38,39 +44,90 @@ const PRINTED = {
 
 export const auditExport: Verb = {
   name: "audit export",
-  usage: "audit export --format jsonl|csv|ocsf [the filters of audit query]",
-  summary: "the records as JSON lines, CSV or OCSF events, newest first",
+  usage: "audit export --format jsonl|csv|ocsf|parquet [--out FILE] [the filters of audit query]",
+  summary: "the records as JSON lines, CSV, OCSF events or a Parquet file, newest first",
   help: [
-    "--format F      jsonl, csv, or ocsf: one event of OCSF 1.9.0 a line",
+    "--format F      jsonl, csv, ocsf (one event of OCSF 1.9.0 a line), or parquet",
+    "--out FILE      the Parquet file, a new one; it needs DuckDB: npm install @duckdb/node-api",
     ...FILTER_HELP,
     ...CORE_HELP,
   ],
   json: "the same as --format jsonl",
-  options: { ...CORE_OPTIONS, ...FILTER_OPTIONS, format: { type: "string" } },
+  options: {
+    ...CORE_OPTIONS,
+    ...FILTER_OPTIONS,
+    format: { type: "string" },
+    out: { type: "string" },
+  },
   async run(given) {
     wordsOf(auditExport, given);
-    const format = given.text("format") ?? (given.flag("json") ? "jsonl" : "");
-    if (!Object.hasOwn(PRINTED, format)) {
-      throw usageError(auditExport, "--format is jsonl, csv or ocsf");
-    }
-    if (format === "csv" && given.flag("json")) throw usageError(auditExport, "CSV is no JSON");
-    const printOne = PRINTED[format as keyof typeof PRINTED];
-    const place = placeOf(given);
-    let filter = filterOf(auditExport, given, PAGE);
-    if (format === "csv") print(COLUMNS.join(","));
-    let complete_to = Number.POSITIVE_INFINITY;
-    for (;;) {
-      const page = await query(place, "audit export", filter);
-      page.records.forEach(printOne);
-      complete_to = Math.min(complete_to, page.complete_to);
-      if (page.cursor === undefined || given.text("limit") !== undefined) {
-        note(`complete to record ${complete_to} of the log`);
-        return EXIT.ok;
-      }
-      filter = { ...filter, cursor: page.cursor };
-    }
+    const format = formatOf(given);
+    const file = outOf(given, format);
+    const ask = { place: placeOf(given), filter: filterOf(auditExport, given, PAGE) };
+    const one = given.text("limit") !== undefined;
+    const complete_to =
+      format === "parquet"
+        ? await toParquet(ask, one, resolve(file))
+        : await printed(ask, one, format);
+    note(`complete to record ${complete_to} of the log`);
+    return EXIT.ok;
   },
 };
+
+interface Ask {
+  readonly place: Place;
+  readonly filter: AuditFilter;
+}
+
+type Take = (records: readonly AuditRecord[]) => void | Promise<void>;
+type Format = keyof typeof PRINTED | "parquet";
+
+function formatOf(given: Given): Format {
+  const format = given.text("format") ?? (given.flag("json") ? "jsonl" : "");
+  if (format !== "parquet" && !Object.hasOwn(PRINTED, format)) {
+    throw usageError(auditExport, "--format is jsonl, csv, ocsf or parquet");
+  }
+  if (given.flag("json") && format === "csv") throw usageError(auditExport, "CSV is no JSON");
+  if (given.flag("json") && format === "parquet") {
+    throw usageError(auditExport, "Parquet is no JSON");
+  }
+  return format as Format;
+}
+
+function outOf(given: Given, format: Format): string {
+  const file = given.text("out");
+  if (format === "parquet") {
+    if (file !== undefined) return file;
+    throw usageError(auditExport, "--out FILE is missing: Parquet goes into a file, not to stdout");
+  }
+  if (file === undefined) return "";
+  throw usageError(auditExport, `--out is for parquet: ${format} goes to stdout`);
+}
+
+// A limit is of one page; without one, there are as many as it takes.
+async function each(ask: Ask, isOnePage: boolean, take: Take): Promise<number> {
+  if (!isOnePage) return queryAll(ask.place, "audit export", ask.filter, take);
+  const page = await query(ask.place, "audit export", ask.filter);
+  await take(page.records);
+  return page.complete_to;
+}
+
+function printed(ask: Ask, isOnePage: boolean, format: keyof typeof PRINTED): Promise<number> {
+  if (format === "csv") print(COLUMNS.join(","));
+  return each(ask, isOnePage, (records) => records.forEach(PRINTED[format]));
+}
+
+function toParquet(ask: Ask, isOnePage: boolean, file: string): Promise<number> {
+  return withDuckdb(file, (db) =>
+    newFile(file, async () => {
+      const complete_to = await each(ask, isOnePage, await callsTable(db));
+      const { limit, ...filter } = ask.filter;
+      const asked = isOnePage ? { ...filter, limit } : filter;
+      await writeParquet(db, file, { complete_to, filter: asked });
+      return complete_to;
+    }),
+  );
+}
 
 // Each row says how many calls it stands for: a sum over them is right then.
 function csvRow(record: AuditRecord): string {

@@ -101,6 +101,23 @@ export async function query(place: Place, verb: string, filter: AuditFilter): Pr
   }
 }
 
+/** Asks for page after page. Resolves with up to where the whole is complete. */
+export async function queryAll(
+  place: Place,
+  verb: string,
+  filter: AuditFilter,
+  take: (records: AuditPage["records"]) => void | Promise<void>,
+): Promise<number> {
+  let complete_to = Number.POSITIVE_INFINITY;
+  for (let cursor = filter.cursor; ;) {
+    const page = await query(place, verb, { ...filter, cursor });
+    await take(page.records);
+    complete_to = Math.min(complete_to, page.complete_to);
+    if (page.cursor === undefined) return complete_to;
+    ({ cursor } = page);
+  }
+}
+
 async function queryFiles(folder: string, filter: AuditFilter): Promise<AuditPage> {
   const names = openNames(dirname(folder));
   const index = readLedger(folder, names.namesOf);

@@ -10,6 +10,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   "audit query": async () => (await import("./audit-query.ts")).auditQuery,
   "audit reindex": async () => (await import("./audit-reindex.ts")).auditReindex,
   "audit repair": async () => (await import("./audit-repair.ts")).auditRepair,
+  "audit report": async () => (await import("./audit-report.ts")).auditReport,
   "audit show": async () => (await import("./audit-show.ts")).auditShow,
   "audit verify": async () => (await import("./audit-verify.ts")).auditVerify,
   call: async () => (await import("./call.ts")).call,

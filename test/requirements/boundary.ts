@@ -201,6 +201,14 @@ export const ledger = {
     source: "I4 build 6",
     behavior: "records leave as JSON lines, OCSF events, or CSV that no spreadsheet executes",
   },
+  "ledger.parquet": {
+    source: "I4, last",
+    behavior: "with DuckDB, records leave as a Parquet file of fixed columns that replaces none",
+  },
+  "ledger.report": {
+    source: "I4, last",
+    behavior: "with DuckDB, which reaches nothing else, calls, writes and refusals are counted",
+  },
   "ledger.intent-first": {
     source: "DESIGN 4 step 7",
     behavior: "the intent is durable before a used token is obtained and before any byte leaves",
