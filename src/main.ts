@@ -44,7 +44,7 @@ import { Limits } from "./limits/limits.ts";
 import { createMcpEndpoint } from "./mcp/endpoint.ts";
 import { createBroker } from "./sandbox/broker.ts";
 import { openSandbox } from "./sandbox/sandbox.ts";
-import { openUpstreams } from "./sandbox/upstreams.ts";
+import { openUpstreams } from "./sandbox/upstream/upstreams.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { Stops } from "./session/stops.ts";
 import { openFolders, openKey } from "./store/folders.ts";

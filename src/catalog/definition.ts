@@ -3,7 +3,7 @@ import type { LedgerMark, Projection } from "../contract/projection.ts";
 import type { Pagination } from "./pagination-file.ts";
 import type { Pin } from "./pin.ts";
 import type { Schema } from "../contract/schema.ts";
-import type { UpstreamPin } from "./upstream-pin.ts";
+import type { UpstreamPin } from "./upstream/pin.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 

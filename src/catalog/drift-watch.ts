@@ -14,8 +14,8 @@ import { noticed } from "./noticed.ts";
 import type { Notices } from "./notices.ts";
 import { stopping } from "./suspensions.ts";
 import type { Suspensions } from "./suspensions.ts";
-import { asApproved, judgeListed, unlisted, upstreamsOf } from "./upstream-drift.ts";
-import type { UpstreamWatched } from "./upstream-drift.ts";
+import { asApproved, judgeListed, unlisted, upstreamsOf } from "./upstream/drift.ts";
+import type { UpstreamWatched } from "./upstream/drift.ts";
 
 const DAY_MS = 86_400_000;
 /** An announced end passes at some time between two looks. */

@@ -7,7 +7,7 @@ import { decodeUtf8, pointerTo } from "../kernel/json.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { Problem } from "../config/problem.ts";
 import { buildTool } from "./build.ts";
-import { buildUpstreamTool } from "./build-upstream.ts";
+import { buildUpstreamTool } from "./upstream/build.ts";
 import type { Complain } from "./complain.ts";
 import type { Catalog, Connector, ToolDefinition } from "./definition.ts";
 import { runCodeTool } from "./generated.ts";

@@ -8,7 +8,7 @@ import type { Slice, SliceHashes } from "../contract/slice.ts";
 import { digestOf, fingerprint } from "../kernel/ids.ts";
 import { decodeUtf8, parseJson, pointerTo } from "../kernel/json.ts";
 import type { Complain } from "./complain.ts";
-import { toUpstreamPin, upstreamPinSchema } from "./upstream-pin.ts";
+import { toUpstreamPin, upstreamPinSchema } from "./upstream/pin.ts";
 
 const FILE_LIMITS = { depth_max: 1000, keys_max: 1_000_000 };
 const FILE_BYTES_MAX = 8_388_608;

@@ -1,13 +1,13 @@
 // The tools of a local MCP server, as somebody who imports them sees them: its program is started
 // once, in the same jail that it would run in, and ended again.
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { NoServerProgram, serverProgram } from "../catalog/server-program.ts";
+import { NoServerProgram, serverProgram } from "../catalog/upstream/program.ts";
 import { isolationSchema } from "../config/isolation.ts";
 import type { Config } from "../config/load.ts";
 import { systemClock } from "../kernel/clock.ts";
-import { keptFrom } from "../sandbox/local-servers.ts";
-import { NotStarted, withLocalServer } from "../sandbox/look-local.ts";
-import { listOnce, unlistedWhy } from "../sandbox/upstreams.ts";
+import { keptFrom } from "../sandbox/upstream/local-servers.ts";
+import { NotStarted, withLocalServer } from "../sandbox/upstream/look-local.ts";
+import { listOnce, unlistedWhy } from "../sandbox/upstream/upstreams.ts";
 import type { Asked } from "./mcp-listing.ts";
 import { EXIT, Stop } from "./output.ts";
 

@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serverProgram } from "../catalog/server-program.ts";
+import { serverProgram } from "../catalog/upstream/program.ts";
 import { isolationSchema } from "../config/isolation.ts";
-import { NotStarted, withLocalServer } from "../sandbox/look-local.ts";
-import type { Looked } from "../sandbox/look-local.ts";
+import { NotStarted, withLocalServer } from "../sandbox/upstream/look-local.ts";
+import type { Looked } from "../sandbox/upstream/look-local.ts";
 import { must } from "./prove-stage.ts";
 import type { Stage } from "./prove-stage.ts";
 

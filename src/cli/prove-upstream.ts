@@ -1,14 +1,14 @@
 // `prove`, MCP servers: this demo's own agents are some. Their tools become drafts that load, each
 // user sees her own, and one word that is different is a finding.
 import { toConnector } from "../catalog/load.ts";
-import { mcpDraftOf } from "../catalog/mcp/draft.ts";
+import { mcpDraftOf } from "../catalog/upstream/draft.ts";
 import { connectorFileSchema } from "../catalog/tool-file.ts";
-import { judgeListed } from "../catalog/upstream-drift.ts";
+import { judgeListed } from "../catalog/upstream/drift.ts";
 import type { UpstreamDefinition } from "../contract/upstream.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { Secret } from "../kernel/secret.ts";
-import { openHttpWay } from "../sandbox/upstream-http.ts";
-import { listOnce } from "../sandbox/upstreams.ts";
+import { openHttpWay } from "../sandbox/upstream/http.ts";
+import { listOnce } from "../sandbox/upstream/upstreams.ts";
 import { must } from "./prove-stage.ts";
 import type { Stage } from "./prove-stage.ts";
 

@@ -6,8 +6,8 @@ import type { Suspensions } from "../catalog/suspensions.ts";
 import type { Config } from "../config/load.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { unlistedWhy } from "../sandbox/upstreams.ts";
-import type { Upstreams } from "../sandbox/upstreams.ts";
+import { unlistedWhy } from "../sandbox/upstream/upstreams.ts";
+import type { Upstreams } from "../sandbox/upstream/upstreams.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { House } from "./house.ts";
 

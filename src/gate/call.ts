@@ -19,7 +19,7 @@ import type { Door, Narrowing, Surface } from "../policy/surface.ts";
 import type { Attempt, Broker, BrokerAnswer } from "../sandbox/broker.ts";
 import type { InnerTool } from "../sandbox/run-generated.ts";
 import type { BrokerRequest } from "../sandbox/request.ts";
-import type { Upstreams } from "../sandbox/upstreams.ts";
+import type { Upstreams } from "../sandbox/upstream/upstreams.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Alive } from "../session/alive.ts";
 import type { Answers } from "../session/answers.ts";

@@ -11,7 +11,7 @@ import type { Provider } from "../identity/provider.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Credential } from "../kernel/principal.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { Upstreams } from "../sandbox/upstreams.ts";
+import type { Upstreams } from "../sandbox/upstream/upstreams.ts";
 import { Alive } from "../session/alive.ts";
 import { Answers } from "../session/answers.ts";
 import { ExclusiveAgents } from "../session/exclusive.ts";

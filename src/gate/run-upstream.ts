@@ -6,7 +6,7 @@ import type { Effect, Refusal } from "../kernel/errors.ts";
 import { fingerprint } from "../kernel/ids.ts";
 import { no, ok } from "../kernel/result.ts";
 import type { Result } from "../kernel/result.ts";
-import type { UpstreamAnswer, UpstreamResult, UpstreamTurn } from "../sandbox/upstream.ts";
+import type { UpstreamAnswer, UpstreamResult, UpstreamTurn } from "../sandbox/upstream/upstream.ts";
 import { wireArguments } from "../sandbox/request.ts";
 import { formatTraceparent } from "../telemetry/trace.ts";
 import type { CallContext, Progress, Rooms } from "./call.ts";

@@ -18,12 +18,12 @@ import { Pool } from "./pool.ts";
 import type { Kind } from "./pool.ts";
 import { probe } from "./probe.ts";
 import type { Found, ProbeResult } from "./probe.ts";
-import { localServersIn, openLocalServers } from "./local-servers.ts";
+import { localServersIn, openLocalServers } from "./upstream/local-servers.ts";
 import { probeEngine } from "./probe-engine.ts";
 import { setStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 import { STARTS_AT_ONCE_MAX, Turns } from "./turns.ts";
-import type { UpstreamWay } from "./upstream.ts";
+import type { UpstreamWay } from "./upstream/upstream.ts";
 import { Worker } from "./worker.ts";
 
 const FRAME_BYTES_MAX = 1_048_576;

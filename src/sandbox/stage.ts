@@ -16,8 +16,8 @@ import {
 import { createRequire } from "node:module";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readProgram } from "../catalog/server-program.ts";
-import type { ServerProgram } from "../catalog/server-program.ts";
+import { readProgram } from "../catalog/upstream/program.ts";
+import type { ServerProgram } from "../catalog/upstream/program.ts";
 import { javascriptOf } from "./javascript.ts";
 
 /** The program's own files that run in a worker, by their folder under src/. */

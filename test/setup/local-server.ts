@@ -6,7 +6,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { javascriptOf } from "../../src/sandbox/javascript.ts";
 import { openSandbox } from "../../src/sandbox/sandbox.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
-import type { UpstreamMcp } from "../../src/sandbox/upstream.ts";
+import type { UpstreamMcp } from "../../src/sandbox/upstream/upstream.ts";
 import { minimalConfig, put, SHOP } from "./minimal.ts";
 import type { Json } from "./minimal.ts";
 import { upstreamTurn } from "./upstream-turn.ts";

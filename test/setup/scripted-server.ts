@@ -2,7 +2,7 @@
 // reads or answers but the script.
 import { PassThrough } from "node:stream";
 import type { IsolatedProcess, Usage } from "../../src/sandbox/backend.ts";
-import { StdioServer } from "../../src/sandbox/stdio-server.ts";
+import { StdioServer } from "../../src/sandbox/upstream/stdio-server.ts";
 
 const MIB = 1_048_576;
 export const LINE_BYTES_MAX = 65_536;

@@ -1,6 +1,6 @@
 // One turn at an MCP server, as the gate takes it, with nothing in the way.
 import type { Attempt } from "../../src/sandbox/broker.ts";
-import type { UpstreamTurn } from "../../src/sandbox/upstream.ts";
+import type { UpstreamTurn } from "../../src/sandbox/upstream/upstream.ts";
 
 export function upstreamTurn(
   changes: Partial<UpstreamTurn> = {},

@@ -9,8 +9,12 @@ import { protectionOf } from "../../src/identity/protected-resource.ts";
 import { createGuardedFetch } from "../../src/identity/guarded-fetch.ts";
 import { Secret } from "../../src/kernel/secret.ts";
 import type { Attempt } from "../../src/sandbox/broker.ts";
-import { openHttpWay } from "../../src/sandbox/upstream-http.ts";
-import type { UpstreamMcp, UpstreamTurn, UpstreamWay } from "../../src/sandbox/upstream.ts";
+import { openHttpWay } from "../../src/sandbox/upstream/http.ts";
+import type {
+  UpstreamMcp,
+  UpstreamTurn,
+  UpstreamWay,
+} from "../../src/sandbox/upstream/upstream.ts";
 import { openPeer } from "../setup/hostile-peer.ts";
 import type { Peer } from "../setup/hostile-peer.ts";
 import { json } from "../setup/hostile-provider.ts";

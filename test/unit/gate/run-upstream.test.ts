@@ -9,8 +9,8 @@ import { Suspensions } from "../../../src/catalog/suspensions.ts";
 import type { UpstreamDefinition } from "../../../src/contract/upstream.ts";
 import type { CallContext, Progress, Rooms } from "../../../src/gate/call.ts";
 import { runUpstream } from "../../../src/gate/run-upstream.ts";
-import type { UpstreamWay } from "../../../src/sandbox/upstream.ts";
-import { Upstreams } from "../../../src/sandbox/upstreams.ts";
+import type { UpstreamWay } from "../../../src/sandbox/upstream/upstream.ts";
+import { Upstreams } from "../../../src/sandbox/upstream/upstreams.ts";
 import { catalogFolder, testFolder } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
 

@@ -7,9 +7,9 @@ import {
   NoServerProgram,
   readProgram,
   serverProgram,
-} from "../../../src/catalog/server-program.ts";
-import { testFolder } from "../../setup/minimal.ts";
-import { verifies } from "../../verifies.ts";
+} from "../../../../src/catalog/upstream/program.ts";
+import { testFolder } from "../../../setup/minimal.ts";
+import { verifies } from "../../../verifies.ts";
 
 type Files = Readonly<Record<string, string>>;
 

@@ -1,11 +1,11 @@
 // An MCP server behind a connector, as the gate sees it: it lists tools, and one is called. What it
 // asks of us, a server is never answered; what it says besides, nobody hears.
-import type { Connector } from "../catalog/definition.ts";
-import type { UpstreamDefinition, UpstreamEndpoint } from "../contract/upstream.ts";
-import { refusal } from "../kernel/errors.ts";
-import type { Refusal } from "../kernel/errors.ts";
-import type { Secret } from "../kernel/secret.ts";
-import type { Attempt } from "./broker.ts";
+import type { Connector } from "../../catalog/definition.ts";
+import type { UpstreamDefinition, UpstreamEndpoint } from "../../contract/upstream.ts";
+import { refusal } from "../../kernel/errors.ts";
+import type { Refusal } from "../../kernel/errors.ts";
+import type { Secret } from "../../kernel/secret.ts";
+import type { Attempt } from "../broker.ts";
 
 /** One call of ours, with everything that its requests to the server need. */
 export interface UpstreamTurn {

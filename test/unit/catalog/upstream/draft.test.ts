@@ -1,7 +1,7 @@
 // Drafts of an MCP server's tools: what is proposed, what is distrusted, and what is refused.
 import { expect } from "vitest";
 import { toConnector } from "../../../../src/catalog/load.ts";
-import { mcpDraftOf } from "../../../../src/catalog/mcp/draft.ts";
+import { mcpDraftOf } from "../../../../src/catalog/upstream/draft.ts";
 import { lintTools } from "../../../../src/catalog/lint.ts";
 import { NotImportable } from "../../../../src/catalog/openapi/reason.ts";
 import { connectorFileSchema } from "../../../../src/catalog/tool-file.ts";

@@ -1,6 +1,6 @@
 // JSON-RPC 2.0 over a pipe, one message a line (MCP, basic/transports, stdio), as somebody sends it
 // whom nobody trusts: each line is bounded before it is kept, and judged before it means anything.
-import { decodeUtf8, parseJson } from "../kernel/json.ts";
+import { decodeUtf8, parseJson } from "../../kernel/json.ts";
 
 /** 64 levels: a schema of a schema, and no more than what a frame may hold. */
 export const MESSAGE_LIMITS = { depth_max: 64, keys_max: 200_000 };

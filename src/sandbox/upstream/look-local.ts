@@ -3,15 +3,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ServerProgram } from "../catalog/server-program.ts";
-import type { IsolationConfig } from "../config/isolation.ts";
-import { createBackend, unavailableWhy } from "./levels.ts";
+import type { ServerProgram } from "../../catalog/upstream/program.ts";
+import type { IsolationConfig } from "../../config/isolation.ts";
+import { createBackend, unavailableWhy } from "../levels.ts";
 import { startServer } from "./local-servers.ts";
-import { probe } from "./probe.ts";
+import { probe } from "../probe.ts";
 import { Servers } from "./servers.ts";
-import { setStage } from "./stage.ts";
+import { setStage } from "../stage.ts";
 import type { StdioServer } from "./stdio-server.ts";
-import { stdioUpstream } from "./upstream-stdio.ts";
+import { stdioUpstream } from "./stdio.ts";
 import type { UpstreamMcp } from "./upstream.ts";
 
 /** It does not start in the sandbox, or nothing does. */

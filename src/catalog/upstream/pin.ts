@@ -1,7 +1,7 @@
 // contract/NAME.json of a tool of an MCP server: the tool as the server described it, and where.
 import { z } from "zod";
-import { upstreamHashes } from "../contract/upstream.ts";
-import type { UpstreamContract, UpstreamHashes } from "../contract/upstream.ts";
+import { upstreamHashes } from "../../contract/upstream.ts";
+import type { UpstreamContract, UpstreamHashes } from "../../contract/upstream.ts";
 
 export interface UpstreamPin extends UpstreamContract {
   readonly hashes: UpstreamHashes;

@@ -1,13 +1,13 @@
 // Whether the tools of MCP servers still are what was approved: what a server lists, held against
 // what is pinned. Nothing is adopted here.
-import { judgeUpstream } from "../contract/upstream.ts";
-import type { UpstreamDefinition } from "../contract/upstream.ts";
-import type { UpstreamEndpoint } from "../contract/upstream.ts";
-import { own } from "../kernel/own.ts";
-import type { Catalog } from "./definition.ts";
-import type { Verdict } from "./drift.ts";
-import type { Lock } from "./lock.ts";
-import type { UpstreamPin } from "./upstream-pin.ts";
+import { judgeUpstream } from "../../contract/upstream.ts";
+import type { UpstreamDefinition } from "../../contract/upstream.ts";
+import type { UpstreamEndpoint } from "../../contract/upstream.ts";
+import { own } from "../../kernel/own.ts";
+import type { Catalog } from "../definition.ts";
+import type { Verdict } from "../drift.ts";
+import type { Lock } from "../lock.ts";
+import type { UpstreamPin } from "./pin.ts";
 
 /** One tool of a server, and all that is needed to judge it. */
 export interface UpstreamWatched {

@@ -1,15 +1,19 @@
 // The MCP servers behind this deployment: each session of ours has its own of theirs, never another
 // one's. And before a tool is called, somebody has looked whether it still is what was approved.
-import type { Config } from "../config/load.ts";
-import type { UpstreamDefinition, UpstreamEndpoint, UpstreamSeen } from "../contract/upstream.ts";
-import type { Clock } from "../kernel/clock.ts";
-import type { Refusal } from "../kernel/errors.ts";
-import { uuidv7 } from "../kernel/ids.ts";
-import type { Credential } from "../kernel/principal.ts";
-import type { Secret } from "../kernel/secret.ts";
+import type { Config } from "../../config/load.ts";
+import type {
+  UpstreamDefinition,
+  UpstreamEndpoint,
+  UpstreamSeen,
+} from "../../contract/upstream.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { Refusal } from "../../kernel/errors.ts";
+import { uuidv7 } from "../../kernel/ids.ts";
+import type { Credential } from "../../kernel/principal.ts";
+import type { Secret } from "../../kernel/secret.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamResult } from "./upstream.ts";
 import type { UpstreamTurn, UpstreamWay } from "./upstream.ts";
-import { openHttpWay } from "./upstream-http.ts";
+import { openHttpWay } from "./http.ts";
 
 const IDLE_MS_MAX = 600_000;
 const SWEEP_MS = 60_000;

@@ -1,8 +1,8 @@
 // A tool of an MCP server as a tool file: a proposal, for a human to read, mend and approve. What
 // the server says of its schemas is read as what an API's document says; of its effects, as a hint.
 import type { UpstreamContract, UpstreamDefinition } from "../../contract/upstream.ts";
-import { toUpstreamPin } from "../upstream-pin.ts";
-import { buildUpstreamTool } from "../build-upstream.ts";
+import { toUpstreamPin } from "./pin.ts";
+import { buildUpstreamTool } from "./build.ts";
 import type { Connector, UpstreamTool } from "../definition.ts";
 import { ApiDocument } from "../openapi/document.ts";
 import { ENDS, listedBytes } from "../openapi/draft.ts";

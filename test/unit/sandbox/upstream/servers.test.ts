@@ -2,14 +2,14 @@
 // than its session.
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect } from "vitest";
-import { Servers } from "../../../src/sandbox/servers.ts";
-import type { Seat, ServersOptions } from "../../../src/sandbox/servers.ts";
-import type { StdioServer } from "../../../src/sandbox/stdio-server.ts";
-import { stdioUpstream } from "../../../src/sandbox/upstream-stdio.ts";
-import { scriptedServer } from "../../setup/scripted-server.ts";
-import type { Script, ScriptedServer } from "../../setup/scripted-server.ts";
-import { upstreamTurn } from "../../setup/upstream-turn.ts";
-import { verifies } from "../../verifies.ts";
+import { Servers } from "../../../../src/sandbox/upstream/servers.ts";
+import type { Seat, ServersOptions } from "../../../../src/sandbox/upstream/servers.ts";
+import type { StdioServer } from "../../../../src/sandbox/upstream/stdio-server.ts";
+import { stdioUpstream } from "../../../../src/sandbox/upstream/stdio.ts";
+import { scriptedServer } from "../../../setup/scripted-server.ts";
+import type { Script, ScriptedServer } from "../../../setup/scripted-server.ts";
+import { upstreamTurn } from "../../../setup/upstream-turn.ts";
+import { verifies } from "../../../verifies.ts";
 
 const NEVER = new AbortController().signal;
 const SILENT = { greet: false };

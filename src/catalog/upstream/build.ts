@@ -1,5 +1,5 @@
 // From a *.tool.yaml that names a tool of an MCP server, and its pin, to one UpstreamTool.
-import { projectionSchema } from "../contract/projection.ts";
+import { projectionSchema } from "../../contract/projection.ts";
 import {
   checkSchemas,
   checkTarget,
@@ -8,12 +8,12 @@ import {
   toProjection,
   toTarget,
   withMeaning,
-} from "./build.ts";
-import type { Complain } from "./complain.ts";
-import type { Connector, NamedInput, UpstreamTool } from "./definition.ts";
-import { withDefinitions } from "./references.ts";
-import type { UpstreamFile } from "./tool-file.ts";
-import type { UpstreamPin } from "./upstream-pin.ts";
+} from "../build.ts";
+import type { Complain } from "../complain.ts";
+import type { Connector, NamedInput, UpstreamTool } from "../definition.ts";
+import { withDefinitions } from "../references.ts";
+import type { UpstreamFile } from "../tool-file.ts";
+import type { UpstreamPin } from "./pin.ts";
 
 /** The definition; `complain` hears of everything that does not fit together. */
 export function buildUpstreamTool(

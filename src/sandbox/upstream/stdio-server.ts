@@ -1,10 +1,10 @@
 // One local MCP server as the host holds it: a process in the jail, spoken to in lines. It is
 // asked; what it asks for itself is refused, and what it says unasked is counted and forgotten.
-import { refusal } from "../kernel/errors.ts";
-import type { Refusal } from "../kernel/errors.ts";
-import { VERSION } from "../kernel/version.ts";
-import type { IsolatedProcess } from "./backend.ts";
-import { Held, overLimit } from "./held.ts";
+import { refusal } from "../../kernel/errors.ts";
+import type { Refusal } from "../../kernel/errors.ts";
+import { VERSION } from "../../kernel/version.ts";
+import type { IsolatedProcess } from "../backend.ts";
+import { Held, overLimit } from "../held.ts";
 import { LineReader, LineTooLong, readMessage } from "./rpc-lines.ts";
 import type { JsonObject, ServerMessage } from "./rpc-lines.ts";
 import { notMcp, refusedWith } from "./upstream.ts";

@@ -1,13 +1,13 @@
 // A local MCP server of one of our sessions: a process in the jail, which starts when its tools are
 // first looked at. It gets no token: there is nothing that it could reach with one.
-import type { UpstreamDefinition } from "../contract/upstream.ts";
-import { refusal } from "../kernel/errors.ts";
+import type { UpstreamDefinition } from "../../contract/upstream.ts";
+import { refusal } from "../../kernel/errors.ts";
 import type { Seat } from "./servers.ts";
 import type { StdioServer } from "./stdio-server.ts";
 import { notMcp } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamTurn } from "./upstream.ts";
-import { definitionsIn, PAGES_MAX, resultIn } from "./upstream-messages.ts";
-import type { Json } from "./upstream-messages.ts";
+import { definitionsIn, PAGES_MAX, resultIn } from "./messages.ts";
+import type { Json } from "./messages.ts";
 
 const LISTED_BYTES_MAX = 4_194_304;
 

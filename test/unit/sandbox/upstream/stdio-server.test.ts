@@ -1,10 +1,10 @@
 // A local MCP server that means harm, or is merely broken: it fails its own calls, and nobody else.
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect } from "vitest";
-import { VERSION } from "../../../src/kernel/version.ts";
-import { GREETING, LINE_BYTES_MAX, scriptedServer } from "../../setup/scripted-server.ts";
-import type { Script } from "../../setup/scripted-server.ts";
-import { verifies } from "../../verifies.ts";
+import { VERSION } from "../../../../src/kernel/version.ts";
+import { GREETING, LINE_BYTES_MAX, scriptedServer } from "../../../setup/scripted-server.ts";
+import type { Script } from "../../../setup/scripted-server.ts";
+import { verifies } from "../../../verifies.ts";
 
 const NEVER = new AbortController().signal;
 const CALL = ["tools/call", { name: "echo", arguments: {} }] as const;

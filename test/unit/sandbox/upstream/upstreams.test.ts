@@ -1,12 +1,16 @@
 // Whose session of an MCP server is whose, when its tools are looked at, and how it ends.
 import { expect } from "vitest";
-import type { UpstreamDefinition } from "../../../src/contract/upstream.ts";
-import type { Credential } from "../../../src/kernel/principal.ts";
-import { refusal } from "../../../src/kernel/errors.ts";
-import { EventStream } from "../../../src/sandbox/event-stream.ts";
-import type { UpstreamAnswer, UpstreamTurn, UpstreamWay } from "../../../src/sandbox/upstream.ts";
-import { Upstreams } from "../../../src/sandbox/upstreams.ts";
-import { verifies } from "../../verifies.ts";
+import type { UpstreamDefinition } from "../../../../src/contract/upstream.ts";
+import type { Credential } from "../../../../src/kernel/principal.ts";
+import { refusal } from "../../../../src/kernel/errors.ts";
+import { EventStream } from "../../../../src/sandbox/upstream/event-stream.ts";
+import type {
+  UpstreamAnswer,
+  UpstreamTurn,
+  UpstreamWay,
+} from "../../../../src/sandbox/upstream/upstream.ts";
+import { Upstreams } from "../../../../src/sandbox/upstream/upstreams.ts";
+import { verifies } from "../../../verifies.ts";
 
 type Listed = UpstreamAnswer<readonly UpstreamDefinition[]>;
 const TOOLS = [{ name: "a", inputSchema: {} }];

@@ -1,15 +1,15 @@
 // The local MCP servers that the configuration names: copied aside at the start, and run from there
 // in a jail that holds alone. Whatever such a program is, it gets its own files and two pipes.
 import { dirname } from "node:path";
-import { NoServerProgram, serverProgram } from "../catalog/server-program.ts";
-import type { IsolationConfig } from "../config/isolation.ts";
-import type { Config } from "../config/load.ts";
-import { ConfigError } from "../config/problem.ts";
-import type { IsolationBackend } from "./backend.ts";
+import { NoServerProgram, serverProgram } from "../../catalog/upstream/program.ts";
+import type { IsolationConfig } from "../../config/isolation.ts";
+import type { Config } from "../../config/load.ts";
+import { ConfigError } from "../../config/problem.ts";
+import type { IsolationBackend } from "../backend.ts";
 import { Servers } from "./servers.ts";
-import type { Stage, StagedServer } from "./stage.ts";
+import type { Stage, StagedServer } from "../stage.ts";
 import { StdioServer } from "./stdio-server.ts";
-import { stdioUpstream } from "./upstream-stdio.ts";
+import { stdioUpstream } from "./stdio.ts";
 import type { UpstreamWay } from "./upstream.ts";
 
 const MIB = 1_048_576;

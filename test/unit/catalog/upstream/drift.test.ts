@@ -1,21 +1,21 @@
 // What an MCP server's tools are held against, what stops them, and what brings them back.
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { ToolDefinition } from "../../../src/catalog/definition.ts";
-import { DriftWatch } from "../../../src/catalog/drift-watch.ts";
-import type { DriftWatchOptions } from "../../../src/catalog/drift-watch.ts";
-import { loadCatalog } from "../../../src/catalog/load.ts";
-import { compareWithLock, lockEntry, readLock, writeLock } from "../../../src/catalog/lock.ts";
-import { Notices } from "../../../src/catalog/notices.ts";
-import { Suspensions } from "../../../src/catalog/suspensions.ts";
-import { judgeListed, upstreamsOf } from "../../../src/catalog/upstream-drift.ts";
-import { judgeUpstream } from "../../../src/contract/upstream.ts";
-import type { UpstreamDefinition } from "../../../src/contract/upstream.ts";
-import { compilePolicy } from "../../../src/policy/policy.ts";
-import { catalogFolder, configFrom, minimalConfig } from "../../setup/minimal.ts";
-import { problemsOf, put, testFolder } from "../../setup/minimal.ts";
-import type { Json } from "../../setup/minimal.ts";
-import { verifies } from "../../verifies.ts";
+import type { ToolDefinition } from "../../../../src/catalog/definition.ts";
+import { DriftWatch } from "../../../../src/catalog/drift-watch.ts";
+import type { DriftWatchOptions } from "../../../../src/catalog/drift-watch.ts";
+import { loadCatalog } from "../../../../src/catalog/load.ts";
+import { compareWithLock, lockEntry, readLock, writeLock } from "../../../../src/catalog/lock.ts";
+import { Notices } from "../../../../src/catalog/notices.ts";
+import { Suspensions } from "../../../../src/catalog/suspensions.ts";
+import { judgeListed, upstreamsOf } from "../../../../src/catalog/upstream/drift.ts";
+import { judgeUpstream } from "../../../../src/contract/upstream.ts";
+import type { UpstreamDefinition } from "../../../../src/contract/upstream.ts";
+import { compilePolicy } from "../../../../src/policy/policy.ts";
+import { catalogFolder, configFrom, minimalConfig } from "../../../setup/minimal.ts";
+import { problemsOf, put, testFolder } from "../../../setup/minimal.ts";
+import type { Json } from "../../../setup/minimal.ts";
+import { verifies } from "../../../verifies.ts";
 
 const URL_OF = "https://mcp.test/mcp";
 const defined = (name: string, more: object = {}): UpstreamDefinition => ({

@@ -2,22 +2,22 @@
 // redirects, the user's token attached here, an answer with that token in it withheld. The SDK's
 // client is not used: it compiles a server's schemas, reconnects, and retries (ADR 20).
 // @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
-import type { ConnectorConfig } from "../config/connector.ts";
-import type { UpstreamDefinition } from "../contract/upstream.ts";
-import { refusal } from "../kernel/errors.ts";
-import type { Refusal } from "../kernel/errors.ts";
-import { decodeUtf8, parseJson } from "../kernel/json.ts";
-import { credentialHeader, failure, holdsToken, openLine, refused } from "./broker.ts";
-import { requestIdOf, retryAfterOf } from "./broker.ts";
-import type { Line } from "./broker.ts";
-import { dial } from "./dial.ts";
-import type { ApiAnswer } from "./dial.ts";
+import type { ConnectorConfig } from "../../config/connector.ts";
+import type { UpstreamDefinition } from "../../contract/upstream.ts";
+import { refusal } from "../../kernel/errors.ts";
+import type { Refusal } from "../../kernel/errors.ts";
+import { decodeUtf8, parseJson } from "../../kernel/json.ts";
+import { credentialHeader, failure, holdsToken, openLine, refused } from "../broker.ts";
+import { requestIdOf, retryAfterOf } from "../broker.ts";
+import type { Line } from "../broker.ts";
+import { dial } from "../dial.ts";
+import type { ApiAnswer } from "../dial.ts";
 import { EventStream } from "./event-stream.ts";
 import { MESSAGE_LIMITS } from "./rpc-lines.ts";
 import { askedBack, notMcp, refusedWith } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamTurn, UpstreamWay } from "./upstream.ts";
-import { definitionsIn, PAGES_MAX, resultIn } from "./upstream-messages.ts";
-import type { Json } from "./upstream-messages.ts";
+import { definitionsIn, PAGES_MAX, resultIn } from "./messages.ts";
+import type { Json } from "./messages.ts";
 
 /** Without sessions; asked for first, because a server that speaks it says so. */
 const MODERN = "2026-07-28";

@@ -1,7 +1,7 @@
 // What is said of a server that does not start: its own words, and what it probably lacks.
 import { describe, expect } from "vitest";
-import { whyNotStarted } from "../../../src/sandbox/look-local.ts";
-import { verifies } from "../../verifies.ts";
+import { whyNotStarted } from "../../../../src/sandbox/upstream/look-local.ts";
+import { verifies } from "../../../verifies.ts";
 
 const ENDED = "the MCP server did not start: the MCP server ended: exit code 1";
 const TRACE = "    at Module._load (node:internal/modules/cjs/loader:1)\n\nNode.js v26.10.0\n";

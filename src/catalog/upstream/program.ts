@@ -6,8 +6,8 @@ import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSyn
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
-import { framed } from "../kernel/ids.ts";
-import { systemErrorInWords } from "../kernel/in-words.ts";
+import { framed } from "../../kernel/ids.ts";
+import { systemErrorInWords } from "../../kernel/in-words.ts";
 
 const FILES_MAX = 20_000;
 const BYTES_MAX = 268_435_456;

@@ -1,7 +1,7 @@
 // What an MCP server's results hold, read strictly where it matters; whatever carried them.
 import { z } from "zod";
-import { definitionSchema } from "../catalog/upstream-pin.ts";
-import type { UpstreamDefinition } from "../contract/upstream.ts";
+import { definitionSchema } from "../../catalog/upstream/pin.ts";
+import type { UpstreamDefinition } from "../../contract/upstream.ts";
 import { notMcp } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamResult } from "./upstream.ts";
 

@@ -1,12 +1,12 @@
 // The local MCP servers there are: so many in all and per user. Each has one seat, and a seat is of
 // one session and one connector: a process holds what its session told it, and serves no other.
-import { refusal } from "../kernel/errors.ts";
-import type { Refusal } from "../kernel/errors.ts";
-import { no, ok } from "../kernel/result.ts";
-import type { Result } from "../kernel/result.ts";
+import { refusal } from "../../kernel/errors.ts";
+import type { Refusal } from "../../kernel/errors.ts";
+import { no, ok } from "../../kernel/result.ts";
+import type { Result } from "../../kernel/result.ts";
 import type { StdioServer } from "./stdio-server.ts";
 import { abortedBy } from "./stdio-server.ts";
-import { STARTS_AT_ONCE_MAX, Turns } from "./turns.ts";
+import { STARTS_AT_ONCE_MAX, Turns } from "../turns.ts";
 
 const TIDY_MS = 1000;
 
