@@ -28,31 +28,44 @@ export function buildTool(
   const inputs = new Map(
     Object.entries(file.input).map(([name, input]) => [name, toInput(name, input, file)]),
   );
-  const output = toProjection(file.output);
   const tool: Unhashed = {
+    ...saidOf(file, toProjection(file.output)),
     kind: "declarative",
-    name: file.name,
-    title: file.title,
-    description: file.description.trim(),
     connector,
     method: method as Method,
     path,
     inputs,
+    input_schema: inputSchemaOf(file),
     body: file.body,
     fixed: Object.freeze(file.fixed),
-    input_schema: inputSchemaOf(file),
-    output,
-    output_schema: projectionSchema(output),
-    effects: Object.freeze(file.effects),
-    target: toTarget(file.target),
-    scopes: Object.freeze([...file.scopes].toSorted()),
-    timeout_ms: file.limits.timeout_ms,
-    response_bytes_max: file.limits.response_bytes_max,
     ...(file.pagination === undefined ? {} : { pagination: Object.freeze(file.pagination) }),
   };
   checkSchemas(file, complain);
   checkFit(tool, complain);
   return withMeaning(tool, { file, connector });
+}
+
+/** What a tool says of itself, in YAML or in code, whatever it is made of. */
+type SaidOfItself = Pick<
+  UpstreamFile,
+  "name" | "title" | "description" | "effects" | "target" | "scopes"
+>;
+
+export function saidOf<Limits extends object>(
+  said: SaidOfItself & { readonly limits: Limits },
+  output: Projection,
+) {
+  return {
+    name: said.name,
+    title: said.title,
+    description: said.description.trim(),
+    output,
+    output_schema: projectionSchema(output),
+    effects: Object.freeze(said.effects),
+    target: toTarget(said.target),
+    scopes: Object.freeze([...said.scopes].toSorted()),
+    ...said.limits,
+  };
 }
 
 /** JSON alone: what is read from a lock again is equal to it. */
@@ -119,7 +132,7 @@ function toField(file: FieldFile): Field {
   return { ...base, kind: "value", schema, ledger: file.ledger ?? markOf(schema) };
 }
 
-export function toTarget(text: string): Target | undefined {
+function toTarget(text: string): Target | undefined {
   const match = /^([a-z][a-z0-9_]*):\{([a-z][a-z0-9_]*)\}$/.exec(text);
   if (match === null) return undefined;
   return Object.freeze({ kind: match[1] ?? "", argument: match[2] ?? "" });

@@ -10,7 +10,7 @@ import type { Contract, Verdict, Where } from "./drift.ts";
 import { judgeInThread } from "./drift-thread.ts";
 import { readLock } from "./lock.ts";
 import { digestAt } from "./openapi/source.ts";
-import { noticed } from "./noticed.ts";
+import { noticed } from "./notices.ts";
 import type { Notices } from "./notices.ts";
 import { stopping } from "./suspensions.ts";
 import type { Suspensions } from "./suspensions.ts";

@@ -4,12 +4,11 @@ import { lstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import type { Field, LedgerMark, Projection } from "../contract/projection.ts";
-import { projectionSchema } from "../contract/projection.ts";
 import type { Schema } from "../contract/schema.ts";
 import { schemaSchema } from "../contract/schema-file.ts";
 import { digestOf } from "../kernel/ids.ts";
 import { decodeUtf8, pointerTo } from "../kernel/json.ts";
-import { checkTarget, checkTemplate, markOf, toTarget, withMeaning } from "./build.ts";
+import { checkTarget, checkTemplate, markOf, saidOf, withMeaning } from "./build.ts";
 import { checkBounded, checkReferences } from "./references.ts";
 import type { Complain } from "./complain.ts";
 import type { CodeTool, Connector, Input } from "./definition.ts";
@@ -93,12 +92,9 @@ export function buildCodeTool(
   const inputs = inputsOf(manifest.input, complain);
   const properties = Object.fromEntries([...inputs].map(([name, { schema }]) => [name, schema]));
   const output = outputOf(manifest.output, "/output", complain);
-  const { name, title, effects, limits } = manifest;
   const tool: Unhashed = {
+    ...saidOf(manifest, output),
     kind: "code",
-    name,
-    title,
-    description: manifest.description.trim(),
     connector,
     uses: new Set(manifest.uses),
     inputs,
@@ -108,12 +104,6 @@ export function buildCodeTool(
       required: manifest.input.required,
       additionalProperties: false,
     }),
-    output,
-    output_schema: projectionSchema(output),
-    effects: Object.freeze(effects),
-    target: toTarget(manifest.target),
-    scopes: Object.freeze([...manifest.scopes].toSorted()),
-    ...limits,
     source,
   };
   checkFit(tool, complain);

@@ -3,15 +3,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { announce, announcedIn } from "../contract/announced.ts";
-import { anyItem, Findings } from "../contract/findings.ts";
+import { anyItem, Findings, gravestFirst } from "../contract/findings.ts";
 import type { Finding } from "../contract/findings.ts";
 import type { Projection } from "../contract/projection.ts";
 import type { Mismatch } from "../contract/schema.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { canonicalJson, digestOf } from "../kernel/ids.ts";
 import { pointerTo, tokensOf } from "../kernel/json.ts";
+import { own } from "../kernel/own.ts";
 import { replaceFile } from "../store/replace-file.ts";
+import { connectorOf } from "./definition.ts";
 import type { Catalog, ToolDefinition } from "./definition.ts";
+import type { Verdict } from "./drift.ts";
+import type { Lock } from "./lock.ts";
 
 /** In the data folder. */
 export const NOTICES_FILE = "notices.json";
@@ -194,4 +198,29 @@ export function operationOf(tool: ToolDefinition): string {
 
 function uses(tool: ToolDefinition, operation: string): boolean {
   return operation === operationOf(tool) || (tool.kind === "code" && tool.uses.has(operation));
+}
+
+/**
+ * What answers have said of a tool, beside what its document says: one verdict. `verdict` is the
+ * document's, where it has been looked at.
+ */
+export function noticed(
+  tool: ToolDefinition,
+  found: readonly Finding[],
+  verdict: Verdict | undefined,
+  lock: Lock,
+): Verdict {
+  const accepted = new Set(own(lock.tools, tool.name)?.accepted);
+  const said = found.map((one) => ({ ...one, accepted: accepted.has(one.fingerprint) }));
+  const findings = gravestFirst([...(verdict?.findings ?? []), ...said]);
+  const drift = findings.length > 0 ? "drift" : "same";
+  return {
+    ...verdict,
+    tool: tool.name,
+    connector: connectorOf(tool)?.name ?? "",
+    read_only: tool.effects.readOnly,
+    state: verdict?.state === "unverified" ? "unverified" : drift,
+    severity: findings.find((one) => !one.accepted)?.severity,
+    findings,
+  };
 }

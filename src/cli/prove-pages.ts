@@ -9,8 +9,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildTool } from "../catalog/build.ts";
 import type { DeclarativeTool } from "../catalog/definition.ts";
-import { noticed } from "../catalog/noticed.ts";
-import { findingsIn, Notices, NOTICES_FILE, operationOf, readNotices } from "../catalog/notices.ts";
+import {
+  findingsIn,
+  Notices,
+  NOTICES_FILE,
+  operationOf,
+  readNotices,
+  noticed,
+} from "../catalog/notices.ts";
 import { stopping } from "../catalog/suspensions.ts";
 import { toolFileSchema } from "../catalog/tool-file.ts";
 import { readPages, shapeOf } from "../gate/whole.ts";

@@ -11,10 +11,10 @@ import { startCore } from "../../src/main.ts";
 import type { Core } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { honestClaims, linesIn } from "../setup/boundary.ts";
+import { deskConfig } from "../setup/desk.ts";
 import { openProvider } from "../setup/hostile-provider.ts";
 import type { HostileProvider } from "../setup/hostile-provider.ts";
 import { LEVELS } from "../setup/levels.ts";
-import { minimalConfig } from "../setup/minimal.ts";
 import { verifies } from "../verifies.ts";
 import { connectHttp } from "./clients.ts";
 import type { McpClient } from "./clients.ts";
@@ -70,21 +70,9 @@ async function open(): Promise<void> {
   provider = await openProvider();
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
-  const config = minimalConfig({
-    public_url: url,
-    listen: { host: "127.0.0.1", port },
-    data: "data",
-    issuers: {
-      own: {
-        issuer: provider.issuer,
-        claims: { tenant: "/org/tenant", roles: "/org/roles" },
-        allow_private_addresses: true,
-      },
-    },
-    agents: { desk: { title: "Desk", purpose: "p", tools: { [ECHO]: {}, [SUM]: {} } } },
-    roles: { clerk: { desk: "all" } },
-    connectors: {},
-  });
+  const { issuer } = provider;
+  const roles = { clerk: { desk: "all" } };
+  const config = deskConfig({ port, issuer, tools: [ECHO, SUM], roles });
   const file = configured();
   writeFileSync(file, JSON.stringify(config));
   writeFileSync(file, JSON.stringify({ ...config, connectors: await imported() }));

@@ -10,12 +10,12 @@ import { systemClock } from "../../src/kernel/clock.ts";
 import { startCore } from "../../src/main.ts";
 import type { Core } from "../../src/main.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
+import { deskConfig } from "../setup/desk.ts";
 import { openEverything } from "../setup/everything.ts";
 import type { Everything } from "../setup/everything.ts";
 import { openProvider } from "../setup/hostile-provider.ts";
 import type { HostileProvider } from "../setup/hostile-provider.ts";
 import { honestClaims, linesIn } from "../setup/boundary.ts";
-import { minimalConfig } from "../setup/minimal.ts";
 import { verifies } from "../verifies.ts";
 import { modern } from "./clients.ts";
 import type { McpClient } from "./clients.ts";
@@ -64,27 +64,12 @@ beforeAll(async () => {
   [everything, provider] = await Promise.all([openEverything(), openProvider()]);
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
-  const config = minimalConfig({
-    public_url: url,
-    listen: { host: "127.0.0.1", port },
-    data: "data",
-    issuers: {
-      own: {
-        issuer: provider.issuer,
-        claims: { tenant: "/org/tenant", roles: "/org/roles" },
-        client: { client_id: "doorless", client_secret: "env:SECRET" },
-        allow_private_addresses: true,
-      },
-    },
-    agents: {
-      desk: {
-        title: "Desk",
-        purpose: "p",
-        tools: { [ECHO]: {}, [SUM]: {}, [CITY]: {}, [IMAGE]: {} },
-      },
-    },
+  const config = deskConfig({
+    port,
+    issuer: provider.issuer,
+    more: { client: { client_id: "doorless", client_secret: "env:SECRET" } },
+    tools: [ECHO, SUM, CITY, IMAGE],
     roles: { clerk: { desk: "all" }, guest: { desk: [ECHO] } },
-    connectors: {},
   });
   writeFileSync(join(folder, "mcp.config.json"), JSON.stringify(config));
   const picked = PICKED.flatMap((name) => ["--tool", name]);

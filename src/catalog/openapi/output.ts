@@ -3,7 +3,6 @@
 // nothing that anybody relies on (research, section 3.3).
 import { isPagingField, isTotalField } from "../../contract/paging.ts";
 import { pointerTo } from "../../kernel/json.ts";
-import { NotImportable } from "./reason.ts";
 import type { Json } from "./read.ts";
 import { SCALARS } from "./shape.ts";
 import type { Shape } from "./shape.ts";
@@ -27,23 +26,13 @@ const INNER_FIELDS_MAX = 2;
 const NAME_CHARS_MAX = 64;
 
 export function draftOutput(answer: Json | undefined, shapes: Shapes): DraftFields {
-  const shape = answer === undefined ? undefined : shapeOf(answer, shapes);
+  const shape = answer === undefined ? undefined : shapes.find(answer);
   if (answer === undefined || shape === undefined) return {};
   if (shape.types.has("array")) {
     const field = fieldOf("items", answer, shapes, 0);
     return field === undefined ? {} : { items: { ...field, from: "" } };
   }
   return shape.types.has("object") ? fieldsOf(shape, shapes, 0) : {};
-}
-
-// What the document says wrongly of an answer is no reason to have no tool: it is not returned.
-function shapeOf(node: Json, shapes: Shapes): Shape | undefined {
-  try {
-    return shapes.of(node);
-  } catch (error) {
-    if (error instanceof NotImportable) return undefined;
-    throw error;
-  }
 }
 
 function fieldsOf(shape: Shape, shapes: Shapes, depth: number): DraftFields {
@@ -80,7 +69,7 @@ function ranked({ properties, required }: Shape): [string, Json][] {
 }
 
 function fieldOf(name: string, node: Json, shapes: Shapes, depth: number): DraftField | undefined {
-  const shape = shapeOf(node, shapes);
+  const shape = shapes.find(node);
   if (shape === undefined || shape.write_only) return undefined;
   const from = pointerTo("", name);
   const types = [...shape.types].filter((type) => type !== "null");
@@ -102,7 +91,7 @@ function inner(from: string, kind: "fields" | "items", of: DraftFields): DraftFi
 }
 
 function listOf(from: string, { items }: Shape, shapes: Shapes, depth: number) {
-  const shape = items === undefined ? undefined : shapeOf(items, shapes);
+  const shape = items === undefined ? undefined : shapes.find(items);
   if (shape === undefined) return undefined;
   const types = [...shape.types];
   if (types.every((type) => SCALARS.has(type))) {

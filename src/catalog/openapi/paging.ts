@@ -13,7 +13,6 @@ import { LIST_ITEMS_MAX } from "../../contract/projection.ts";
 import { pointerTo } from "../../kernel/json.ts";
 import type { Operation, Parameter } from "./operation.ts";
 import type { DraftFields } from "./output.ts";
-import { NotImportable } from "./reason.ts";
 import type { Json } from "./read.ts";
 import type { Shape } from "./shape.ts";
 import type { Shapes } from "./shapes.ts";
@@ -96,11 +95,11 @@ function leadsOn(from: string): boolean {
 
 // At the top of an answer, and in records that are about its pages.
 function toldIn(node: Json, shapes: Shapes, at: string, under: string, depth: number): Told[] {
-  const shape = shapeOf(node, shapes);
+  const shape = shapes.find(node);
   if (shape === undefined || !shape.types.has("object")) return [];
   return [...shape.properties].flatMap(([name, inner]): Told[] => {
     const here = pointerTo(at, name);
-    const one = shapeOf(inner, shapes);
+    const one = shapes.find(inner);
     if (one === undefined || name.includes("/")) return [];
     const isRecord = one.types.has("object") && one.properties.size > 0;
     if (isRecord && depth < 2 && (isAboutPages(name) || isNextField(name))) {
@@ -114,15 +113,6 @@ function toldIn(node: Json, shapes: Shapes, at: string, under: string, depth: nu
     const always = shape.required.has(name);
     return isRecord ? [] : [{ at: here, name, under, shape: one, always }];
   });
-}
-
-function shapeOf(node: Json, shapes: Shapes): Shape | undefined {
-  try {
-    return shapes.of(node);
-  } catch (error) {
-    if (error instanceof NotImportable) return undefined;
-    throw error;
-  }
 }
 
 const STEM = /^(?:next|start)/;

@@ -39,6 +39,16 @@ export class Shapes {
     return this.document.dialect === "3.1" && Object.keys(node).some((key) => !BESIDE.has(key));
   }
 
+  /** Nothing where the document says it wrongly. */
+  find(node: Json): Shape | undefined {
+    try {
+      return this.of(node);
+    } catch (error) {
+      if (error instanceof NotImportable) return undefined;
+      throw error;
+    }
+  }
+
   of(node: Json): Shape {
     const known = this.known.get(node);
     if (known !== undefined) return known;

@@ -1,12 +1,11 @@
 // From a *.tool.yaml that names a tool of an MCP server, and its pin, to one UpstreamTool.
-import { projectionSchema } from "../../contract/projection.ts";
 import {
   checkSchemas,
   checkTarget,
   inputSchemaOf,
   markOf,
+  saidOf,
   toProjection,
-  toTarget,
   withMeaning,
 } from "../build.ts";
 import type { Complain } from "../complain.ts";
@@ -22,24 +21,16 @@ export function buildUpstreamTool(
   connector: Connector,
   complain: Complain,
 ): UpstreamTool {
-  const output = toProjection(file.output);
+  const inputs = Object.entries(file.input).map(
+    ([name, one]) => [name, toInput(name, one, file)] as const,
+  );
   const tool: Omit<UpstreamTool, "hash" | "meaning"> = {
+    ...saidOf(file, toProjection(file.output)),
     kind: "upstream",
-    name: file.name,
-    title: file.title,
-    description: file.description.trim(),
     connector,
     upstream: file.upstream,
-    inputs: new Map(
-      Object.entries(file.input).map(([name, one]) => [name, toInput(name, one, file)]),
-    ),
+    inputs: new Map(inputs),
     input_schema: inputSchemaOf(file),
-    output,
-    output_schema: projectionSchema(output),
-    effects: Object.freeze(file.effects),
-    target: toTarget(file.target),
-    scopes: Object.freeze([...file.scopes].toSorted()),
-    ...file.limits,
     pin,
   };
   checkSchemas(file, complain);
