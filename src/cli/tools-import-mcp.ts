@@ -81,8 +81,9 @@ function urlGiven(where: string): URL {
     throw usageError(toolsImportMcp, "URL is not one http or https address");
   }
   const url = new URL(where);
-  if (url.username === "" && url.password === "" && url.hash === "") return url;
-  throw usageError(toolsImportMcp, "URL has a password or a fragment in it");
+  if (url.username === "" && url.password === "" && !/[?#]/.test(where)) return url;
+  const why = "a key in it would be everybody's";
+  throw usageError(toolsImportMcp, `URL has a password, a query or a fragment in it: ${why}`);
 }
 
 async function importLocal(given: Given, place: Place, name: string): Promise<number> {

@@ -182,7 +182,13 @@ function checkConnectors(
     checkConnector(`/connectors/${name}`, connector, report);
     const { origin, mcp } = connector;
     if (origin !== undefined) https(`/connectors/${name}/origin`, origin);
-    if (mcp !== undefined && "url" in mcp) https(`/connectors/${name}/mcp/url`, mcp.url);
+    if (mcp !== undefined && "url" in mcp) {
+      https(`/connectors/${name}/mcp/url`, mcp.url);
+      if (/[?#]/.test(mcp.url)) {
+        const mend = "take it out: a key in it would be everybody's, and is printed and recorded";
+        report(`/connectors/${name}/mcp/url`, "has a query or a fragment", mend);
+      }
+    }
     for (const [pointer, value] of serverUrls(connector)) {
       https(`/connectors/${name}/delegation/authorization_server${pointer}`, value);
     }

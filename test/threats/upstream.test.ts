@@ -277,7 +277,9 @@ verifies(
 verifies("upstream.drift", "that its tools changed is heard on the way of an answer", async () => {
   const before = changes;
   const changed = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };
-  serve(({ id }, res) => events(res, changed, result(id, fine)));
+  // Who only asks whether anybody is there ends no call.
+  const ping = { jsonrpc: "2.0", id: 9, method: "ping" };
+  serve(({ id }, res) => events(res, ping, changed, result(id, fine)));
   expect(await open().call("x", {}, turn())).toMatchObject({ ok: true, value: fine });
   expect(changes).toBe(before + 1);
 });

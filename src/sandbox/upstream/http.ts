@@ -16,7 +16,7 @@ import { EventStream } from "./event-stream.ts";
 import { MESSAGE_LIMITS } from "./rpc-lines.ts";
 import { askedBack, notMcp, refusedWith } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamTurn, UpstreamWay } from "./upstream.ts";
-import { definitionsIn, PAGES_MAX, resultIn } from "./messages.ts";
+import { listPages, resultIn } from "./messages.ts";
 import type { Json } from "./messages.ts";
 
 /** Without sessions; asked for first, because a server that speaks it says so. */
@@ -26,7 +26,6 @@ const SESSIONFUL = ["2025-11-25", "2025-06-18", "2025-03-26"] as const;
 /** What is said about who asks, or how often: anything else may be about a method. */
 const KNOWN_STATUS: ReadonlySet<unknown> = new Set([401, 403, 429]);
 const FAREWELL_MS_MAX = 4000;
-const LISTED_BYTES_MAX = 4_194_304;
 
 interface Talk {
   readonly version: string;
@@ -68,25 +67,8 @@ class HttpUpstream implements UpstreamMcp {
     this.options = options;
   }
 
-  async list(turn: UpstreamTurn): Promise<UpstreamAnswer<readonly UpstreamDefinition[]>> {
-    const found: UpstreamDefinition[] = [];
-    let cursor: string | undefined;
-    // Of all pages together, and of what is said to get them.
-    let bytes_max = Math.max(turn.bytes_max, LISTED_BYTES_MAX);
-    const moved = (bytes: number): void => {
-      bytes_max = Math.max(0, bytes_max - bytes);
-      turn.moved(bytes);
-    };
-    for (let page = 0; page < PAGES_MAX; page++) {
-      const params = cursor === undefined ? {} : { cursor };
-      const answer = await this.request("tools/list", params, { ...turn, bytes_max, moved });
-      if (!answer.ok) return answer;
-      const read = definitionsIn(answer.value, found);
-      if (read === undefined) return { ok: false, refusal: notMcp("a list of tools"), sent: true };
-      cursor = read.cursor;
-      if (cursor === undefined) return { ok: true, value: found };
-    }
-    return { ok: false, refusal: notMcp("a list of tools that ends"), sent: true };
+  list(turn: UpstreamTurn): Promise<UpstreamAnswer<readonly UpstreamDefinition[]>> {
+    return listPages(turn, (params, left) => this.request("tools/list", params, left));
   }
 
   async call(name: string, args: Json, turn: UpstreamTurn) {
@@ -303,6 +285,8 @@ class Heard {
     if (said === null || typeof said !== "object" || Array.isArray(said)) throw new Error("none");
     const message = said as Json;
     const { method, id } = message;
+    // Whether anybody is there: nobody opens a request of a user's to say so.
+    if (method === "ping") return;
     if (typeof method === "string" && id !== undefined) this.asked = method;
     else if (method === "notifications/tools/list_changed") this.changed();
     else if (method === undefined && id === this.id) this.message = message;

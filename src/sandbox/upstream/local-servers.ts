@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { NoServerProgram, serverProgram } from "../../catalog/upstream/program.ts";
 import type { IsolationConfig } from "../../config/isolation.ts";
 import type { Config } from "../../config/load.ts";
+import { secretFiles } from "../../config/secrets.ts";
 import { ConfigError } from "../../config/problem.ts";
 import type { IsolationBackend } from "../backend.ts";
 import { Servers } from "./servers.ts";
@@ -112,5 +113,6 @@ function stagedFrom(config: Config, stage: Stage, { connector, command }: Local)
 
 /** What no server may read, wherever it lies. */
 export function keptFrom(config: Config): readonly string[] {
-  return [config.file, config.data_dir, config.tools_dir, config.vault_keys_file];
+  const { file, data_dir, tools_dir, vault_keys_file } = config;
+  return [file, data_dir, tools_dir, vault_keys_file, ...secretFiles(config, file)];
 }

@@ -1,17 +1,11 @@
 // A local MCP server of one of our sessions: a process in the jail, which starts when its tools are
 // first looked at. It gets no token: there is nothing that it could reach with one.
-import type { UpstreamDefinition } from "../../contract/upstream.ts";
 import { refusal } from "../../kernel/errors.ts";
 import type { Seat } from "./servers.ts";
 import type { StdioServer } from "./stdio-server.ts";
-import { notMcp } from "./upstream.ts";
 import type { UpstreamAnswer, UpstreamMcp, UpstreamTurn } from "./upstream.ts";
-import { definitionsIn, PAGES_MAX, resultIn } from "./messages.ts";
+import { listPages, resultIn } from "./messages.ts";
 import type { Json } from "./messages.ts";
-
-const LISTED_BYTES_MAX = 4_194_304;
-
-type Listed = UpstreamAnswer<readonly UpstreamDefinition[]>;
 
 /** The seat, as the gate speaks to it. `name` is the connector's, for the record. */
 export function stdioUpstream(seat: Seat, name: string): UpstreamMcp {
@@ -22,7 +16,10 @@ export function stdioUpstream(seat: Seat, name: string): UpstreamMcp {
         const signal = endOf(turn);
         const server = await seat.started(signal);
         if (!server.ok) return { ok: false, refusal: server.refusal, sent: false };
-        return list({ server: server.value, signal, url, turn });
+        const asking = { server: server.value, signal, url };
+        return listPages(turn, (params, left) =>
+          ask({ ...asking, turn: left }, "tools/list", params),
+        );
       }),
     call: (tool, args, turn) =>
       seat.use(async () => {
@@ -46,28 +43,6 @@ interface Asking {
 
 function endOf({ signals, left_ms }: UpstreamTurn): AbortSignal {
   return AbortSignal.any([...signals, AbortSignal.timeout(Math.max(0, Math.ceil(left_ms())))]);
-}
-
-/** All pages: how many they are is bounded, and what they hold together. */
-async function list(asking: Asking): Promise<Listed> {
-  let bytes_max = Math.max(asking.turn.bytes_max, LISTED_BYTES_MAX);
-  const moved = (bytes: number): void => {
-    bytes_max = Math.max(0, bytes_max - bytes);
-    asking.turn.moved(bytes);
-  };
-  const found: UpstreamDefinition[] = [];
-  let cursor: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const params = cursor === undefined ? {} : { cursor };
-    const wide = { ...asking, turn: { ...asking.turn, bytes_max, moved } };
-    const answer = await ask(wide, "tools/list", params);
-    if (!answer.ok) return answer;
-    const read = definitionsIn(answer.value, found);
-    if (read === undefined) return { ok: false, refusal: notMcp("a list of tools"), sent: true };
-    cursor = read.cursor;
-    if (cursor === undefined) return { ok: true, value: found };
-  }
-  return { ok: false, refusal: notMcp("a list of tools that ends"), sent: true };
 }
 
 async function ask(asking: Asking, method: string, params: Json): Promise<UpstreamAnswer<Json>> {

@@ -1,7 +1,10 @@
 // Levels in the configuration: what is left out does not run, and what is too low is said in
 // writing.
 import { describe, expect } from "vitest";
-import { configFrom, minimalConfig, problemsOf, SHOP } from "../../setup/minimal.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { keptFrom } from "../../../src/sandbox/upstream/local-servers.ts";
+import { configFrom, minimalConfig, problemsOf, put, SHOP } from "../../setup/minimal.ts";
+import { testFolder } from "../../setup/minimal.ts";
 import type { Json } from "../../setup/minimal.ts";
 import { verifies } from "../../verifies.ts";
 
@@ -78,5 +81,28 @@ describe("isolation", () => {
       expect(said({ mcp: { ...local.mcp, ...more } })[0]).toMatch(/^\/connectors\/local\/mcp/);
     }
     expect(said({ mcp: { command: [] } })[0]).toMatch(/^\/connectors\/local\/mcp/);
+  });
+
+  verifies(
+    "config.mistake-located",
+    "no key for everybody fits into an MCP server's address",
+    () => {
+      for (const end of ["?api_key=k", "?", "#k"]) {
+        const far = { mcp: { url: `https://mcp.test/mcp${end}` }, delegation: SHOP.delegation };
+        expect(problems({}, { connectors: { far } }), end).toEqual([
+          "/connectors/far/mcp/url: has a query or a fragment",
+        ]);
+      }
+    },
+  );
+
+  verifies("servers.jail", "no local MCP server's folder may hold a file with a secret", () => {
+    const folder = testFolder();
+    const secret = put(folder, "keys/secret", "a secret");
+    const { issuers } = minimalConfig() as { issuers: { corp: Json } };
+    const client = { client_id: "doorless", client_secret: "file:keys/secret" };
+    const config = minimalConfig({ issuers: { corp: { ...issuers.corp, client } } });
+    const file = put(folder, "mcp.config.json", JSON.stringify(config));
+    expect(keptFrom(loadConfig(file, {}))).toContain(secret);
   });
 });
